@@ -1,0 +1,1 @@
+"""Linters of this project that no tool on the market has."""
