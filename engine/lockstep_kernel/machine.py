@@ -1,0 +1,72 @@
+"""What a state machine gives the kernel so that it can be journaled, replayed and validated.
+
+The journal, the sequencer, the replay and the validator know machines by these protocols only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from lockstep_kernel.codec import Codec
+from lockstep_kernel.entity import Entity, Record
+
+
+class Core(Protocol):
+    """The mutable inside of a machine's state. Only `Machine.step` changes it.
+
+    `touched` holds every entity whose record changed since the kernel last emptied the list.
+    """
+
+    touched: list[Entity]
+
+    def clocks(self) -> bytes:
+        """Pack the clock and the id counters, big-endian, always the same number of bytes."""
+        ...
+
+    def rules_version(self) -> int:
+        """Return the version of the rules in force."""
+        ...
+
+
+class Machine(Protocol):
+    """A named state machine. `step` is total on well-formed commands and touches nothing else."""
+
+    @property
+    def name(self) -> str:
+        """The name that stands in the genesis of its journals."""
+        ...
+
+    @property
+    def rules_versions(self) -> range:
+        """The rules versions that this code runs."""
+        ...
+
+    @property
+    def codec(self) -> Codec:
+        """The command and event types."""
+        ...
+
+    def genesis(self, rules_version: int, params: bytes) -> Core:
+        """Build the first state from canonical parameters; raise `MalformedCommand` if bad."""
+        ...
+
+    def step(self, core: Core, ts_ns: int, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
+        """Change the core in place by one command and return the events, in order."""
+        ...
+
+    def entities(self, core: Core) -> Iterable[Record]:
+        """Yield the record of every entity that is not at its default, from every container."""
+        ...
+
+    def restore(self, params: bytes, clocks: bytes, records: Iterable[Record]) -> Core:
+        """Build a core from dumped records, with all derived values rebuilt."""
+        ...
+
+    def verify(self, core: Core) -> None:
+        """Rebuild every derived value and compare; raise `InvariantError` on a difference."""
+        ...
+
+    def rules_required(self, command: msgspec.Struct) -> int:
+        """Return the rules version that this command would activate, 0 for every other command."""
+        ...

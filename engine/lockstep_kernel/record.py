@@ -1,0 +1,65 @@
+"""The journal record: one sequenced command with its place in the chain, checked byte for byte.
+
+Neither LMDB nor a file has checks of its own that could be relied on; this check is the only one.
+docs/format.md draws the bytes.
+"""
+
+import struct
+from typing import Final
+
+import msgspec
+from xxhash import xxh3_64_digest
+
+from lockstep_kernel.errors import DamagedError, UnsupportedError
+
+RECORD_MAGIC: Final = b"LKR"
+RECORD_VERSION: Final = 1
+_HEAD: Final = struct.Struct(">3sBQQQ16s16sI")
+_CHECK_BYTES: Final = 8
+
+
+class JournalRecord(msgspec.Struct, frozen=True, gc=False):
+    """One sequenced command. `epoch` says which owner wrote it and is outside the hash."""
+
+    seq: int
+    epoch: int
+    ts_ns: int
+    previous: bytes
+    hash: bytes
+    body: bytes
+
+
+def pack_record(
+    seq: int, epoch: int, ts_ns: int, previous: bytes, hash_: bytes, body: bytes
+) -> bytes:
+    """Return the bytes of a record."""
+    payload = (
+        _HEAD.pack(RECORD_MAGIC, RECORD_VERSION, seq, epoch, ts_ns, previous, hash_, len(body))
+        + body
+    )
+    return payload + xxh3_64_digest(payload)
+
+
+def unpack_record(data: bytes, expected_seq: int) -> JournalRecord:
+    """Check the bytes of the record that should have `expected_seq` and return it.
+
+    Raises `DamagedError` with that sequence, or `UnsupportedError` for a newer format.
+    """
+    size = len(data) - _CHECK_BYTES
+    if size < _HEAD.size:
+        raise DamagedError(f"record {expected_seq}: {len(data)} bytes are too few", expected_seq)
+    payload = data[:size]
+    if xxh3_64_digest(payload) != data[size:]:
+        raise DamagedError(f"record {expected_seq}: check does not match its bytes", expected_seq)
+    magic, version, seq, epoch, ts_ns, previous, hash_, length = _HEAD.unpack_from(payload)
+    if magic != RECORD_MAGIC:
+        raise DamagedError(f"record {expected_seq}: not a record", expected_seq)
+    if version != RECORD_VERSION:
+        raise UnsupportedError(
+            f"record {expected_seq}: expected format {RECORD_VERSION}, found {version}"
+        )
+    if seq != expected_seq:
+        raise DamagedError(f"expected record {expected_seq}, found record {seq}", expected_seq)
+    if length != size - _HEAD.size:
+        raise DamagedError(f"record {expected_seq}: lengths do not add up", expected_seq)
+    return JournalRecord(seq, epoch, ts_ns, previous, hash_, payload[_HEAD.size :])

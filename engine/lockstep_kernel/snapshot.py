@@ -1,0 +1,115 @@
+"""Snapshots: a canonical dump of a whole state, and the way back.
+
+Records are sorted by (kind, key), so equal states have equal dumps. Loading checks the bytes, then
+rebuilds the state and recomputes its digest. docs/format.md draws the bytes.
+"""
+
+import struct
+from typing import Final
+
+import msgspec
+from xxhash import xxh3_64_digest
+
+from lockstep_kernel.chain import Genesis, State, genesis_hash, restored, verify
+from lockstep_kernel.entity import Record, name_of
+from lockstep_kernel.errors import DamagedError, InvariantError, UnsupportedError
+from lockstep_kernel.machine import Machine
+
+SNAPSHOT_MAGIC: Final = b"LKSNAP"
+SNAPSHOT_VERSION: Final = 1
+_HEAD: Final = struct.Struct(">6sHQQ16s16sQII")
+_CHECK_BYTES: Final = 8
+_encode: Final = msgspec.msgpack.Encoder().encode
+_DOES_NOT_LOAD: Final = (
+    *(InvariantError, msgspec.MsgspecError, struct.error),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+)
+"""What machines raise on records that none of them dumped."""
+_records = msgspec.msgpack.Decoder(list[tuple[object, ...]])
+
+
+class SnapshotHead(msgspec.Struct, frozen=True):
+    """What a snapshot says of itself."""
+
+    seq: int
+    ts_ns: int
+    hash: bytes
+    genesis_hash: bytes
+    digest: int
+    clocks: bytes
+
+
+def dump(state: State) -> bytes:
+    """Verify the state and return its snapshot bytes. O(entities log entities)."""
+    verify(state)
+    seq, ts_ns, hash_ = state.at()
+    clocks = state.core.clocks()
+    records = _encode(sorted_records(state))
+    head = _HEAD.pack(
+        SNAPSHOT_MAGIC,
+        SNAPSHOT_VERSION,
+        seq,
+        ts_ns,
+        hash_,
+        genesis_hash(state.genesis),
+        state.digest,
+        len(clocks),
+        len(records),
+    )
+    payload = head + clocks + records
+    return payload + xxh3_64_digest(payload)
+
+
+def sorted_records(state: State) -> list[Record]:
+    """Return the records of all entities by (kind, key)."""
+    chain = state.peek()
+    return sorted(chain.machine.entities(chain.core), key=name_of)
+
+
+def read_head(snapshot: bytes) -> SnapshotHead:
+    """Check the bytes and return the head; raise `DamagedError` or `UnsupportedError`."""
+    return _split(snapshot)[0]
+
+
+def load(machine: Machine, genesis: Genesis, snapshot: bytes) -> State:
+    """Rebuild the state of a snapshot.
+
+    Raises `DamagedError` for bad bytes, a foreign genesis or a digest that does not come out, and
+    `UnsupportedError` for a newer format, another machine or other rules.
+    """
+    head, records = _split(snapshot)
+    if head.genesis_hash != genesis_hash(genesis):
+        raise DamagedError(
+            f"snapshot {head.seq}: expected genesis {genesis_hash(genesis).hex()}, "
+            f"found {head.genesis_hash.hex()}",
+            head.seq,
+        )
+    try:
+        decoded = _records.decode(records)
+        at = (head.seq, head.ts_ns, head.hash)
+        state = restored(machine, genesis, head.clocks, decoded, at, head.digest)
+        verify(state)
+    except _DOES_NOT_LOAD as error:
+        raise DamagedError(f"snapshot {head.seq} does not load: {error}", head.seq) from error
+    return state
+
+
+def _split(snapshot: bytes) -> tuple[SnapshotHead, bytes]:
+    if len(snapshot) < _HEAD.size + _CHECK_BYTES:
+        raise DamagedError(f"snapshot: expected a head, found {len(snapshot)} bytes", None)
+    payload = snapshot[:-_CHECK_BYTES]
+    fields = _HEAD.unpack_from(payload)
+    magic, version, seq, ts_ns, hash_, genesis, digest, clocks_bytes, records_bytes = fields
+    if magic != SNAPSHOT_MAGIC:
+        raise DamagedError(f"snapshot: expected magic {SNAPSHOT_MAGIC!r}, found {magic!r}", None)
+    if xxh3_64_digest(payload) != snapshot[-_CHECK_BYTES:]:
+        raise DamagedError(f"snapshot {seq}: check does not match its bytes", seq)
+    if version != SNAPSHOT_VERSION:
+        raise UnsupportedError(
+            f"snapshot {seq}: expected format {SNAPSHOT_VERSION}, found {version}"
+        )
+    start = _HEAD.size + clocks_bytes
+    if start + records_bytes != len(payload):
+        raise DamagedError(f"snapshot {seq}: lengths do not add up", seq)
+    clocks = payload[_HEAD.size : start]
+    return SnapshotHead(seq, ts_ns, hash_, genesis, digest, clocks), payload[start:]

@@ -1,0 +1,1 @@
+"""Small machines for the tests of everything that works for any machine."""
