@@ -1,0 +1,138 @@
+"""Taking old records out of a journal, and copying a journal while it is written.
+
+Records are deleted only after a file that holds them was synced and read back. A copy gets its name
+only after everything in it was verified.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from lockstep_journal.environment import DATA_NAME, sync_directory
+from lockstep_journal.snapshots import check_snapshot, newest_state
+from lockstep_journal.store import Journal, open_reader
+from lockstep_journal.transfer import Exporter, Transferred, retained_events
+from lockstep_journal.verification import Progress, Verification, verify
+from lockstep_journal.writer import Owner
+from lockstep_kernel import (
+    CannotRunError,
+    DamagedError,
+    FrameType,
+    Machine,
+    StreamReader,
+)
+
+
+class Archived(msgspec.Struct, frozen=True):
+    """Records `first_seq` to `last_seq` are in the file `path` and no longer in the journal."""
+
+    path: str
+    first_seq: int
+    last_seq: int
+    last_hash: bytes
+
+
+def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | Path) -> Archived:
+    """Move the records up to the newest good snapshot at or below `below_seq` into a stream file.
+
+    The file ends with that snapshot, from which the journal recovers afterwards. The owner must
+    have claimed. Raises `CannotRunError` if there is no such snapshot or the file exists.
+    """
+    path = Path(destination)
+    state, skipped = newest_state(owner, machine, below_seq)
+    first = owner.check_end().first_seq
+    if state is None or state.seq < first:
+        reasons = "; ".join(skip.reason for skip in skipped) or "none was taken"
+        raise CannotRunError(
+            f"{owner.directory}: expected a good snapshot from {first} to {below_seq}, "
+            f"found none: {reasons}"
+        )
+    seq = state.seq
+    partial = path.with_name(f"{path.name}.partial")
+    if path.exists():
+        raise CannotRunError(f"{path}: expected no file, found one")
+    try:
+        with partial.open("wb") as file:
+            written = _write_archive(owner, seq, file)
+        _check_archive(owner, partial, written)
+        partial.rename(path)
+    except OSError as error:
+        raise CannotRunError(f"{path}: the archive cannot be written: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_directory(path.absolute().parent)
+    owner.forget(seq)
+    return Archived(str(path), written.first_seq, seq, written.last_hash)
+
+
+def backup(
+    journal: Journal,
+    destination: str | Path,
+    is_compact: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Verification:
+    """Copy a journal, live or not, into a new directory; verify the copy; return what was found.
+
+    Raises `DamagedError` with the first finding, and leaves nothing behind, if the copy is bad.
+    """
+    path = Path(destination)
+    partial = path.with_name(f"{path.name}.partial")
+    if path.exists() or partial.exists():
+        found = path if path.exists() else partial
+        raise CannotRunError(f"{found}: expected a new place for the backup, found this")
+    try:
+        partial.mkdir(parents=True)
+        journal.copy_to(partial, is_compact)
+        _sync_file(partial / DATA_NAME)
+        with open_reader(partial) as copy:
+            verification = verify(copy, progress=progress)
+        first = verification.first
+        if first is not None:
+            raise DamagedError(f"{journal.directory}: the copy is bad: {first.what}", first.seq)
+        sync_directory(partial)
+        partial.rename(path)
+    except OSError as error:
+        raise CannotRunError(f"{path}: the backup cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    sync_directory(path.absolute().parent)
+    return verification
+
+
+def _write_archive(owner: Owner, seq: int, file: BinaryIO) -> Transferred:
+    exporter = Exporter(owner, file.write, retained_events(owner) if owner.keeps_events else None)
+    exporter.begin()
+    exporter.send_to(seq)
+    exporter.snapshot(seq)
+    written = exporter.finish()
+    file.flush()
+    os.fsync(file.fileno())
+    return written
+
+
+def _check_archive(owner: Owner, path: Path, written: Transferred) -> None:
+    """Read the file back and compare every record with the journal's; raise `DamagedError`."""
+    records = (raw for raws, _ in owner.pages(written.first_seq, written.last_seq) for raw in raws)
+    with path.open("rb") as file:
+        stream = StreamReader(file.read)
+        for frame_type, seq, payload in stream.frames():
+            if frame_type == FrameType.RECORD and payload != next(records, None):
+                raise DamagedError(f"{path}: record {seq} is not the journal's", seq)
+            if frame_type == FrameType.SNAPSHOT and payload != check_snapshot(owner, seq)[1]:
+                raise DamagedError(f"{path}: snapshot {seq} is not the journal's", seq)
+            if frame_type == FrameType.END:
+                stream.check_end(payload, written.last_seq, written.last_hash)
+        stream.finish()
+    if next(records, None) is not None:
+        raise DamagedError(f"{path}: expected records up to {written.last_seq}, found fewer", None)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,111 @@
+"""The commands `lockstep journal ...` and `lockstep status`.
+
+A command checks nothing itself: a child process does the work, because a truncated data file kills
+whoever reads it. Only click is loaded here.
+"""
+
+from typing import Any
+
+import click
+
+from lockstep_journal.child import run
+
+_EXIT_CODES = """
+Exit codes: 0 ok, 2 damaged, 3 could not run.
+"""
+
+_directory = click.argument("directory", metavar="DIR")
+_json = click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group(epilog=_EXIT_CODES)
+def journal() -> None:
+    """Look after a journal: verify, measure, back up, archive."""
+
+
+@journal.command(epilog="Example: lockstep journal verify data/journal")
+@_directory
+@_json
+@click.option("--first", "is_first_only", is_flag=True, help="Stop at the first finding.")
+@click.pass_context
+def verify(context: click.Context, directory: str, is_json: bool, is_first_only: bool) -> None:
+    """Check every record, link, event and snapshot of the journal in DIR.
+
+    It may be written meanwhile. Bytes and links are checked and nothing is executed: for that see
+    `lockstep replay recover` and `lockstep-validator`.
+    """
+    _run(context, directory, directory=directory, is_json=is_json, is_first_only=is_first_only)
+
+
+@journal.command(epilog="Example: lockstep journal stats data/journal --json")
+@_directory
+@_json
+@click.pass_context
+def stats(context: click.Context, directory: str, is_json: bool) -> None:
+    """Read the journal in DIR once and say what its parts weigh."""
+    _run(context, directory, directory=directory, is_json=is_json)
+
+
+@journal.command(epilog="Example: lockstep journal backup data/journal data/journal-copy")
+@_directory
+@click.argument("destination", metavar="NEW_DIR")
+@_json
+@click.option("--compact", "is_compact", is_flag=True, help="Leave free pages out of the copy.")
+@click.pass_context
+def backup(
+    context: click.Context, directory: str, destination: str, is_json: bool, is_compact: bool
+) -> None:
+    """Copy the journal in DIR to NEW_DIR while it may be written, and verify the copy."""
+    _run(
+        context,
+        directory,
+        directory=directory,
+        destination=destination,
+        is_json=is_json,
+        is_compact=is_compact,
+    )
+
+
+@journal.command(epilog="Example: lockstep journal archive data/journal --below 1000000 old.stream")
+@_directory
+@click.argument("destination", metavar="NEW_FILE")
+@click.option(
+    "--below",
+    "below_seq",
+    type=int,
+    required=True,
+    metavar="SEQ",
+    help="Archive up to the newest snapshot at or below SEQ.",
+)
+@_json
+@click.pass_context
+def archive(
+    context: click.Context, directory: str, destination: str, below_seq: int, is_json: bool
+) -> None:
+    """Move old records of the journal in DIR into the stream NEW_FILE.
+
+    They are deleted only when the file was synced and read back. Nobody may write the journal
+    meanwhile. `lockstep replay import` makes one journal of the file and the rest again.
+    """
+    _run(
+        context,
+        directory,
+        directory=directory,
+        destination=destination,
+        below_seq=below_seq,
+        is_json=is_json,
+    )
+
+
+@click.command(epilog="Example: lockstep status data/journal --json")
+@_directory
+@_json
+@click.pass_context
+def status(context: click.Context, directory: str, is_json: bool) -> None:
+    """Say what the journal in DIR holds, who writes it, and how full it is."""
+    _run(context, directory, directory=directory, is_json=is_json)
+
+
+def _run(context: click.Context, subject: str, **arguments: Any) -> None:
+    name = context.info_name or ""
+    context.exit(run("lockstep_journal.cli.work", context.command.name or name, arguments, subject))

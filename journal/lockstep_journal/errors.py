@@ -1,0 +1,39 @@
+"""The faults of the journal, with what an operator does about each.
+
+CannotRunError              3
+  JournalFailed             3   a commit failed, or another owner took over
+    MapFull                 3   the map reached its limit
+  OutletFailed              3   a sink or publisher raised; the commands are durable
+"""
+
+from collections.abc import Sequence
+
+from lockstep_kernel import CannotRunError
+
+
+class JournalFailed(CannotRunError):
+    """The writer has ended for good: a commit failed, or a newer owner wrote.
+
+    Nothing of the batch was published. The operator mends the cause (disk, space, a second owner)
+    and starts the program again: it recovers from what is durable.
+    """
+
+
+class MapFull(JournalFailed):
+    """The journal's map cannot grow: it is at its limit.
+
+    The operator archives below a snapshot, or starts with a larger limit.
+    """
+
+
+class OutletFailed(CannotRunError):
+    """A sink or publisher raised; it was detached, the batch is durable and the others have it.
+
+    `results` are those that `submit` would have returned, `seq` the first command that the outlet
+    did not take. The operator mends the outlet and sends it the journal from `seq` on.
+    """
+
+    def __init__(self, message: str, seq: int, results: Sequence[object]) -> None:
+        super().__init__(message)
+        self.seq = seq
+        self.results = results

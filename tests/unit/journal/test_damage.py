@@ -1,0 +1,251 @@
+"""Damage is named with the first sequence number that is bad, by every way of reading."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import lmdb
+import pytest
+
+from lockstep_journal import layout, open_owner, open_reader, verify
+from lockstep_kernel import DamagedError, DivergedError, Fault, unpack_record
+from lockstep_kernel.errors import EXIT_DAMAGED
+from lockstep_replay import recover
+from tests.machines.counter import COUNTER
+from tests.machines.histories import applied, pack, records, write_journal
+from tests.unit.journal.damage import (
+    PAGE,
+    copy_of,
+    data_of,
+    edit,
+    flip,
+    truncate,
+    value_of,
+)
+from tests.unit.journal.programs import run_python
+
+COUNT = 40
+FOREIGN = records(COUNT, seed=2)
+RECORDS = records(COUNT)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("pristine") / "j"
+    write_journal(directory, COUNT, snapshot_every=15, keep_events=True)
+    return directory
+
+
+@pytest.fixture
+def broken(pristine: Path, tmp_path: Path) -> Path:
+    return copy_of(pristine, tmp_path / "j")
+
+
+def read_all(directory: Path) -> None:
+    with open_reader(directory) as journal:
+        list(journal.records())
+
+
+def recover_all(directory: Path) -> None:
+    """Recover from genesis: without its snapshots the whole journal is read."""
+    with open_owner(directory) as owner:
+        owner.claim()
+        owner.prune_snapshots(0)
+    recover(directory, COUNTER)
+
+
+def first_fault(action: Callable[[], None]) -> Fault:
+    with pytest.raises((DamagedError, DivergedError)) as caught:
+        action()
+    return caught.value
+
+
+def first_finding(directory: Path) -> int | None:
+    with open_reader(directory) as journal:
+        first = verify(journal).first
+    assert first is not None
+    return first.seq
+
+
+def places() -> Iterator[tuple[int, int, int]]:
+    """Yield (seq, offset, mask) so that every byte of some records is hit, and every bit."""
+    for seq in (1, 2, 20, COUNT):
+        for offset in range(len(RECORDS[seq - 1])):
+            yield seq, offset, 1 << (offset + seq) % 8
+
+
+def test_every_flipped_byte_of_a_record_is_named_by_its_sequence(
+    pristine: Path, tmp_path: Path
+) -> None:
+    wrong = []
+    original = data_of(pristine).read_bytes()
+    directory = copy_of(pristine, tmp_path / "j")
+    for seq, offset, mask in places():
+        data_of(directory).write_bytes(original)
+        flip(directory, value_of(directory, layout.COMMANDS, seq), offset, mask)
+        found = first_fault(lambda: read_all(directory)).seq, first_finding(directory)
+        if found != (seq, seq):
+            wrong.append((seq, offset, found))
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("seq", [1, 2, 17, COUNT - 1, COUNT])
+@pytest.mark.parametrize("kind", ["missing", "foreign", "doubled", "swapped"])
+def test_a_record_that_is_not_the_right_one_is_named(broken: Path, seq: int, kind: str) -> None:
+    here, other = RECORDS[seq - 1], seq % COUNT + 1
+    changes: dict[str, dict[int, bytes | None]] = {
+        "missing": {seq: None},
+        "foreign": {seq: FOREIGN[seq - 1]},
+        "doubled": {other: here},
+        "swapped": {seq: RECORDS[other - 1], other: here},
+    }
+    edit(broken, layout.COMMANDS, changes[kind])
+    expected = min(changes[kind])
+    if (seq, kind) == (1, "foreign"):
+        # It follows the same genesis; the record after it does not follow it.
+        expected = 2
+    assert expected == first_finding(broken)
+    assert expected == first_fault(lambda: recover_all(broken)).seq
+
+
+def test_a_record_beyond_the_end_is_named(broken: Path) -> None:
+    extra = pack(applied(COUNT + 1)[1][-1])
+    edit(broken, layout.COMMANDS, {COUNT + 1: extra})
+    assert COUNT + 1 == first_finding(broken)
+    assert COUNT + 1 == first_fault(lambda: recover_all(broken)).seq
+
+
+def test_something_between_two_records_is_named(broken: Path) -> None:
+
+    with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
+        commands = environment.open_db(layout.COMMANDS, txn=txn)
+        txn.put(layout.pack_key(7) + b"\x00", RECORDS[7], db=commands)
+    assert 8 == first_fault(lambda: recover_all(broken)).seq
+    assert 8 == first_finding(broken)
+
+
+def test_forged_hashes_and_commands_diverge_though_every_check_is_good(broken: Path) -> None:
+    forged = unpack_record(RECORDS[9], 10)
+    command = COUNTER.codec.decode(forged.ts_ns, RECORDS[8][64:-8]).body
+    for done in (
+        (10, forged.ts_ns, forged.body, [], b"", forged.previous, b"\x07" * 16),
+        (10, forged.ts_ns, command, [], b"", forged.previous, forged.hash),
+        (10, forged.ts_ns + 1, forged.body, [], b"", forged.previous, forged.hash),
+    ):
+        edit(broken, layout.COMMANDS, {10: pack(done)})
+        fault = first_fault(lambda: recover_all(broken))
+        assert (DivergedError, 10) == (type(fault), fault.seq)
+
+
+def test_a_forged_body_that_is_no_command_is_named_after_what_came_before(broken: Path) -> None:
+    good = unpack_record(RECORDS[9], 10)
+    edit(
+        broken,
+        layout.COMMANDS,
+        {10: pack((10, good.ts_ns, b"\xc1", [], b"", good.previous, good.hash))},
+    )
+    fault = first_fault(lambda: recover_all(broken))
+    assert (DamagedError, 10) == (type(fault), fault.seq)
+    earlier = unpack_record(RECORDS[4], 5)
+    forged = pack((5, earlier.ts_ns, RECORDS[0][64:-8], [], b"", earlier.previous, earlier.hash))
+    edit(broken, layout.COMMANDS, {5: forged})
+    assert 5 == first_fault(lambda: recover_all(broken)).seq
+
+
+def test_an_epoch_that_goes_back_is_named(broken: Path) -> None:
+    done = applied(COUNT)[1][9]
+    edit(broken, layout.COMMANDS, {10: pack(done, epoch=2)})
+    assert 11 == first_finding(broken)
+    assert 11 == first_fault(lambda: read_all(broken)).seq
+
+
+def test_damaged_and_missing_events_are_named(broken: Path) -> None:
+    stored = value_of(broken, layout.EVENTS, 12)
+    for value in (stored[:-1] + bytes([stored[-1] ^ 1]), None):
+        edit(broken, layout.EVENTS, {12: value})
+        assert 12 == first_finding(broken)
+        with open_reader(broken) as journal, pytest.raises(DamagedError) as caught:
+            journal.events(1, COUNT)
+        assert 12 == caught.value.seq
+
+
+def test_verify_reports_every_finding_or_the_first(broken: Path) -> None:
+    edit(broken, layout.COMMANDS, {5: None, 9: FOREIGN[8], 30: b"short"})
+    snapshot = value_of(broken, layout.SNAPSHOTS, 21)
+    edit(broken, layout.SNAPSHOTS, {21: snapshot[:-1]})
+    with open_reader(broken) as journal:
+        every, first = verify(journal), verify(journal, is_first_only=True)
+    seqs = [finding.seq for finding in every.findings]
+    assert {5, 9, 10, 21, 30} == set(seqs)
+    assert 1 == len(first.findings)
+    assert 5 == first.findings[0].seq
+
+
+TRUNCATED = """
+import os, sys
+from pathlib import Path
+from lockstep_journal import open_reader, verify
+from lockstep_kernel import DamagedError
+directory, size = Path(sys.argv[1]), os.path.getsize(sys.argv[1] + "/data.mdb")
+for cut in range(size - 4096, 0, -4096):
+    os.truncate(directory / "data.mdb", cut)
+    try:
+        with open_reader(directory) as journal:
+            found = verify(journal).first
+        print(cut, "finding" if found else "good")
+    except DamagedError as error:
+        print(cut, "damaged")
+"""
+
+
+def test_every_truncation_is_damage_and_kills_nobody(broken: Path) -> None:
+    size = data_of(broken).stat().st_size
+    done = run_python(["-c", TRUNCATED, broken])
+    assert 0 == done.code, done.err
+    outcomes = dict(line.split() for line in done.out.splitlines())
+    assert size // PAGE - 1 == len(outcomes) >= 5
+    assert {"damaged", "finding"} >= set(outcomes.values()), outcomes
+
+
+def test_a_reader_child_that_dies_of_a_truncated_file_is_reported(broken: Path) -> None:
+    """The child may die of it: that is what it is for. It ends well only with all records."""
+    whole = run_python(["-m", "lockstep_journal.reader", broken]).raw
+    codes = []
+    for cut in range(data_of(broken).stat().st_size - PAGE, 0, -2 * PAGE):
+        truncate(broken, cut)
+        run = run_python(["-m", "lockstep_journal.reader", broken])
+        codes.append(run.code)
+        assert run.code != 0 or run.raw == whole
+    assert {EXIT_DAMAGED, -signal.SIGBUS, 0} >= set(codes), codes
+    assert -signal.SIGBUS in codes
+
+
+def test_pages_full_of_zeros_are_never_taken_for_data(pristine: Path, tmp_path: Path) -> None:
+    """Each page but the two of LMDB's own meta is wiped in turn; a child looks."""
+    code = """
+import sys
+from lockstep_journal import open_reader, verify
+from lockstep_kernel import LockstepError
+try:
+    with open_reader(sys.argv[1]) as journal:
+        sys.exit(2 if verify(journal).first else 0)
+except LockstepError as error:
+    sys.exit(error.exit_code)
+"""
+    original = data_of(pristine).read_bytes()
+    directory = copy_of(pristine, tmp_path / "j")
+    silent = []
+    for page in range(2, len(original) // PAGE):
+        wiped = bytearray(original)
+        wiped[page * PAGE : (page + 1) * PAGE] = bytes(PAGE)
+        data_of(directory).write_bytes(bytes(wiped))
+        if run_python(["-c", code, directory]).code == 0:
+            silent.append(page)
+    # A page that is free, or an old copy, may be wiped without harm: then all is still there.
+    for page in silent:
+        wiped = bytearray(original)
+        wiped[page * PAGE : (page + 1) * PAGE] = bytes(PAGE)
+        data_of(directory).write_bytes(bytes(wiped))
+        with open_reader(directory) as journal:
+            assert RECORDS == [raw for raws, _ in journal.pages() for raw in raws]
+    assert len(silent) < len(original) // PAGE - 4

@@ -1,0 +1,143 @@
+"""The writer grows its map, stops at its limit, and ends for good at the first failure."""
+
+from pathlib import Path
+
+import pytest
+
+from lockstep_journal import (
+    JournalFailed,
+    MapFull,
+    MapPolicy,
+    Sequencer,
+    create,
+    open_owner,
+    open_reader,
+)
+from lockstep_kernel import CannotRunError, initial
+from lockstep_replay import recover, resume
+from tests.machines.counter import COUNTER, Add
+from tests.machines.histories import GENESIS, applied, write_journal
+from tests.unit.journal.programs import run_python
+
+LARGE = "x" * 2000
+
+
+def fill(sequencer: Sequencer, batches: int) -> int:
+    """Submit batches of 20 kB and return the last acknowledged sequence number."""
+    last = 0
+    for batch in range(batches):
+        last = sequencer.submit([Add(f"{LARGE}{batch}", 1)] * 10)[-1][0]
+    return last
+
+
+def test_the_map_grows_before_it_is_full(tmp_path: Path) -> None:
+    with create(tmp_path / "j", COUNTER, GENESIS, policy=MapPolicy(1 << 17)) as owner:
+        assert 1 << 17 == owner.map_use()[1]
+        owner.claim()
+        sequencer = Sequencer(initial(COUNTER, GENESIS), owner, lambda: 1)
+        assert 1000 == fill(sequencer, 100)
+        used, size = owner.map_use()
+        assert size >= used > 1 << 21
+        hash_ = sequencer.state.hash
+    assert hash_ == recover(tmp_path / "j", COUNTER)[0].hash
+
+
+def test_one_batch_larger_than_the_map_grows_it_enough(tmp_path: Path) -> None:
+    with create(tmp_path / "j", COUNTER, GENESIS, policy=MapPolicy(1 << 17)) as owner:
+        owner.claim()
+        sequencer = Sequencer(initial(COUNTER, GENESIS), owner, lambda: 1)
+        assert 2000 == sequencer.submit([Add(LARGE, 1)] * 2000)[-1][0]
+
+
+def test_a_full_map_stops_cleanly_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    policy = MapPolicy(1 << 18, 1 << 20)
+    with create(tmp_path / "j", COUNTER, GENESIS, policy=policy) as owner:
+        owner.claim()
+        sequencer = Sequencer(initial(COUNTER, GENESIS), owner, lambda: 1)
+        acknowledged = 0
+        with pytest.raises(MapFull, match="map full: it is at its limit of 1048576 bytes"):
+            while True:
+                acknowledged = sequencer.submit([Add(f"{LARGE}{acknowledged}", 1)] * 10)[-1][0]
+        assert issubclass(MapFull, CannotRunError)
+        with pytest.raises(JournalFailed, match="has ended"):
+            sequencer.submit([Add("a", 1)])
+        with pytest.raises(JournalFailed, match="has ended"):
+            owner.append(applied(1)[1])
+        assert acknowledged == owner.check_end().last_seq > 100
+    with resume(tmp_path / "j", COUNTER, lambda: 2) as live:
+        assert acknowledged == live.recovery.last_seq
+        assert acknowledged + 10 == live.sequencer.submit([Add(LARGE, 1)] * 10)[-1][0]
+
+
+FAILING = """
+import resource, signal, sys
+from lockstep_journal import JournalFailed, Sequencer, open_owner
+from lockstep_kernel import initial
+from tests.machines.counter import COUNTER, Add
+from tests.machines.histories import GENESIS
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with open_owner(sys.argv[1]) as owner:
+    owner.claim()
+    sequencer = Sequencer(initial(COUNTER, GENESIS), owner, lambda: 1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+    seq = 0
+    try:
+        while True:
+            seq = sequencer.submit([Add("x" * 2000 + str(seq), 1)] * 10)[-1][0]
+    except JournalFailed as error:
+        print(seq, error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    for use in (lambda: sequencer.submit([Add("a", 1)]), owner.claim,
+                lambda: owner.prune_snapshots(0) or owner.save_snapshot(0, b"")):
+        try:
+            use()
+            print("went on")
+        except JournalFailed:
+            print("refused")
+        except Exception as error:
+            print(repr(error))
+"""
+
+
+def test_a_failed_write_ends_the_writer_and_loses_no_acknowledged_batch(tmp_path: Path) -> None:
+    write_journal(tmp_path / "j", 0)
+    done = run_python(["-c", FAILING, tmp_path / "j"])
+    first, *rest = done.out.splitlines()
+    acknowledged = int(first.split()[0])
+    assert "a transaction failed" in first, done.err
+    assert ["refused", "refused"] == rest[:2]
+    assert acknowledged > 0
+    # The failed batch had nine records and more; none of them may be there without an end.
+    with resume(tmp_path / "j", COUNTER, lambda: 2) as live:
+        assert acknowledged == live.recovery.last_seq
+        assert acknowledged + 1 == live.sequencer.submit([Add("a", 1)])[0][0]
+
+
+def test_a_batch_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_journal(tmp_path / "j", 0)
+    with open_owner(tmp_path / "j") as owner:
+        owner.claim()
+        first, *others = applied(9)[1]
+        gap = [first, *others[:3], *others[4:], others[-1]]
+        with pytest.raises(JournalFailed, match="expected to append 9"):
+            # Nine commands from 1 to 9 by their ends, with one missing and one twice.
+            owner.append(gap)
+    with open_reader(tmp_path / "j") as journal:
+        assert 0 == journal.check_end().last_seq
+
+
+def test_what_is_durable_is_on_the_disk_before_append_returns(tmp_path: Path) -> None:
+    """The file a second process sees right after an append holds the batch."""
+    write_journal(tmp_path / "j", 0)
+    code = """
+import sys
+from lockstep_journal import open_reader
+print(open_reader(sys.argv[1]).check_end().last_seq)
+"""
+    with open_owner(tmp_path / "j") as owner:
+        owner.claim()
+        owner.append(applied(7)[1])
+        assert "7\n" == run_python(["-c", code, tmp_path / "j"]).out
+        flags = owner._environment.flags()
+        assert (True, True) == (flags["sync"], flags["metasync"])
+        assert (False, False) == (flags["writemap"], flags["map_async"])
