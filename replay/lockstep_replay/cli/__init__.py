@@ -1,0 +1,225 @@
+"""The commands `lockstep replay ...`.
+
+A command checks nothing itself: a child process does the work, because a truncated data file kills
+whoever reads it. Only click is loaded here.
+"""
+
+from typing import Any
+
+import click
+
+from lockstep_journal.child import run
+
+_EXIT_CODES = """
+Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn.
+"""
+
+_directory = click.argument("directory", metavar="DIR")
+_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+_machine = click.option(
+    "--machine",
+    "machine_name",
+    metavar="NAME",
+    help="Run this implementation instead of the one that the genesis names.",
+)
+
+
+@click.group(epilog=_EXIT_CODES)
+def replay() -> None:
+    """Recover a journal, look into its past, compare two, move it."""
+
+
+@replay.command(epilog="Example: lockstep replay recover data/journal")
+@_directory
+@click.option("--seq", type=int, metavar="SEQ", help="Recover the state after SEQ.")
+@_json
+@_machine
+@click.pass_context
+def recover(
+    context: click.Context, directory: str, seq: int | None, is_json: bool, machine_name: str | None
+) -> None:
+    """Rebuild the state of the journal in DIR and compare every hash on the way."""
+    _run(
+        context,
+        directory,
+        directory=directory,
+        seq=seq,
+        is_json=is_json,
+        machine_name=machine_name,
+    )
+
+
+@replay.command(epilog="Example: lockstep replay show data/journal --from 100 --to 200 --account 7")
+@_directory
+@click.option("--from", "first_seq", type=int, metavar="SEQ", help="First record to show.")
+@click.option("--to", "last_seq", type=int, metavar="SEQ", help="Last record to show.")
+@click.option("--account", multiple=True, metavar="ID", help="Only steps that name an account.")
+@click.option("--instrument", multiple=True, metavar="ID", help="Only steps of an instrument.")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only steps with this value in a field of the command or an event.",
+)
+@_json
+@_machine
+@click.pass_context
+def show(
+    context: click.Context,
+    directory: str,
+    first_seq: int | None,
+    last_seq: int | None,
+    account: tuple[str, ...],
+    instrument: tuple[str, ...],
+    fields: tuple[str, ...],
+    is_json: bool,
+    machine_name: str | None,
+) -> None:
+    """Show commands with their events, one a line with --json.
+
+    Options that name the same field add up; different fields must all be hit.
+    """
+    pairs = [f"account={value}" for value in account]
+    pairs += [f"instrument={value}" for value in instrument]
+    _run(
+        context,
+        directory,
+        directory=directory,
+        first_seq=first_seq,
+        last_seq=last_seq,
+        fields=[*pairs, *fields],
+        is_json=is_json,
+        machine_name=machine_name,
+    )
+
+
+@replay.command(epilog="Example: lockstep replay at data/journal 1000 --view book")
+@_directory
+@click.argument("seq", type=int)
+@click.option("--view", "views", multiple=True, metavar="NAME", help="Only these tables.")
+@_json
+@_machine
+@click.pass_context
+def at(
+    context: click.Context,
+    directory: str,
+    seq: int,
+    views: tuple[str, ...],
+    is_json: bool,
+    machine_name: str | None,
+) -> None:
+    """Show the state after SEQ: book, accounts, positions, as the machine has tables for it."""
+    _run(
+        context,
+        directory,
+        directory=directory,
+        seq=seq,
+        views=list(views),
+        is_json=is_json,
+        machine_name=machine_name,
+    )
+
+
+@replay.command(
+    epilog="Examples: lockstep replay diff data/journal 100 200; lockstep replay diff data/a data/b"
+)
+@_directory
+@click.argument("others", nargs=-1, required=True, metavar="(SEQ SEQ | OTHER_DIR)")
+@_json
+@_machine
+@click.pass_context
+def diff(
+    context: click.Context,
+    directory: str,
+    others: tuple[str, ...],
+    is_json: bool,
+    machine_name: str | None,
+) -> None:
+    """Say what changed between two sequence numbers, or where two journals part.
+
+    Two journals that part end with exit code 1.
+    """
+    _run(
+        context,
+        directory,
+        directory=directory,
+        others=list(others),
+        is_json=is_json,
+        machine_name=machine_name,
+    )
+
+
+@replay.command(epilog="Example: lockstep replay stats data/journal")
+@_directory
+@_json
+@_machine
+@click.pass_context
+def stats(context: click.Context, directory: str, is_json: bool, machine_name: str | None) -> None:
+    """Re-execute the journal in DIR and count its commands and events by type."""
+    _run(context, directory, directory=directory, is_json=is_json, machine_name=machine_name)
+
+
+@replay.command(epilog="Example: lockstep replay export data/journal day.stream --events")
+@_directory
+@click.argument("destination", metavar="NEW_FILE")
+@click.option("--from", "from_seq", type=int, metavar="SEQ", help="Record SEQ must be in it.")
+@click.option("--events", "has_events", is_flag=True, help="With events, recomputed if not kept.")
+@_json
+@_machine
+@click.pass_context
+def export(
+    context: click.Context,
+    directory: str,
+    destination: str,
+    from_seq: int | None,
+    has_events: bool,
+    is_json: bool,
+    machine_name: str | None,
+) -> None:
+    """Write the journal in DIR as a portable stream to NEW_FILE, or to stdout if that is `-`."""
+    _run(
+        context,
+        directory,
+        directory=directory,
+        destination=destination,
+        from_seq=from_seq,
+        has_events=has_events,
+        is_json=is_json,
+        machine_name=machine_name,
+    )
+
+
+@replay.command("import", epilog="Example: lockstep replay import data/new old.stream day.stream")
+@click.argument("directory", metavar="NEW_DIR")
+@click.argument("sources", nargs=-1, required=True, metavar="STREAM...")
+@click.option("--trust-hashes", "is_trusting", is_flag=True, help="Check bytes and links only.")
+@_json
+@_machine
+@click.pass_context
+def import_(
+    context: click.Context,
+    directory: str,
+    sources: tuple[str, ...],
+    is_trusting: bool,
+    is_json: bool,
+    machine_name: str | None,
+) -> None:
+    """Make the journal NEW_DIR of streams that follow each other; `-` is stdin.
+
+    Every hash is recomputed, and the journal appears only if all is well.
+    """
+    _run(
+        context,
+        directory,
+        directory=directory,
+        sources=list(sources),
+        is_trusting=is_trusting,
+        is_json=is_json,
+        machine_name=machine_name,
+    )
+
+
+def _run(context: click.Context, subject: str, **arguments: Any) -> None:
+    name = context.command.name or ""
+    context.exit(run("lockstep_replay.cli.work", name, arguments, subject))

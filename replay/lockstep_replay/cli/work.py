@@ -1,0 +1,251 @@
+"""What the commands of the replay do, in the child process that may die of a damaged file."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from lockstep_journal import (
+    EventSource,
+    Journal,
+    Plain,
+    export,
+    import_streams,
+    open_reader,
+    plain,
+    plain_struct,
+    retained_events,
+)
+from lockstep_journal.child import Work, serve
+from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
+from lockstep_kernel import CannotRunError, Change, Genesis, Machine, find_machine
+from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
+from lockstep_replay.comparison import Comparison, changes_between, compare
+from lockstep_replay.execution import ImportVerifier
+from lockstep_replay.history import Filter, Step, plain_step, recomputed_events, steps
+from lockstep_replay.recovery import recover_from
+from lockstep_replay.stats import history_statistics
+from lockstep_replay.views import Row, views_of
+
+
+def recover(directory: str, seq: int | None, is_json: bool, machine_name: str | None) -> int:
+    """Recover and report."""
+    progress = Progress("recover")
+    with open_reader(directory) as journal:
+        machine = _machine(journal.genesis, machine_name)
+        _state, report = recover_from(journal, machine, seq, progress)
+    progress.close()
+    for skipped in report.skipped:
+        print(f"recover: skipped {skipped.reason}", file=sys.stderr)
+    put_report(plain_struct(report, has_types=False), is_json)
+    return EXIT_OK
+
+
+def show(
+    directory: str,
+    fields: Sequence[str],
+    is_json: bool,
+    machine_name: str | None,
+    **seqs: int | None,
+) -> int:
+    """Show steps, one a line."""
+    wanted = _filter(fields)
+    with open_reader(directory) as journal:
+        machine = _machine(journal.genesis, machine_name)
+        for step in steps(journal, machine, seqs["first_seq"], seqs["last_seq"]):
+            if not wanted.passes(step):
+                continue
+            if is_json:
+                put_json(plain_step(step))
+            else:
+                _put_step(step)
+    return EXIT_OK
+
+
+def at(
+    directory: str, seq: int, views: Sequence[str], is_json: bool, machine_name: str | None
+) -> int:
+    """Show the tables of a state."""
+    with open_reader(directory) as journal:
+        machine = _machine(journal.genesis, machine_name)
+        state, _report = recover_from(journal, machine, seq, Progress("recover"))
+    tables = views_of(state)
+    for name in views:
+        if name not in tables:
+            raise CannotRunError(f"expected a view of {', '.join(tables)}, found '{name}'")
+    rows = {name: _rows(tables[name]) for name in views or tables}
+    if is_json:
+        document: dict[str, Plain] = {"seq": state.seq, "ts_ns": state.ts_ns}
+        document["hash"] = state.hash.hex()
+        for name, table in rows.items():
+            document[name] = list[Plain](table)
+        put_json(document)
+        return EXIT_OK
+    print(f"after {state.seq} at {utc(state.ts_ns)} hash {state.hash.hex()}")
+    for name, table in rows.items():
+        print(f"\n{name}: {len(table)}")
+        put_table(table, "")
+    return EXIT_OK
+
+
+def diff(directory: str, others: Sequence[str], is_json: bool, machine_name: str | None) -> int:
+    """Compare two sequence numbers of one journal, or two journals."""
+    is_seqs = len(others) == 2 and all(other.isdecimal() for other in others)
+    if not is_seqs and len(others) != 1:
+        raise CannotRunError(f"expected two sequence numbers or one directory, found {others}")
+    with open_reader(directory) as journal:
+        machine = _machine(journal.genesis, machine_name)
+        if is_seqs:
+            before, after = int(others[0]), int(others[1])
+            _put_changes(changes_between(journal, machine, before, after), is_json)
+            return EXIT_OK
+        with open_reader(others[0]) as other:
+            found = compare(journal, other)
+            _put_comparison(journal, other, found, is_json)
+    if found.divergence is None:
+        return EXIT_OK
+    print(
+        f"diff: the journals part at {found.divergence.seq}: "
+        f"{directory} has {found.divergence.left_hash.hex()}, "
+        f"{others[0]} has {found.divergence.right_hash.hex()}",
+        file=sys.stderr,
+    )
+    return EXIT_DIVERGED
+
+
+def stats(directory: str, is_json: bool, machine_name: str | None) -> int:
+    """Count commands and events."""
+    progress = Progress("stats")
+    with open_reader(directory) as journal:
+        machine = _machine(journal.genesis, machine_name)
+        report = plain_struct(history_statistics(journal, machine, progress), has_types=False)
+    progress.close()
+    put_report(report, is_json)
+    return EXIT_OK
+
+
+def export_stream(
+    directory: str,
+    destination: str,
+    is_json: bool,
+    machine_name: str | None,
+    **options: int | None,
+) -> int:
+    """Write a stream to a new file, synced, or to stdout."""
+    with ExitStack() as stack:
+        journal = stack.enter_context(open_reader(directory))
+        from_seq, events = options["from_seq"], None
+        if options["has_events"]:
+            events = _event_source(journal, machine_name)
+        if destination == "-":
+            export(journal, sys.stdout.buffer.write, from_seq, events)
+            sys.stdout.buffer.flush()
+            return EXIT_OK
+        path = Path(destination)
+        unfinished = path.with_name(f"{path.name}.partial")
+        if path.exists():
+            raise CannotRunError(f"{path}: expected no file, found one")
+        stack.callback(unfinished.unlink, missing_ok=True)
+        with unfinished.open("wb") as file:
+            done = export(journal, file.write, from_seq, events)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    put_report(plain_struct(done, has_types=False), is_json)
+    return EXIT_OK
+
+
+def import_journal(
+    directory: str,
+    sources: Sequence[str],
+    is_trusting: bool,
+    is_json: bool,
+    machine_name: str | None,
+) -> int:
+    """Make a journal of streams."""
+    with ExitStack() as stack:
+        reads = [_opened(stack, source) for source in sources]
+        verifier = None if is_trusting else ImportVerifier(partial(_machine, name=machine_name))
+        done = import_streams(directory, reads, verifier)
+    put_report(plain_struct(done, has_types=False), is_json)
+    return EXIT_OK
+
+
+def _machine(genesis: Genesis, name: str | None) -> Machine:
+    return find_machine(name or genesis.machine)
+
+
+def _filter(fields: Sequence[str]) -> Filter:
+    wanted: dict[str, frozenset[str]] = {}
+    for field in fields:
+        name, separator, value = field.partition("=")
+        if not separator:
+            raise CannotRunError(f"expected NAME=VALUE, found '{field}'")
+        wanted[name] = wanted.get(name, frozenset()) | {value}
+    return Filter(wanted)
+
+
+def _event_source(journal: Journal, machine_name: str | None) -> EventSource:
+    if journal.keeps_events:
+        return retained_events(journal)
+    return recomputed_events(journal, _machine(journal.genesis, machine_name))
+
+
+def _opened(stack: ExitStack, source: str) -> Callable[[int], bytes]:
+    if source == "-":
+        return sys.stdin.buffer.read
+    try:
+        file = Path(source).open("rb")  # noqa: SIM115  # the stack closes it
+    except OSError as error:
+        raise CannotRunError(f"{source}: cannot be read: {error.strerror}") from None
+    return stack.enter_context(file).read
+
+
+def _rows(table: Sequence[Row]) -> list[dict[str, Plain]]:
+    return [{name: plain(value) for name, value in row.items()} for row in table]
+
+
+def _put_step(step: Step) -> None:
+    record = step.record
+    print(f"{record.seq}\t{utc(record.ts_ns)}\t{record.hash.hex()}\t{step.command}")
+    for event in step.events:
+        print(f"\t\t\t{event}")
+
+
+def _put_changes(found: Sequence[Change], is_json: bool) -> None:
+    rows = _rows([plain_struct(change, has_types=False) for change in found])
+    if is_json:
+        put_json(list(rows))
+    else:
+        put_table(rows, "")
+
+
+def _put_comparison(left: Journal, right: Journal, found: Comparison, is_json: bool) -> None:
+    report = plain_struct(found, has_types=False)
+    divergence = found.divergence
+    if divergence is not None and divergence.is_exact and divergence.seq:
+        for name, journal in (("left", left), ("right", right)):
+            machine = _machine(journal.genesis, None)
+            step = next(steps(journal, machine, divergence.seq, divergence.seq))
+            report[f"{name}_step"] = plain_step(step)
+    put_report(report, is_json)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the parent asked for."""
+    works: dict[str, Work] = {
+        "recover": recover,
+        "show": show,
+        "at": at,
+        "diff": diff,
+        "stats": stats,
+        "export": export_stream,
+        "import": import_journal,
+    }
+    return serve(works, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,42 @@
+"""Named tables of a state, for people: book, accounts, positions.
+
+What is worth showing only the machine knows. A machine may have a method `views`; for one that has
+none there is the table of all entities.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from lockstep_kernel import Core, State, sorted_records
+
+Row = Mapping[str, object]
+Views = Mapping[str, Sequence[Row]]
+"""Table name -> rows, each with the same columns in the same order."""
+
+ENTITIES = "entities"
+
+
+class HasViews(Protocol):
+    """A machine that can show its state. `views` reads the core and changes nothing."""
+
+    def views(self, core: Core) -> Views:
+        """Return the tables, in the order in which they are to be shown."""
+        ...
+
+
+def views_of(state: State) -> Views:
+    """Return the tables of a state; `entities` is always there, last."""
+    machine: Any = state.machine
+    tables: dict[str, Sequence[Row]] = {}
+    if hasattr(machine, "views"):
+        tables.update(cast(HasViews, machine).views(state.core))
+    tables.setdefault(ENTITIES, entity_rows(state))
+    return tables
+
+
+def entity_rows(state: State) -> list[Row]:
+    """Return one row per entity, by (kind, key)."""
+    return [
+        {"kind": record[0], "key": record[1], "fields": list(record[2:])}
+        for record in sorted_records(state)
+    ]
