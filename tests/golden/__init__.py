@@ -1,0 +1,1 @@
+"""Golden journals: recorded streams whose final hashes are pinned."""

@@ -1,0 +1,69 @@
+"""Every golden journal replays to its pinned hash, with the machine of today.
+
+`LOCKSTEP_RECORD=1` (`make record`) writes them anew first.
+"""
+
+import os
+
+import pytest
+
+from lockstep_kernel import FrameType, StreamReader, unpack_record
+from lockstep_validator import Mark, Options, Status, validate
+from tests.golden.record import FOLDER, GOLDENS, Golden, pinned, record_all, recorded
+from tests.machines.counter import COUNTER
+
+EACH_GOLDEN = pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _record() -> None:
+    if os.environ.get("LOCKSTEP_RECORD") == "1":
+        record_all()
+
+
+@EACH_GOLDEN
+def test_a_golden_journal_validates_to_its_pinned_hash(golden: Golden) -> None:
+    seq, hash_ = pinned()[golden.name]
+    verdict = validate(golden.path, Options(machine=golden.machine, expect=(Mark(seq, hash_),)))
+    assert Status.OK is verdict.status, verdict.message
+    assert (seq, hash_) == (verdict.validated_seq, verdict.hash)
+
+
+@EACH_GOLDEN
+def test_a_golden_journal_replays_from_each_of_its_snapshots(golden: Golden) -> None:
+    _seq, hash_ = pinned()[golden.name]
+    with golden.path.open("rb") as file:
+        frames = list(StreamReader(file.read).frames())
+    hashes = {s: unpack_record(data, s).hash for t, s, data in frames if t == FrameType.RECORD}
+    for seq in golden.snapshots:
+        options = Options(machine=golden.machine, trust=Mark(seq, hashes[seq]))
+        verdict = validate(golden.path, options)
+        assert (Status.OK, hash_) == (verdict.status, verdict.hash), verdict.message
+
+
+@EACH_GOLDEN
+def test_recording_a_golden_journal_again_gives_the_same_bytes(golden: Golden) -> None:
+    if golden.is_released:
+        pytest.skip("the recipe of a released golden may use commands that came later")
+    assert golden.path.read_bytes() == recorded(golden)[0], "if this is wanted: make record"
+
+
+def test_the_goldens_are_all_there_and_no_others() -> None:
+    names = {golden.name for golden in GOLDENS}
+    assert names == pinned().keys()
+    assert names == {path.stem for path in FOLDER.glob("*.stream")}
+
+
+def test_one_golden_switches_the_rules_inside_the_journal() -> None:
+    golden = GOLDENS[0]
+    early = validate(golden.path, Options(machine=COUNTER, until=31))
+    late = validate(golden.path, Options(machine=COUNTER))
+    assert (1, 2) == (early.rules_version, late.rules_version)
+
+
+def test_a_wrong_pin_would_be_seen() -> None:
+    golden = GOLDENS[0]
+    seq, hash_ = pinned()[golden.name]
+    wrong = bytes([hash_[0] ^ 1]) + hash_[1:]
+    verdict = validate(golden.path, Options(machine=COUNTER, expect=(Mark(seq, wrong),)))
+    assert Status.DIVERGED is verdict.status
