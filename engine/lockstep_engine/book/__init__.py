@@ -1,0 +1,1 @@
+"""Levels, the book of one instrument, and the index of live orders."""

@@ -1,0 +1,198 @@
+"""The numbers of the public vocabulary: sides, times in force, flags, statuses, reasons, codes.
+
+A number is never reused and never changes its meaning; tests pin them all.
+"""
+
+from enum import IntEnum, IntFlag
+
+
+class Side(IntEnum):
+    """Which side of the book an order stands on."""
+
+    BUY = 0
+    SELL = 1
+
+
+class OrderType(IntEnum):
+    """A market order is an IOC order whose price is its protection."""
+
+    LIMIT = 0
+    MARKET = 1
+
+
+class TimeInForce(IntEnum):
+    """How long an order may live."""
+
+    GTC = 0
+    GTD = 1
+    IOC = 2
+    FOK = 3
+
+
+class OrderFlag(IntFlag):
+    """Options of an order. POST_ONLY rejects an order that would take, REPRICE moves it away."""
+
+    NONE = 0
+    POST_ONLY = 1
+    REPRICE = 2
+    REDUCE_ONLY = 4
+    MMP = 8
+
+
+class SelfTradeMode(IntEnum):
+    """What happens when a taker meets an order of its own account or self-trade group."""
+
+    CANCEL_TAKER = 0
+    CANCEL_MAKER = 1
+    CANCEL_BOTH = 2
+    DECREMENT = 3
+    ALLOW = 4
+
+
+class Role(IntFlag):
+    """Powers that the operator root grants to a key."""
+
+    ADMIN = 1
+    ORACLE = 2
+    TREASURY = 4
+    RISK = 8
+
+
+class InstrumentKind(IntEnum):
+    """What a symbol names."""
+
+    PERPETUAL = 1
+    FUTURE = 2
+    CALL = 3
+    PUT = 4
+
+
+class InstrumentStatus(IntEnum):
+    """ACTIVE trades; CLOSE_ONLY takes orders that reduce; HALTED and later take none."""
+
+    ACTIVE = 1
+    CLOSE_ONLY = 2
+    HALTED = 3
+    EXPIRED_PENDING_PRICE = 4
+
+
+class CancelReason(IntEnum):
+    """Why an order ended without being filled."""
+
+    USER = 1
+    IMMEDIATE = 2
+    SELF_TRADE = 3
+    ORDER_EXPIRED = 4
+    INSTRUMENT_EXPIRED = 5
+    REDUCE_ONLY = 6
+    AMENDED = 7
+    REPLACED = 8
+    QUOTE = 9
+
+
+class AmendReason(IntEnum):
+    """Why an order changed without a trade."""
+
+    USER = 1
+    REDUCE_ONLY = 2
+    SELF_TRADE = 3
+    QUOTE = 4
+
+
+class CashReason(IntEnum):
+    """Why cash moved other than by a trade."""
+
+    DEPOSIT = 1
+    WITHDRAWAL = 2
+    TRANSFER_OUT = 3
+    TRANSFER_IN = 4
+    BUILDER_FEE = 5
+
+
+class EntityKind(IntEnum):
+    """The kinds of records in the state digest, each with its key."""
+
+    ACCOUNT = 1
+    AGENT = 2
+    ROLE = 3
+    NONCES = 4
+    REQUEST = 5
+    UNDERLYING = 6
+    INSTRUMENT = 7
+    BOOK = 8
+    ORDER = 9
+    POSITION = 10
+    FEE_SCHEDULE = 11
+    TREASURY = 12
+
+
+class Code(IntEnum):
+    """Why a command or an order was refused; blocks of one hundred per subsystem."""
+
+    ACCEPTED = 0
+
+    TIME_REGRESSION = 101
+    CLOCK_STEP = 102
+
+    UNKNOWN_ACCOUNT = 201
+    UNKNOWN_SIGNER = 202
+    NOT_AUTHORIZED = 203
+
+    REQUEST_ID_CONFLICT = 301
+    NONCE_OUT_OF_WINDOW = 311
+    NONCE_TOO_OLD = 312
+    NONCE_REUSED = 313
+
+    DUPLICATE_CLIENT_ID = 401
+    UNKNOWN_INSTRUMENT = 402
+    BAD_SIDE = 403
+    BAD_ORDER_TYPE = 404
+    BAD_TIME_IN_FORCE = 405
+    BAD_FLAGS = 406
+    BAD_SELF_TRADE_MODE = 407
+    BAD_EXPIRY = 408
+    BAD_CLIENT_ID = 409
+    BAD_LINEAGE = 410
+    BAD_BUILDER = 411
+    BAD_BATCH = 412
+    BAD_QUOTE = 413
+    UNKNOWN_ORDER = 414
+
+    PRICE_NOT_POSITIVE = 501
+    PRICE_OFF_TICK = 502
+    PRICE_ABOVE_MAX = 503
+    PRICE_OUT_OF_BAND = 504
+
+    SIZE_NOT_POSITIVE = 601
+    SIZE_OFF_LOT = 602
+    SIZE_BELOW_MIN = 603
+    SIZE_ABOVE_MAX = 604
+    NOTIONAL_BELOW_MIN = 605
+
+    INSTRUMENT_HALTED = 701
+    INSTRUMENT_EXPIRED = 702
+    INSTRUMENT_CLOSE_ONLY = 703
+    NO_INDEX_PRICE = 704
+    NO_MARK_PRICE = 705
+
+    OPEN_ORDERS_LIMIT = 801
+    POSITION_LIMIT = 802
+
+    REDUCE_ONLY_WOULD_INCREASE = 901
+    POST_ONLY_WOULD_CROSS = 902
+    FOK_UNFILLABLE = 903
+    INSUFFICIENT_MARGIN = 904
+
+    AMOUNT_NOT_POSITIVE = 1001
+    AMOUNT_ABOVE_LIMIT = 1002
+    INSUFFICIENT_FUNDS = 1003
+
+    ALREADY_EXISTS = 1101
+    BAD_SYMBOL = 1102
+    BAD_PARAMETER = 1103
+    UNKNOWN_UNDERLYING = 1104
+    VALUE_NOT_WHOLE = 1105
+    UNKNOWN_ROLE = 1106
+    RULES_NOT_NEWER = 1107
+    UNKNOWN_AGENT = 1108
+    UNKNOWN_FEE_TIER = 1109

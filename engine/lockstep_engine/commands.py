@@ -1,0 +1,320 @@
+"""The commands of the exchange: one signed envelope around one action.
+
+A released struct never changes: a new field is a new tag. Integers are in named units and within
++-2^62; `bytes` keys have 32 bytes. Times are UTC nanoseconds, nonces UTC milliseconds. What an
+action does and refuses is in docs/rules.md.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+Int = Annotated[int, msgspec.Meta(gt=-(2**62), lt=2**62)]
+Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Auth = Annotated[bytes, msgspec.Meta(max_length=1024)]
+RequestId = Annotated[bytes, msgspec.Meta(max_length=32)]
+Lineage = Annotated[bytes, msgspec.Meta(max_length=16)]
+Name = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class _Action(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """Base of all structs on the wire."""
+
+
+class TradingLimits(_Action, frozen=True):
+    """Limits of one instrument. `price_band_bps` 0 means no band."""
+
+    price_step_ticks: Int = 1
+    max_price_ticks: Int = 1_000_000
+    qty_step_lots: Int = 1
+    min_order_lots: Int = 1
+    max_order_lots: Int = 10_000
+    min_notional_e6: Int = 0
+    max_position_lots: Int = 100_000
+    max_open_orders: Int = 1_000
+    price_band_bps: Int = 0
+
+
+class CreateUnderlying(_Action, frozen=True, tag=1):
+    """Create an underlying; its instruments expire `expiry_time_s` seconds after 00:00 UTC."""
+
+    underlying: Name
+    max_index_price_e6: Int
+    expiry_time_s: Int = 28_800
+
+
+class CreateInstrument(_Action, frozen=True, tag=2):
+    """Create the instrument that `symbol` spells, under the identifier that orders will use."""
+
+    instrument: Int
+    symbol: Name
+    tick_e6: Int
+    lot_e8: Int
+    contract_size_e8: Int
+    limits: TradingLimits
+    allows_self_trade: bool = False
+
+
+class SetInstrumentStatus(_Action, frozen=True, tag=3):
+    """Set ACTIVE, CLOSE_ONLY or HALTED."""
+
+    instrument: Int
+    status: Int
+
+
+class SetTradingLimits(_Action, frozen=True, tag=4):
+    """Replace the limits of an instrument; live orders keep their place."""
+
+    instrument: Int
+    limits: TradingLimits
+
+
+class SetFeeSchedule(_Action, frozen=True, tag=5):
+    """Set the fees of a tier. Rates are parts per billion; a negative rate is a rebate."""
+
+    tier: Int
+    future_maker_e9: Int
+    future_taker_e9: Int
+    option_maker_e9: Int
+    option_taker_e9: Int
+    option_cap_e9: Int
+    builder_share_bps: Int
+
+
+class SetFeeTier(_Action, frozen=True, tag=6):
+    """Put an account into a fee tier that exists."""
+
+    account: Int
+    tier: Int
+
+
+class SetMarginModel(_Action, frozen=True, tag=7):
+    """Set the margin rates of an underlying, in parts per billion."""
+
+    underlying: Name
+    initial_rate_e9: Int
+    short_call_rate_e9: Int
+
+
+class GrantRole(_Action, frozen=True, tag=8):
+    """Give a key more roles (a sum of `Role` values)."""
+
+    key: Key
+    roles: Int
+
+
+class RevokeRole(_Action, frozen=True, tag=9):
+    """Take roles from a key."""
+
+    key: Key
+    roles: Int
+
+
+class ActivateRules(_Action, frozen=True, tag=10):
+    """Switch to newer rules from the next command on."""
+
+    rules_version: Int
+
+
+class AdvanceTime(_Action, frozen=True, tag=11):
+    """Move the clock to the command's time, by any step, and run what is due."""
+
+
+class OpenAccount(_Action, frozen=True, tag=12):
+    """Open an account. Accounts with the same `self_trade_group` other than 0 count as one."""
+
+    account: Int
+    root: Key
+    self_trade_group: Int = 0
+
+
+class Deposit(_Action, frozen=True, tag=13):
+    """Credit cash that arrived from outside."""
+
+    account: Int
+    amount_e6: Int
+
+
+class UpdateIndexPrice(_Action, frozen=True, tag=14):
+    """Set the index of an underlying, in micro-dollars per unit."""
+
+    underlying: Name
+    price_e6: Int
+
+
+class UpdateMarkPrice(_Action, frozen=True, tag=15):
+    """Set the mark of a future or perpetual, in micro-dollars per unit."""
+
+    instrument: Int
+    price_e6: Int
+
+
+class Withdraw(_Action, frozen=True, tag=30):
+    """Send cash out."""
+
+    amount_e6: Int
+
+
+class Transfer(_Action, frozen=True, tag=31):
+    """Move cash to another account."""
+
+    to_account: Int
+    amount_e6: Int
+
+
+class AuthorizeAgent(_Action, frozen=True, tag=32):
+    """Let another key trade and cancel for the account."""
+
+    agent: Key
+
+
+class RevokeAgent(_Action, frozen=True, tag=33):
+    """Take that back; the key's nonces stay burnt."""
+
+    agent: Key
+
+
+class PlaceOrder(_Action, frozen=True, tag=40):
+    """Enter an order. `expires_ns` goes with GTD only; 0 and empty mean none."""
+
+    instrument: Int
+    side: Int
+    price_ticks: Int
+    qty_lots: Int
+    tif: Int = 0
+    order_type: Int = 0
+    flags: Int = 0
+    self_trade: Int = 0
+    client_id: Int = 0
+    lineage: Lineage = b""
+    expires_ns: Int = 0
+    builder: Int = 0
+
+
+class CancelOrder(_Action, frozen=True, tag=41):
+    """Cancel one order by its identifier."""
+
+    order_id: Int
+
+
+class CancelByClientId(_Action, frozen=True, tag=42):
+    """Cancel one live order by the client's identifier."""
+
+    client_id: Int
+
+
+class CancelAll(_Action, frozen=True, tag=43):
+    """Cancel every live order of the account that matches all given fields.
+
+    0, "", -1, False and b"" match everything; `mmp` True matches orders with the MMP flag.
+    """
+
+    instrument: Int = 0
+    underlying: Name = ""
+    side: Int = -1
+    mmp: bool = False
+    lineage: Lineage = b""
+
+
+class AmendOrder(_Action, frozen=True, tag=44):
+    """Change price and total size (filled part included) of a live order."""
+
+    order_id: Int
+    price_ticks: Int
+    qty_lots: Int
+
+
+class ReplaceOrder(_Action, frozen=True, tag=45):
+    """Cancel one order and enter another, or neither; with the flag, at least the cancel."""
+
+    order_id: Int
+    order: PlaceOrder
+    cancel_on_reject: bool = False
+
+
+class Quote(_Action, frozen=True):
+    """Both sides of one instrument in a MassQuote; size 0 leaves that side empty."""
+
+    instrument: Int
+    bid_price_ticks: Int
+    bid_qty_lots: Int
+    ask_price_ticks: Int
+    ask_qty_lots: Int
+
+
+class MassQuote(_Action, frozen=True, tag=46):
+    """Replace the whole quote set `quote_set` of the account by these quotes."""
+
+    quote_set: Int
+    quotes: tuple[Quote, ...]
+    flags: Int = 0
+    self_trade: Int = 0
+    lineage: Lineage = b""
+
+
+OrderAction = PlaceOrder | CancelOrder | CancelByClientId | CancelAll | AmendOrder | ReplaceOrder
+
+
+class Batch(_Action, frozen=True, tag=47):
+    """Up to 50 order actions, in order, each with its own result."""
+
+    actions: tuple[OrderAction, ...]
+
+
+OperatorAction = (
+    CreateUnderlying
+    | CreateInstrument
+    | SetInstrumentStatus
+    | SetTradingLimits
+    | SetFeeSchedule
+    | SetFeeTier
+    | SetMarginModel
+    | GrantRole
+    | RevokeRole
+    | ActivateRules
+    | AdvanceTime
+    | OpenAccount
+    | Deposit
+    | UpdateIndexPrice
+    | UpdateMarkPrice
+)
+AccountAction = Withdraw | Transfer | AuthorizeAgent | RevokeAgent | OrderAction | MassQuote | Batch
+Action = OperatorAction | AccountAction
+
+
+def action_tag(action: msgspec.Struct) -> int:
+    """Return the number that stands for the action's type on the wire."""
+    tag = action.__struct_config__.tag
+    return tag if isinstance(tag, int) else 0
+
+
+class Command(_Action, frozen=True, tag=1):
+    """An action, who asks for it, and for which account (0 for operator actions).
+
+    `auth` is the signature that the gateway checked; it is hashed and never interpreted.
+    `request_id` makes a repeat harmless; empty means none.
+    """
+
+    signer: Key
+    nonce: Int
+    action: Action
+    account: Int = 0
+    request_id: RequestId = b""
+    auth: Auth = b""
+
+
+class ExchangeParams(_Action, frozen=True, tag=1):
+    """The genesis parameters of an exchange.
+
+    `max_total_deposits_e6` is at most 2^60; the nonce window is in milliseconds before and after
+    the command's time; `request_capacity` is the number of remembered requests per account.
+    """
+
+    operator_root: Key
+    start_ns: Int
+    max_step_ns: Int = 3_600_000_000_000
+    max_total_deposits_e6: Int = 2**60
+    nonce_past_ms: Int = 172_800_000
+    nonce_future_ms: Int = 86_400_000
+    nonce_capacity: Int = 100
+    request_capacity: Int = 100

@@ -1,0 +1,212 @@
+"""The entities that stand alone: fees, treasury, roles, nonces, requests, agents, underlyings."""
+
+import struct
+from bisect import bisect_left
+from typing import Final
+
+from lockstep_engine.codes import EntityKind
+from lockstep_kernel.entity import Entity, Record
+
+_NONCE: Final = struct.Struct("<q")
+_AGENT: Final = int(EntityKind.AGENT)
+_ROLE: Final = int(EntityKind.ROLE)
+_NONCES: Final = int(EntityKind.NONCES)
+_REQUEST: Final = int(EntityKind.REQUEST)
+_UNDERLYING: Final = int(EntityKind.UNDERLYING)
+_FEE_SCHEDULE: Final = int(EntityKind.FEE_SCHEDULE)
+_TREASURY: Final = int(EntityKind.TREASURY)
+
+
+class FeeSchedule(Entity):
+    """The rates of one fee tier."""
+
+    __slots__ = (
+        "builder_share_bps",
+        "future_maker_e9",
+        "future_taker_e9",
+        "option_cap_e9",
+        "option_maker_e9",
+        "option_taker_e9",
+        "tier",
+    )
+
+    def __init__(self, tier: int, rates: tuple[int, int, int, int, int, int]) -> None:
+        super().__init__()
+        self.tier = tier
+        self.set(rates)
+
+    def set(self, rates: tuple[int, int, int, int, int, int]) -> None:
+        """Replace all rates, in the order of the record."""
+        self.future_maker_e9 = rates[0]
+        self.future_taker_e9 = rates[1]
+        self.option_maker_e9 = rates[2]
+        self.option_taker_e9 = rates[3]
+        self.option_cap_e9 = rates[4]
+        self.builder_share_bps = rates[5]
+
+    def record(self) -> Record | None:
+        return (
+            _FEE_SCHEDULE,
+            self.tier,
+            self.future_maker_e9,
+            self.future_taker_e9,
+            self.option_maker_e9,
+            self.option_taker_e9,
+            self.option_cap_e9,
+            self.builder_share_bps,
+        )
+
+
+class Treasury(Entity):
+    """The exchange's own fees and the net of all deposits."""
+
+    __slots__ = ("fees_e6", "net_deposits_e6")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fees_e6 = 0
+        self.net_deposits_e6 = 0
+
+    def record(self) -> Record | None:
+        if self.fees_e6 == 0 and self.net_deposits_e6 == 0:
+            return None
+        return (_TREASURY, 0, self.fees_e6, self.net_deposits_e6)
+
+
+class RoleGrant(Entity):
+    """The roles of one key; 0 is absent."""
+
+    __slots__ = ("key", "roles")
+
+    def __init__(self, key: bytes, roles: int) -> None:
+        super().__init__()
+        self.key = key
+        self.roles = roles
+
+    def record(self) -> Record | None:
+        return (_ROLE, self.key, self.roles) if self.roles else None
+
+
+class NonceSet(Entity):
+    """The nonces that one signer may not use again: all up to `floor`, and those in `packed`.
+
+    Invariants: `packed` holds signed 64-bit little-endian integers that rise strictly and stand
+    above `floor`; `highest` is the last of them, or `floor` if there is none; `floor` never falls.
+    """
+
+    __slots__ = ("floor", "highest", "packed", "signer")
+
+    def __init__(self, signer: bytes, floor: int, packed: bytes) -> None:
+        super().__init__()
+        self.signer = signer
+        self.floor = floor
+        self.packed = packed
+        self.highest = int.from_bytes(packed[-8:], "little") if packed else floor
+
+    def add(self, nonce: int, capacity: int) -> None:
+        """Enter a nonce; above capacity drop the smallest, the new floor. O(capacity)."""
+        if nonce > self.highest:
+            self.packed += nonce.to_bytes(8, "little")
+            self.highest = nonce
+        else:
+            nonces = self.live()
+            place = 8 * bisect_left(nonces, nonce)
+            entry = nonce.to_bytes(8, "little")
+            self.packed = self.packed[:place] + entry + self.packed[place:]
+        if len(self.packed) > 8 * capacity:
+            self.floor = int.from_bytes(self.packed[:8], "little")
+            self.packed = self.packed[8:]
+
+    def has(self, nonce: int) -> bool:
+        """Return whether the nonce is in the set. O(capacity)."""
+        return nonce in self.live()
+
+    def live(self) -> list[int]:
+        """Return the nonces in the set, rising."""
+        return [nonce for (nonce,) in _NONCE.iter_unpack(self.packed)]
+
+    def record(self) -> Record | None:
+        return (_NONCES, self.signer, self.floor, self.packed)
+
+
+class Request(Entity):
+    """A remembered request of an account with its first outcome."""
+
+    __slots__ = ("account", "code", "is_live", "number", "order_id", "payload_hash", "request_id")
+
+    def __init__(
+        self,
+        account: int,
+        request_id: bytes,
+        payload_hash: int,
+        code: int,
+        order_id: int,
+        number: int,
+    ) -> None:
+        super().__init__()
+        self.account = account
+        self.request_id = request_id
+        self.payload_hash = payload_hash
+        self.code = code
+        self.order_id = order_id
+        self.number = number
+        self.is_live = True
+
+    def record(self) -> Record | None:
+        if not self.is_live:
+            return None
+        key = (self.account, self.request_id)
+        return (_REQUEST, key, self.payload_hash, self.code, self.order_id, self.number)
+
+
+class Agent(Entity):
+    """A key that may trade for an account."""
+
+    __slots__ = ("account", "is_live", "key")
+
+    def __init__(self, account: int, key: bytes) -> None:
+        super().__init__()
+        self.account = account
+        self.key = key
+        self.is_live = True
+
+    def record(self) -> Record | None:
+        return (_AGENT, (self.account, self.key)) if self.is_live else None
+
+
+class Underlying(Entity):
+    """An underlying with its index and margin rates.
+
+    Derived: `version` rises with every change that instruments compute with.
+    """
+
+    __slots__ = (
+        "expiry_time_s",
+        "index_price_e6",
+        "initial_rate_e9",
+        "max_index_price_e6",
+        "name",
+        "short_call_rate_e9",
+        "version",
+    )
+
+    def __init__(self, name: str, max_index_price_e6: int, expiry_time_s: int) -> None:
+        super().__init__()
+        self.name = name
+        self.max_index_price_e6 = max_index_price_e6
+        self.expiry_time_s = expiry_time_s
+        self.index_price_e6 = 0
+        self.initial_rate_e9 = 20_000_000
+        self.short_call_rate_e9 = 1_000_000_000
+        self.version = 1
+
+    def record(self) -> Record | None:
+        return (
+            _UNDERLYING,
+            self.name,
+            self.max_index_price_e6,
+            self.expiry_time_s,
+            self.index_price_e6,
+            self.initial_rate_e9,
+            self.short_call_rate_e9,
+        )

@@ -1,0 +1,16 @@
+"""CashIsConserved: cash, fees and clearing cash together are the net deposits ([POS-3])."""
+
+from lockstep_engine.state import ExchangeCore
+from lockstep_kernel.errors import check
+
+
+def cash_is_conserved(core: ExchangeCore) -> None:
+    """Sum every account's cash, the fees and -(open cost of futures and perpetuals)."""
+    total = core.treasury.fees_e6
+    for account in core.accounts.values():
+        total += account.cash_e6
+        for holding in account.holdings.values():
+            if not holding.instrument.is_option:
+                total -= holding.cost_e6
+    expected = core.treasury.net_deposits_e6
+    check(total == expected, f"cash is conserved: expected {expected} e6, found {total} e6")

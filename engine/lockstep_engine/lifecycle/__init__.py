@@ -1,0 +1,1 @@
+"""What time does to orders and instruments."""

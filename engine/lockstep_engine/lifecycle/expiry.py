@@ -1,0 +1,54 @@
+"""What comes due ([TIM-2]): GTD orders and dated instruments."""
+
+from typing import Final
+
+from lockstep_engine.book.queue import detach
+from lockstep_engine.codes import CancelReason, InstrumentStatus
+from lockstep_engine.events import InstrumentExpired
+from lockstep_engine.lifecycle.timers import ORDER_EXPIRY, next_due
+from lockstep_engine.matching.reports import cancelled
+from lockstep_engine.state import BookSide, Events, ExchangeCore, Instrument, Order
+
+_EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
+_ORDER_EXPIRED: Final = int(CancelReason.ORDER_EXPIRED)
+_INSTRUMENT_EXPIRED: Final = int(CancelReason.INSTRUMENT_EXPIRED)
+
+
+def run_due(core: ExchangeCore, until_ns: int, events: Events) -> None:
+    """Run every timer with due_ns <= until_ns, in order."""
+    due = next_due(core, until_ns)
+    while due is not None:
+        if due[1] == ORDER_EXPIRY:
+            order = core.expiring.get(due[2])
+            if order is not None and order.expires_ns == due[0]:
+                detach(core, order)
+                events.append(cancelled(order, _ORDER_EXPIRED, order.remaining_lots))
+        else:
+            _expire_instrument(core, core.instruments[due[2]], events)
+        due = next_due(core, until_ns)
+
+
+def _expire_instrument(core: ExchangeCore, instrument: Instrument, events: Events) -> None:
+    instrument.status = _EXPIRED
+    core.touch(instrument)
+    events.append(InstrumentExpired(instrument.instrument))
+    orders = orders_of(instrument.bids) + orders_of(instrument.asks)
+    orders.sort(key=_order_id)
+    for order in orders:
+        detach(core, order)
+        events.append(cancelled(order, _INSTRUMENT_EXPIRED, order.remaining_lots))
+
+
+def orders_of(side: BookSide) -> list[Order]:
+    """Return the orders of one side of a book, best first, in the order of their queues."""
+    orders: list[Order] = []
+    for key in reversed(side.keys):
+        order = side.levels[key * side.sign].head
+        while order is not None:
+            orders.append(order)
+            order = order.behind
+    return orders
+
+
+def _order_id(order: Order) -> int:
+    return order.order_id

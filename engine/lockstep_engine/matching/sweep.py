@@ -1,0 +1,185 @@
+"""The sweep: an incoming order meets the best opposite orders, one maker at a time ([EVT-3])."""
+
+from typing import Final
+
+from lockstep_engine.book.queue import detach, note_change, rest
+from lockstep_engine.codes import CancelReason, CashReason, SelfTradeMode, Side, TimeInForce
+from lockstep_engine.events import CashMoved, Trade, TradeSide
+from lockstep_engine.matching.reduce_only import cut_reduce_only
+from lockstep_engine.matching.reports import cancelled
+from lockstep_engine.matching.self_trade import is_own, prevent_self_trade
+from lockstep_engine.money.fees import fees_of
+from lockstep_engine.money.settle import settle_side
+from lockstep_engine.state import Account, Events, ExchangeCore, Level, Order
+
+_BUY: Final = int(Side.BUY)
+_ALLOW: Final = int(SelfTradeMode.ALLOW)
+_GTD: Final = int(TimeInForce.GTD)
+_IMMEDIATE: Final = int(CancelReason.IMMEDIATE)
+_BUILDER_FEE: Final = int(CashReason.BUILDER_FEE)
+
+
+def enter(core: ExchangeCore, taker: Order, events: Events) -> None:
+    """Let an accepted order meet the book; then it rests, or what is left of it ends."""
+    instrument = taker.instrument
+    opposite = instrument.asks if taker.side == _BUY else instrument.bids
+    best = opposite.best
+    # The same as `crosses`, without the call that every passive order would pay for.
+    if best is not None and (taker.price_ticks - best.price_ticks) * opposite.sign <= 0:
+        if not _sweep(core, taker, events):
+            return
+        if taker.remaining_lots == 0:
+            return
+    if taker.tif > _GTD:
+        events.append(cancelled(taker, _IMMEDIATE, taker.remaining_lots))
+    else:
+        rest(core, taker)
+
+
+def crosses(order: Order, price_ticks: int) -> bool:
+    """Return whether the order would trade at that opposite price."""
+    if order.side == _BUY:
+        return order.price_ticks >= price_ticks
+    return order.price_ticks <= price_ticks
+
+
+def cancel_resting(core: ExchangeCore, order: Order, reason: int, events: Events) -> None:
+    """Take a resting order out of the book and say so."""
+    detach(core, order)
+    events.append(cancelled(order, reason, order.remaining_lots))
+
+
+def _sweep(core: ExchangeCore, taker: Order, events: Events) -> bool:
+    """Match while the taker crosses and is not filled; False if self-trade ended it."""
+    instrument = taker.instrument
+    opposite = instrument.asks if taker.side == _BUY else instrument.bids
+    account = taker.account
+    while taker.remaining_lots > 0:
+        best = opposite.best
+        if best is None or (taker.price_ticks - best.price_ticks) * opposite.sign > 0:
+            return True
+        maker = best.head
+        assert maker is not None  # noqa: S101  # for the type checker: a level is never empty
+        is_own_order = maker.account is account or is_own(maker.account, account)
+        if is_own_order and taker.self_trade != _ALLOW:
+            if not prevent_self_trade(core, maker, taker, events):
+                return False
+        else:
+            _fill(core, best, maker, taker, events)
+    return True
+
+
+def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: Events) -> None:
+    """Trade the smaller remaining at the maker's price."""
+    instrument = maker.instrument
+    lots = maker.remaining_lots
+    if taker.remaining_lots < lots:
+        lots = taker.remaining_lots
+    price = maker.price_ticks
+    value = price * lots * instrument.value_e6
+    fees = fees_of(maker, taker, lots, value)
+    _take_from_maker(core, level, maker, lots)
+    _take_from_taker(taker, lots)
+    is_self = maker.account is taker.account
+    signed, signed_value = (-lots, -value) if taker.side == _BUY else (lots, value)
+    if is_self:
+        maker_side = _self_side(core, maker, fees[0], fees[1])
+        taker_side = _self_side(core, taker, fees[2], fees[3])
+    else:
+        realised = settle_side(core, maker.holding, signed, signed_value, fees[0])
+        maker_side = _side(maker, fees[0], fees[1], realised)
+        realised = settle_side(core, taker.holding, -signed, -signed_value, fees[2])
+        taker_side = _side(taker, fees[2], fees[3], realised)
+    treasury = core.treasury
+    treasury.fees_e6 += fees[0] - fees[1] + fees[2] - fees[3]
+    if not treasury.is_touched:
+        treasury.is_touched = True
+        core.touched.append(treasury)
+    index_price = instrument.underlying.index_price_e6
+    trade_id = core.next_trade_id
+    core.next_trade_id = trade_id + 1
+    events.append(
+        Trade(
+            trade_id,
+            instrument.instrument,
+            price,
+            lots,
+            taker.side,
+            index_price,
+            maker_side,
+            taker_side,
+        )
+    )
+    if fees[1]:
+        _pay_builder(core, maker.builder, fees[1], events)
+    if fees[3]:
+        _pay_builder(core, taker.builder, fees[3], events)
+    if not is_self:
+        cut_reduce_only(core, maker.holding, events)
+        cut_reduce_only(core, taker.holding, events)
+
+
+def _take_from_maker(core: ExchangeCore, level: Level, maker: Order, lots: int) -> None:
+    """Take filled lots off the maker at its place, or the maker out of the book."""
+    if maker.remaining_lots == lots:
+        detach(core, maker)
+        maker.remaining_lots = 0
+        return
+    if not level.is_changed:
+        note_change(core, level)
+    level.total_lots -= lots
+    if maker.reserve_e6:
+        released = maker.reserve_e6 * lots // maker.remaining_lots
+        maker.reserve_e6 -= released
+        maker.account.reserve_e6 -= released
+    maker.remaining_lots -= lots
+    holding = maker.holding
+    if maker.side == _BUY:
+        holding.open_buy_lots -= lots
+    else:
+        holding.open_sell_lots -= lots
+    if not maker.is_touched:
+        maker.is_touched = True
+        core.touched.append(maker)
+
+
+def _take_from_taker(taker: Order, lots: int) -> None:
+    if taker.reserve_e6:
+        taker.reserve_e6 -= taker.reserve_e6 * lots // taker.remaining_lots
+    taker.remaining_lots -= lots
+
+
+def _side(order: Order, fee_e6: int, builder_fee_e6: int, realised_e6: int) -> TradeSide:
+    account = order.account
+    holding = order.holding
+    return TradeSide(
+        order.order_id,
+        account.account,
+        order.client_id,
+        order.remaining_lots,
+        fee_e6,
+        builder_fee_e6,
+        realised_e6,
+        holding.qty_lots,
+        holding.cost_e6,
+        account.cash_e6,
+        order.lineage,
+    )
+
+
+def _self_side(core: ExchangeCore, order: Order, fee_e6: int, builder_fee_e6: int) -> TradeSide:
+    """One side of a trade of an account with itself: nothing moves but the fee."""
+    holding = order.holding
+    order.account.cash_e6 -= fee_e6
+    core.touch(order.account)
+    if not holding.is_dirty:
+        holding.is_dirty = True
+        order.account.dirty.append(holding)
+    return _side(order, fee_e6, builder_fee_e6, 0)
+
+
+def _pay_builder(core: ExchangeCore, builder: int, fee_e6: int, events: Events) -> None:
+    account: Account = core.accounts[builder]
+    account.cash_e6 += fee_e6
+    core.touch(account)
+    events.append(CashMoved(builder, _BUILDER_FEE, fee_e6, account.cash_e6))

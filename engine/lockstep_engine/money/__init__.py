@@ -1,0 +1,1 @@
+"""Positions, cash, clearing and fees: what a trade moves."""

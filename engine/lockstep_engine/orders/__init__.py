@@ -1,0 +1,1 @@
+"""The order actions: place, cancel, amend, replace, quote, batch."""

@@ -1,0 +1,507 @@
+"""The entity tables of the exchange and the mutable core that holds them.
+
+Everything here is plain data with its record; decisions stand in the packages beside it. Derived
+fields (marked so) are outside the digest: they are rebuilt from the records by `restore`, and
+`verify` compares them. Whoever changes a field that is in a record also touches the entity.
+"""
+
+import struct
+from typing import Final
+
+import msgspec
+
+from lockstep_engine.codes import EntityKind, InstrumentKind, InstrumentStatus
+from lockstep_engine.commands import ExchangeParams, TradingLimits
+from lockstep_engine.entities import (
+    Agent,
+    FeeSchedule,
+    NonceSet,
+    Request,
+    RoleGrant,
+    Treasury,
+    Underlying,
+)
+from lockstep_kernel.entity import Entity, Record
+
+CLOCKS: Final = struct.Struct(">qIQQQQ")
+
+_ACCOUNT: Final = int(EntityKind.ACCOUNT)
+_INSTRUMENT: Final = int(EntityKind.INSTRUMENT)
+_BOOK: Final = int(EntityKind.BOOK)
+_ORDER: Final = int(EntityKind.ORDER)
+_POSITION: Final = int(EntityKind.POSITION)
+_ACTIVE: Final = int(InstrumentStatus.ACTIVE)
+_FUTURE: Final = int(InstrumentKind.FUTURE)
+
+
+class Level:
+    """The queue of orders at one price, first come first. All derived.
+
+    Invariants: `total_lots` is the sum of remaining lots from `head` to `tail`; a level in the book
+    is never empty. `before_lots` is the total before the command, while `is_changed`.
+    """
+
+    __slots__ = ("before_lots", "head", "is_changed", "price_ticks", "side", "tail", "total_lots")
+
+    def __init__(self, side: "BookSide", price_ticks: int) -> None:
+        self.side = side
+        self.price_ticks = price_ticks
+        self.total_lots = 0
+        self.before_lots = 0
+        self.is_changed = False
+        self.head: Order | None = None
+        self.tail: Order | None = None
+
+
+class BookSide:
+    """One side of a book. All derived.
+
+    Invariants: `keys` rises strictly and holds price x `sign` of every level, so the best price is
+    last; `best` is its level.
+    """
+
+    __slots__ = ("best", "instrument", "keys", "levels", "sign")
+
+    def __init__(self, instrument: "Instrument", sign: int) -> None:
+        self.instrument = instrument
+        self.sign = sign
+        self.levels: dict[int, Level] = {}
+        self.keys: list[int] = []
+        self.best: Level | None = None
+
+
+class BookCounter(Entity):
+    """How often the book of an instrument was seen to change."""
+
+    __slots__ = ("instrument", "sequence")
+
+    def __init__(self, instrument: int) -> None:
+        super().__init__()
+        self.instrument = instrument
+        self.sequence = 0
+
+    def record(self) -> Record | None:
+        return (_BOOK, self.instrument, self.sequence) if self.sequence else None
+
+
+class Instrument(Entity):
+    """A contract, its limits, its mark and its book.
+
+    Derived: kind, strike and expiry (from the symbol), the value of a tick and of a lot, the margin
+    per lot, `clearing_e6` = -(sum of the costs of all positions) for futures and perpetuals.
+    """
+
+    __slots__ = (
+        "allows_self_trade",
+        "asks",
+        "bids",
+        "clearing_e6",
+        "contract_size_e8",
+        "counter",
+        "expiry_ns",
+        "index_lot_e6",
+        "instrument",
+        "is_option",
+        "kind",
+        "limits",
+        "long_lot_e6",
+        "lot_e8",
+        "mark_lot_e6",
+        "mark_price_e6",
+        "max_open_orders",
+        "max_order_lots",
+        "max_position_lots",
+        "max_price_ticks",
+        "min_notional_e6",
+        "min_order_lots",
+        "price_band_bps",
+        "price_step_ticks",
+        "qty_step_lots",
+        "seen_version",
+        "short_lot_e6",
+        "status",
+        "strike_e6",
+        "symbol",
+        "tick_e6",
+        "underlying",
+        "value_e6",
+        "version",
+    )
+
+    def __init__(
+        self,
+        instrument: int,
+        symbol: str,
+        underlying: Underlying,
+        kind: int,
+        expiry_ns: int,
+        strike_e6: int,
+        sizes: tuple[int, int, int],
+        limits: TradingLimits,
+        allows_self_trade: bool,
+    ) -> None:
+        super().__init__()
+        self.instrument = instrument
+        self.symbol = symbol
+        self.underlying = underlying
+        self.kind = kind
+        self.is_option = kind > _FUTURE
+        self.expiry_ns = expiry_ns
+        self.strike_e6 = strike_e6
+        self.tick_e6, self.lot_e8, self.contract_size_e8 = sizes
+        self.value_e6 = sizes[0] * sizes[1] * sizes[2] // 10**16
+        self.allows_self_trade = allows_self_trade
+        self.status = _ACTIVE
+        self.mark_price_e6 = 0
+        self.set_limits(limits)
+        self.bids = BookSide(self, 1)
+        self.asks = BookSide(self, -1)
+        self.counter = BookCounter(instrument)
+        self.clearing_e6 = 0
+        self.version = 1
+        self.seen_version = 0
+        self.mark_lot_e6 = 0
+        self.index_lot_e6 = 0
+        self.long_lot_e6 = 0
+        self.short_lot_e6 = 0
+
+    def set_limits(self, limits: TradingLimits) -> None:
+        """Replace the limits."""
+        self.limits = limits
+        self.price_step_ticks = limits.price_step_ticks
+        self.max_price_ticks = limits.max_price_ticks
+        self.qty_step_lots = limits.qty_step_lots
+        self.min_order_lots = limits.min_order_lots
+        self.max_order_lots = limits.max_order_lots
+        self.min_notional_e6 = limits.min_notional_e6
+        self.max_position_lots = limits.max_position_lots
+        self.max_open_orders = limits.max_open_orders
+        self.price_band_bps = limits.price_band_bps
+
+    def record(self) -> Record | None:
+        return (
+            _INSTRUMENT,
+            self.instrument,
+            self.symbol,
+            self.tick_e6,
+            self.lot_e8,
+            self.contract_size_e8,
+            self.allows_self_trade,
+            self.status,
+            self.mark_price_e6,
+            self.price_step_ticks,
+            self.max_price_ticks,
+            self.qty_step_lots,
+            self.min_order_lots,
+            self.max_order_lots,
+            self.min_notional_e6,
+            self.max_position_lots,
+            self.max_open_orders,
+            self.price_band_bps,
+        )
+
+
+class Account(Entity):
+    """An account with its cash.
+
+    Derived: agents, the nonces of its root key, holdings, live orders and their indexes, and the
+    cached margin sums; holdings
+    whose contribution to the sums is out of date stand in `dirty`, or, if only a price moved, have
+    a `seen_version` behind their instrument's while `seen_prices` is behind the core's.
+    """
+
+    __slots__ = (
+        "account",
+        "agents",
+        "cash_e6",
+        "client_ids",
+        "dirty",
+        "fees",
+        "holdings",
+        "initial_e6",
+        "open_e6",
+        "orders",
+        "quote_sets",
+        "reserve_e6",
+        "root",
+        "root_nonces",
+        "seen_prices",
+        "self_trade_group",
+        "unrealised_e6",
+    )
+
+    def __init__(
+        self, account: int, root: bytes, self_trade_group: int, fees: FeeSchedule, cash_e6: int
+    ) -> None:
+        super().__init__()
+        self.account = account
+        self.root = root
+        self.self_trade_group = self_trade_group
+        self.fees = fees
+        self.cash_e6 = cash_e6
+        self.agents: dict[bytes, Agent] = {}
+        self.holdings: dict[int, Holding] = {}
+        self.orders: dict[int, Order] = {}
+        self.client_ids: dict[int, Order] = {}
+        self.quote_sets: dict[int, dict[int, Order]] = {}
+        self.dirty: list[Holding] = []
+        self.root_nonces: NonceSet | None = None
+        self.seen_prices = 0
+        self.unrealised_e6 = 0
+        self.initial_e6 = 0
+        self.open_e6 = 0
+        self.reserve_e6 = 0
+
+    def record(self) -> Record | None:
+        return (
+            _ACCOUNT,
+            self.account,
+            self.root,
+            self.self_trade_group,
+            self.fees.tier,
+            self.cash_e6,
+        )
+
+
+class Holding(Entity):
+    """What an account has in one instrument: its position, and (derived) its open orders.
+
+    Derived: open lots and orders, reduce-only orders by order_id, the last contribution to the
+    account's margin sums.
+    """
+
+    __slots__ = (
+        "account",
+        "cost_e6",
+        "initial_e6",
+        "instrument",
+        "is_dirty",
+        "open_buy_lots",
+        "open_e6",
+        "open_orders",
+        "open_sell_lots",
+        "qty_lots",
+        "reduce_only_buys",
+        "reduce_only_sells",
+        "seen_version",
+        "unrealised_e6",
+    )
+
+    def __init__(self, account: Account, instrument: Instrument) -> None:
+        super().__init__()
+        self.account = account
+        self.instrument = instrument
+        self.qty_lots = 0
+        self.cost_e6 = 0
+        self.open_buy_lots = 0
+        self.open_sell_lots = 0
+        self.open_orders = 0
+        self.reduce_only_buys: list[Order] = []
+        self.reduce_only_sells: list[Order] = []
+        self.is_dirty = False
+        self.seen_version = 0
+        self.unrealised_e6 = 0
+        self.initial_e6 = 0
+        self.open_e6 = 0
+
+    def record(self) -> Record | None:
+        if self.qty_lots == 0 and self.cost_e6 == 0:
+            return None
+        key = (self.account.account, self.instrument.instrument)
+        return (_POSITION, key, self.qty_lots, self.cost_e6)
+
+
+class Order(Entity):
+    """An order; in the digest while it rests.
+
+    Derived: `level` is the queue it rests in (None: not resting), `ahead` and `behind` its
+    neighbours there.
+    """
+
+    __slots__ = (
+        "account",
+        "ahead",
+        "arrival",
+        "behind",
+        "builder",
+        "client_id",
+        "expires_ns",
+        "flags",
+        "holding",
+        "instrument",
+        "level",
+        "lineage",
+        "order_id",
+        "order_type",
+        "price_ticks",
+        "qty_lots",
+        "quote_set",
+        "remaining_lots",
+        "reserve_e6",
+        "self_trade",
+        "side",
+        "tif",
+    )
+
+    def __init__(
+        self,
+        holding: Holding,
+        side: int,
+        price_ticks: int,
+        qty_lots: int,
+        tif: int,
+        order_type: int,
+        flags: int,
+        self_trade: int,
+        client_id: int,
+        lineage: bytes,
+        expires_ns: int,
+        builder: int,
+        quote_set: int,
+    ) -> None:
+        self.digest = 0
+        self.is_touched = False
+        self.holding = holding
+        self.account = holding.account
+        self.instrument = holding.instrument
+        self.side = side
+        self.price_ticks = price_ticks
+        self.qty_lots = qty_lots
+        self.remaining_lots = qty_lots
+        self.tif = tif
+        self.order_type = order_type
+        self.flags = flags
+        self.self_trade = self_trade
+        self.client_id = client_id
+        self.lineage = lineage
+        self.expires_ns = expires_ns
+        self.builder = builder
+        self.quote_set = quote_set
+        self.order_id = 0
+        self.arrival = 0
+        self.reserve_e6 = 0
+        self.level: Level | None = None
+        self.ahead: Order | None = None
+        self.behind: Order | None = None
+
+    def record(self) -> Record | None:
+        if self.level is None:
+            return None
+        return (
+            _ORDER,
+            self.order_id,
+            self.account.account,
+            self.instrument.instrument,
+            self.side,
+            self.price_ticks,
+            self.qty_lots,
+            self.remaining_lots,
+            self.tif,
+            self.flags,
+            self.self_trade,
+            self.client_id,
+            self.lineage,
+            self.expires_ns,
+            self.builder,
+            self.quote_set,
+            self.arrival,
+            self.reserve_e6,
+        )
+
+
+class ExchangeCore:
+    """The mutable inside of the exchange's state.
+
+    Derived: the timer heap, `expiring` (live GTD orders), `price_version` (rises whenever a mark,
+    an index or a margin rate changes). Empty between commands: `changed_levels`.
+    """
+
+    __slots__ = (
+        "accounts",
+        "changed_levels",
+        "expiring",
+        "fee_schedules",
+        "instruments",
+        "max_step_ns",
+        "next_arrival",
+        "next_order_id",
+        "next_request",
+        "next_trade_id",
+        "nonce_capacity",
+        "nonce_future_ms",
+        "nonce_past_ms",
+        "nonces",
+        "now_ns",
+        "outcome_order_id",
+        "params",
+        "price_version",
+        "requests",
+        "roles",
+        "rules",
+        "symbols",
+        "timers",
+        "touched",
+        "treasury",
+        "underlyings",
+    )
+
+    def __init__(self, params: ExchangeParams, rules: int) -> None:
+        self.touched: list[Entity] = []
+        self.params = params
+        self.max_step_ns = params.max_step_ns
+        self.nonce_past_ms = params.nonce_past_ms
+        self.nonce_future_ms = params.nonce_future_ms
+        self.nonce_capacity = params.nonce_capacity
+        self.now_ns = params.start_ns
+        self.rules = rules
+        self.next_order_id = 1
+        self.next_trade_id = 1
+        self.next_arrival = 1
+        self.next_request = 1
+        self.accounts: dict[int, Account] = {}
+        self.roles: dict[bytes, RoleGrant] = {}
+        self.nonces: dict[bytes, NonceSet] = {}
+        self.requests: dict[int, dict[bytes, Request]] = {}
+        self.underlyings: dict[str, Underlying] = {}
+        self.instruments: dict[int, Instrument] = {}
+        self.symbols: dict[str, Instrument] = {}
+        self.fee_schedules: dict[int, FeeSchedule] = {}
+        self.treasury = Treasury()
+        self.timers: list[tuple[int, int, int]] = []
+        self.expiring: dict[int, Order] = {}
+        self.price_version = 1
+        self.changed_levels: list[Level] = []
+        self.outcome_order_id = 0
+
+    def clocks(self) -> bytes:
+        """Pack the clock, the rules version and the id counters."""
+        return CLOCKS.pack(
+            self.now_ns,
+            self.rules,
+            self.next_order_id,
+            self.next_trade_id,
+            self.next_arrival,
+            self.next_request,
+        )
+
+    def rules_version(self) -> int:
+        """Return the version of the rules in force."""
+        return self.rules
+
+    def touch(self, entity: Entity) -> None:
+        """Have the entity rehashed after this command."""
+        if not entity.is_touched:
+            entity.is_touched = True
+            self.touched.append(entity)
+
+
+def holding_of(account: Account, instrument: Instrument) -> Holding:
+    """Return the account's holding in the instrument, new and empty if there was none."""
+    holding = account.holdings.get(instrument.instrument)
+    if holding is None:
+        holding = account.holdings[instrument.instrument] = Holding(account, instrument)
+    return holding
+
+
+Events = list[msgspec.Struct]
+"""The events of the command at hand, in order."""

@@ -1,0 +1,185 @@
+"""Read-only views: best, depth, order, account. They never change a state."""
+
+import msgspec
+
+from lockstep_engine.codes import Side
+from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.state import Account, BookSide, ExchangeCore, Instrument, Order
+from lockstep_kernel.chain import State
+from lockstep_kernel.errors import CannotRunError
+
+Row = dict[str, object]
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """A live order."""
+
+    order_id: int
+    account: int
+    instrument: int
+    side: int
+    price_ticks: int
+    qty_lots: int
+    remaining_lots: int
+    tif: int
+    flags: int
+    client_id: int
+    expires_ns: int
+    quote_set: int
+    reserve_e6: int
+
+
+class PositionView(msgspec.Struct, frozen=True):
+    """A position that is not flat."""
+
+    instrument: int
+    qty_lots: int
+    cost_e6: int
+    unrealised_e6: int
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account with its margin. `free_e6` is collateral less everything reserved."""
+
+    account: int
+    cash_e6: int
+    unrealised_e6: int
+    initial_margin_e6: int
+    open_margin_e6: int
+    reserve_e6: int
+    free_e6: int
+    open_orders: int
+    positions: tuple[PositionView, ...]
+
+
+def best(state: State, instrument: int) -> tuple[int, int]:
+    """Return (best bid, best ask) in ticks, 0 for an empty side. O(1)."""
+    found = _instrument(_core(state), instrument)
+    bid, ask = found.bids.best, found.asks.best
+    return (0 if bid is None else bid.price_ticks, 0 if ask is None else ask.price_ticks)
+
+
+def depth(state: State, instrument: int, levels: int = 10) -> tuple[list[Row], list[Row]]:
+    """Return (bids, asks), best first, as rows of price_ticks, total_lots and orders."""
+    found = _instrument(_core(state), instrument)
+    return _levels(found.bids, levels), _levels(found.asks, levels)
+
+
+def order(state: State, order_id: int) -> OrderView | None:
+    """Return a live order, None if there is none with this id. O(accounts)."""
+    for account in _core(state).accounts.values():
+        found = account.orders.get(order_id)
+        if found is not None:
+            return _order_view(found)
+    return None
+
+
+def account(state: State, number: int) -> AccountView:
+    """Return an account; raise `CannotRunError` if there is none."""
+    core = _core(state)
+    found = core.accounts.get(number)
+    if found is None:
+        raise CannotRunError(f"expected an open account, found {number}")
+    return _account_view(core, found)
+
+
+def tables(core: ExchangeCore) -> dict[str, list[Row]]:
+    """Return the books, accounts, positions and orders of a core as named tables."""
+    accounts = [_account_view(core, core.accounts[number]) for number in sorted(core.accounts)]
+    return {
+        "book": [row for number in sorted(core.instruments) for row in _book_rows(core, number)],
+        "accounts": [_row(view, ("positions",)) for view in accounts],
+        "positions": [
+            {"account": view.account, **_row(position, ())}
+            for view in accounts
+            for position in view.positions
+        ],
+        "orders": [
+            _row(_order_view(found), ())
+            for number in sorted(core.accounts)
+            for _id, found in sorted(core.accounts[number].orders.items())
+        ],
+    }
+
+
+def _core(state: State) -> ExchangeCore:
+    core = state.core
+    if not isinstance(core, ExchangeCore):
+        raise CannotRunError(f"expected a state of the exchange, found {type(core).__name__}")
+    return core
+
+
+def _instrument(core: ExchangeCore, number: int) -> Instrument:
+    found = core.instruments.get(number)
+    if found is None:
+        raise CannotRunError(f"expected a listed instrument, found {number}")
+    return found
+
+
+def _levels(side: BookSide, count: int) -> list[Row]:
+    rows: list[Row] = []
+    for key in reversed(side.keys[-count:] if count > 0 else []):
+        level = side.levels[key * side.sign]
+        orders = 0
+        resting = level.head
+        while resting is not None:
+            orders += 1
+            resting = resting.behind
+        rows.append(
+            {"price_ticks": level.price_ticks, "total_lots": level.total_lots, "orders": orders}
+        )
+    return rows
+
+
+def _book_rows(core: ExchangeCore, number: int) -> list[Row]:
+    found = core.instruments[number]
+    head: Row = {"instrument": number, "symbol": found.symbol}
+    bids = [
+        {**head, "side": Side.BUY.name, **row} for row in _levels(found.bids, len(found.bids.keys))
+    ]
+    asks = [
+        {**head, "side": Side.SELL.name, **row} for row in _levels(found.asks, len(found.asks.keys))
+    ]
+    return bids + asks
+
+
+def _order_view(found: Order) -> OrderView:
+    return OrderView(
+        found.order_id,
+        found.account.account,
+        found.instrument.instrument,
+        found.side,
+        found.price_ticks,
+        found.qty_lots,
+        found.remaining_lots,
+        found.tif,
+        found.flags,
+        found.client_id,
+        found.expires_ns,
+        found.quote_set,
+        found.reserve_e6,
+    )
+
+
+def _account_view(core: ExchangeCore, found: Account) -> AccountView:
+    free = free_e6(core, found)
+    positions = tuple(
+        PositionView(number, holding.qty_lots, holding.cost_e6, holding.unrealised_e6)
+        for number, holding in sorted(found.holdings.items())
+        if holding.qty_lots
+    )
+    return AccountView(
+        found.account,
+        found.cash_e6,
+        found.unrealised_e6,
+        found.initial_e6,
+        found.open_e6,
+        found.reserve_e6,
+        free,
+        len(found.orders),
+        positions,
+    )
+
+
+def _row(view: msgspec.Struct, without: tuple[str, ...]) -> Row:
+    return {name: getattr(view, name) for name in view.__struct_fields__ if name not in without}
