@@ -1,0 +1,253 @@
+"""Admission: the written order of checks on a new order ([ORD-5], [ORD-6]).
+
+A candidate is an order that is not in the book, with order_id 0 if it is new. Checks change
+nothing; they give the candidate as it may be accepted (size cut, price moved, reserve set), or the
+code of the first check that fails. Steps 3 to 10 serve amended orders too: total size in
+`qty_lots`, what would be new in the book in `remaining_lots`.
+"""
+
+from lockstep_engine.codes import (
+    Code,
+    InstrumentStatus,
+    OrderFlag,
+    OrderType,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+)
+from lockstep_engine.commands import PlaceOrder
+from lockstep_naive.book import best, is_crossing, orders_of_account
+from lockstep_naive.core import NaiveCore, Refusal
+from lockstep_naive.margin import has_margin, reserve_e6
+from lockstep_naive.matching import is_closing, is_fillable, reduce_only_orders
+from lockstep_naive.money import position_of
+from lockstep_naive.rows import Instrument, Order
+from lockstep_naive.worth import trade_value_e6, underlying_of
+
+ALL_FLAGS = OrderFlag.POST_ONLY | OrderFlag.REPRICE | OrderFlag.REDUCE_ONLY | OrderFlag.MMP
+IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
+
+
+def admit(core: NaiveCore, account: int, place: PlaceOrder, quote_set: int) -> Order | Code:
+    """Check a new order, all steps; return it as it may be accepted, or why it may not."""
+    if place.client_id and _has_client_id(core, account, place.client_id):
+        return Code.DUPLICATE_CLIENT_ID
+    instrument = core.instruments.get(place.instrument)
+    if instrument is None:
+        return Code.UNKNOWN_INSTRUMENT
+    refusal = _check_fields(core, instrument, place)
+    if refusal is not None:
+        return refusal
+    return check_order(core, _candidate(account, place, quote_set))
+
+
+def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
+    """Run steps 3 to 10 of [ORD-5] on a candidate."""
+    instrument = core.instruments.must(candidate.instrument)
+    refusal = (
+        _check_price(instrument, candidate)
+        or _check_size(instrument, candidate)
+        or _check_status(core, instrument, candidate)
+        or _check_limits(core, instrument, candidate)
+    )
+    if refusal is not None:
+        return refusal
+    if candidate.has(OrderFlag.REDUCE_ONLY):
+        candidate = _cut_to_position(core, candidate)
+        if candidate.remaining_lots <= 0:
+            return Code.REDUCE_ONLY_WOULD_INCREASE
+    price_ticks = _passive_price(core, instrument, candidate)
+    if price_ticks is None:
+        return Code.POST_ONLY_WOULD_CROSS
+    candidate = candidate._replace(price_ticks=price_ticks)
+    if candidate.tif == TimeInForce.FOK and not is_fillable(core, candidate):
+        return Code.FOK_UNFILLABLE
+    candidate = candidate._replace(reserve_e6=reserve_e6(core, candidate))
+    return (
+        candidate
+        if has_margin(core, candidate, _is_reducing(core, candidate))
+        else Code.INSUFFICIENT_MARGIN
+    )
+
+
+def is_good_lineage(lineage: bytes) -> bool:
+    """Return whether a lineage has 0 or 16 bytes."""
+    return len(lineage) in {0, 16}
+
+
+def _candidate(account: int, place: PlaceOrder, quote_set: int) -> Order:
+    return Order(
+        order_id=0,
+        account=account,
+        instrument=place.instrument,
+        side=place.side,
+        price_ticks=place.price_ticks,
+        qty_lots=place.qty_lots,
+        remaining_lots=place.qty_lots,
+        tif=place.tif,
+        flags=place.flags,
+        self_trade=place.self_trade,
+        client_id=place.client_id,
+        lineage=place.lineage,
+        expires_ns=place.expires_ns,
+        builder=place.builder,
+        quote_set=quote_set,
+        arrival=0,
+        reserve_e6=0,
+    )
+
+
+def _has_client_id(core: NaiveCore, account: int, client_id: int) -> bool:
+    return any(order.client_id == client_id for order in orders_of_account(core, account))
+
+
+def _check_fields(core: NaiveCore, instrument: Instrument, place: PlaceOrder) -> Refusal:
+    """Step 2, behind the unknown instrument."""
+    if not 0 <= place.side <= Side.SELL:
+        return Code.BAD_SIDE
+    if not 0 <= place.order_type <= OrderType.MARKET:
+        return Code.BAD_ORDER_TYPE
+    if not _is_good_tif(place):
+        return Code.BAD_TIME_IN_FORCE
+    if not _are_good_flags(place):
+        return Code.BAD_FLAGS
+    if not _is_good_self_trade(instrument, place):
+        return Code.BAD_SELF_TRADE_MODE
+    if not _is_good_expiry(core, place):
+        return Code.BAD_EXPIRY
+    if place.client_id < 0:
+        return Code.BAD_CLIENT_ID
+    if not is_good_lineage(place.lineage):
+        return Code.BAD_LINEAGE
+    if place.builder and core.accounts.get(place.builder) is None:
+        return Code.BAD_BUILDER
+    return None
+
+
+def _is_good_tif(place: PlaceOrder) -> bool:
+    if place.order_type == OrderType.MARKET:
+        return place.tif == TimeInForce.IOC
+    return 0 <= place.tif <= TimeInForce.FOK
+
+
+def _are_good_flags(place: PlaceOrder) -> bool:
+    if not 0 <= place.flags <= ALL_FLAGS:
+        return False
+    is_post_only = place.flags & OrderFlag.POST_ONLY != 0
+    is_reprice = place.flags & OrderFlag.REPRICE != 0
+    if is_post_only and is_reprice:
+        return False
+    if (is_post_only or is_reprice) and place.tif in IMMEDIATE:
+        return False
+    return not (place.tif == TimeInForce.FOK and place.self_trade == SelfTradeMode.DECREMENT)
+
+
+def _is_good_self_trade(instrument: Instrument, place: PlaceOrder) -> bool:
+    if place.self_trade == SelfTradeMode.ALLOW:
+        return instrument.allows_self_trade
+    return 0 <= place.self_trade <= SelfTradeMode.ALLOW
+
+
+def _is_good_expiry(core: NaiveCore, place: PlaceOrder) -> bool:
+    if place.tif == TimeInForce.GTD:
+        return place.expires_ns > core.now_ns
+    return place.expires_ns == 0
+
+
+def _check_price(instrument: Instrument, order: Order) -> Refusal:
+    """Step 3."""
+    price = order.price_ticks
+    if price < 1:
+        return Code.PRICE_NOT_POSITIVE
+    if price % instrument.price_step_ticks != 0:
+        return Code.PRICE_OFF_TICK
+    if price > instrument.max_price_ticks:
+        return Code.PRICE_ABOVE_MAX
+    band, mark = instrument.price_band_bps, instrument.mark_price_e6
+    if band > 0 and mark and abs(price * instrument.tick_e6 - mark) * 10**4 > mark * band:
+        return Code.PRICE_OUT_OF_BAND
+    return None
+
+
+def _check_size(instrument: Instrument, order: Order) -> Refusal:
+    """Step 4, on the total."""
+    qty = order.qty_lots
+    if qty < 1:
+        return Code.SIZE_NOT_POSITIVE
+    if qty % instrument.qty_step_lots != 0:
+        return Code.SIZE_OFF_LOT
+    if qty < instrument.min_order_lots:
+        return Code.SIZE_BELOW_MIN
+    if qty > instrument.max_order_lots:
+        return Code.SIZE_ABOVE_MAX
+    if trade_value_e6(instrument, order.price_ticks, qty) < instrument.min_notional_e6:
+        return Code.NOTIONAL_BELOW_MIN
+    return None
+
+
+def _check_status(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
+    """Step 5."""
+    if instrument.status == InstrumentStatus.HALTED:
+        return Code.INSTRUMENT_HALTED
+    if instrument.is_expired:
+        return Code.INSTRUMENT_EXPIRED
+    if instrument.status == InstrumentStatus.CLOSE_ONLY and not _is_reducing(core, order):
+        return Code.INSTRUMENT_CLOSE_ONLY
+    if instrument.is_option and underlying_of(core, instrument).index_price_e6 == 0:
+        return Code.NO_INDEX_PRICE
+    if not instrument.is_option and instrument.mark_price_e6 == 0:
+        return Code.NO_MARK_PRICE
+    return None
+
+
+def _check_limits(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
+    """Step 6."""
+    if _is_reducing(core, order):
+        return None
+    live = [
+        other
+        for other in orders_of_account(core, order.account)
+        if other.instrument == order.instrument
+    ]
+    if len(live) >= instrument.max_open_orders:
+        return Code.OPEN_ORDERS_LIMIT
+    position_lots = position_of(core, order.account, order.instrument).qty_lots
+    same_side = sum(other.remaining_lots for other in live if other.side == order.side)
+    worst = order.sign * position_lots + same_side + order.remaining_lots
+    return Code.POSITION_LIMIT if worst > instrument.max_position_lots else None
+
+
+def _is_reducing(core: NaiveCore, order: Order) -> bool:
+    """Return whether the order and all open ones of its side together only close ([ORD-6])."""
+    position_lots = position_of(core, order.account, order.instrument).qty_lots
+    open_lots = sum(
+        other.remaining_lots
+        for other in orders_of_account(core, order.account)
+        if (other.instrument, other.side) == (order.instrument, order.side)
+    )
+    fits = order.remaining_lots + open_lots <= abs(position_lots)
+    return is_closing(position_lots, order.side) and fits
+
+
+def _cut_to_position(core: NaiveCore, order: Order) -> Order:
+    """Step 7: cut total and remaining to what reduce-only may still take; it may be nothing."""
+    position_lots = position_of(core, order.account, order.instrument).qty_lots
+    if not is_closing(position_lots, order.side):
+        return order._replace(remaining_lots=0)
+    others = reduce_only_orders(core, order.account, order.instrument, order.side)
+    left = abs(position_lots) - sum(other.remaining_lots for other in others)
+    remaining = min(order.remaining_lots, left)
+    return order._replace(qty_lots=order.filled_lots + remaining, remaining_lots=remaining)
+
+
+def _passive_price(core: NaiveCore, instrument: Instrument, order: Order) -> int | None:
+    """Step 8: the price for POST_ONLY and REPRICE, None if it would cross."""
+    opposite = best(core, order.instrument, 1 - order.side)
+    if opposite is None or not is_crossing(order.side, order.price_ticks, opposite.price_ticks):
+        return order.price_ticks
+    if order.has(OrderFlag.POST_ONLY):
+        return None
+    if not order.has(OrderFlag.REPRICE):
+        return order.price_ticks
+    price = opposite.price_ticks - order.sign * instrument.price_step_ticks
+    return price if 1 <= price <= instrument.max_price_ticks else None

@@ -1,0 +1,109 @@
+"""What is true of every state between two commands, each checked by adding up rows."""
+
+from lockstep_engine.codes import InstrumentStatus, OrderFlag, Side
+from lockstep_kernel import check
+from lockstep_naive.access import unpacked_nonces
+from lockstep_naive.book import best, orders_of_instrument
+from lockstep_naive.core import NaiveCore
+from lockstep_naive.matching import is_closing, reduce_only_orders
+from lockstep_naive.money import position_of, treasury_of
+
+
+def check_all(core: NaiveCore) -> None:
+    """Raise `InvariantError` for the first invariant that does not hold."""
+    core.check_groups()
+    check_cash(core)
+    check_instruments(core)
+    check_orders(core)
+    check_reduce_only(core)
+    check_unique(core)
+    check_access(core)
+
+
+def check_cash(core: NaiveCore) -> None:
+    """Cash of all accounts, fees and clearing together are the net deposits."""
+    treasury = treasury_of(core)
+    cash = sum(account.cash_e6 for account in core.accounts.all())
+    costs = sum(
+        position.cost_e6
+        for position in core.positions.all()
+        if not core.instruments.must(position.instrument).is_option
+    )
+    found = cash + treasury.fees_e6 - costs
+    expected = treasury.net_deposits_e6
+    check(found == expected, f"expected net deposits {expected}, found cash {found}")
+    check(treasury.fees_e6 >= 0, f"the exchange has paid {-treasury.fees_e6} of fees")
+
+
+def check_instruments(core: NaiveCore) -> None:
+    """Positions sum to zero, and no book is crossed or locked."""
+    for instrument in core.instruments.all():
+        number = instrument.instrument
+        positions = core.positions.group("instrument", number)
+        lots = sum(position.qty_lots for position in positions)
+        check(lots == 0, f"positions of instrument {number} sum to {lots}")
+        bid, ask = best(core, number, Side.BUY), best(core, number, Side.SELL)
+        if bid is not None and ask is not None:
+            is_apart = bid.price_ticks < ask.price_ticks
+            check(is_apart, f"book {number}: bid {bid.price_ticks}, ask {ask.price_ticks}")
+        is_empty = not orders_of_instrument(core, number)
+        check(is_empty or not instrument.is_expired, f"expired book {number} has orders")
+        is_status = InstrumentStatus.ACTIVE <= instrument.status <= max(InstrumentStatus)
+        check(is_status, f"instrument {number} has status {instrument.status}")
+
+
+def check_orders(core: NaiveCore) -> None:
+    """Every resting order is live, of an account, in time and counted below the counters."""
+    for order in core.orders.all():
+        name = f"order {order.order_id}"
+        check(core.accounts.get(order.account) is not None, f"{name} has no account")
+        check(core.instruments.get(order.instrument) is not None, f"{name} has no instrument")
+        check(order.side in {Side.BUY, Side.SELL}, f"{name} has side {order.side}")
+        check(1 <= order.remaining_lots <= order.qty_lots, f"{name} has a bad remaining")
+        check(order.price_ticks >= 1, f"{name} has price {order.price_ticks}")
+        check(order.reserve_e6 >= 0, f"{name} has reserve {order.reserve_e6}")
+        check(1 <= order.order_id < core.time.next_order_id, f"{name} is not given out yet")
+        check(1 <= order.arrival < core.time.next_arrival, f"{name} has arrival {order.arrival}")
+        is_in_time = order.expires_ns == 0 or order.expires_ns > core.now_ns
+        check(is_in_time, f"{name} expired at {order.expires_ns}")
+
+
+def check_reduce_only(core: NaiveCore) -> None:
+    """Per account, instrument and side reduce-only orders never exceed the position."""
+    for order in core.orders.all():
+        if order.has(OrderFlag.REDUCE_ONLY):
+            position_lots = position_of(core, order.account, order.instrument).qty_lots
+            bound = abs(position_lots) if is_closing(position_lots, order.side) else 0
+            same = reduce_only_orders(core, order.account, order.instrument, order.side)
+            lots = sum(other.remaining_lots for other in same)
+            check(lots <= bound, f"order {order.order_id}: reduce-only {lots} above {bound}")
+
+
+def check_unique(core: NaiveCore) -> None:
+    """Arrivals, client ids of an account, and sides of a quote set are unique."""
+    orders = core.orders.all()
+    client_ids = [(order.account, order.client_id) for order in orders if order.client_id]
+    quotes = [
+        (order.account, order.quote_set, order.instrument, order.side)
+        for order in orders
+        if order.quote_set
+    ]
+    symbols = [instrument.symbol for instrument in core.instruments.all()]
+    check(len({order.arrival for order in orders}) == len(orders), "two orders have one arrival")
+    check(len({*client_ids}) == len(client_ids), "two orders of an account have one client_id")
+    check(len({*quotes}) == len(quotes), "two orders are one side of one quote set")
+    check(len({*symbols}) == len(symbols), "two instruments are one contract")
+
+
+def check_access(core: NaiveCore) -> None:
+    """Nonces rise above their floor, and neither nonces nor requests exceed their capacity."""
+    for row in core.nonces.all():
+        nonces = unpacked_nonces(row)
+        rising = [row.floor, *sorted({*nonces})]
+        check([row.floor, *nonces] == rising and len(row.packed) == 8 * len(nonces), "bad nonces")
+        check(min(nonces, default=row.floor) > row.floor, "a nonce is not above its floor")
+        check(len(nonces) <= core.params.nonce_capacity, "a signer has too many nonces")
+    for request in core.requests.all():
+        count = len(core.requests.group("account", request.account))
+        check(count <= core.params.request_capacity, "an account has too many requests")
+        check(1 <= request.number < core.time.next_request, "a request has a bad number")

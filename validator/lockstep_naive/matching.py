@@ -1,0 +1,194 @@
+"""Matching: the sweep, self-trade, the reduce-only bound, and fill-or-kill on a copy.
+
+A taker is an order that is not in the book; only what rests is in the book and in the sums.
+"""
+
+from typing import NamedTuple
+
+from lockstep_engine.codes import (
+    AmendReason,
+    CancelReason,
+    CashReason,
+    OrderFlag,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+)
+from lockstep_engine.events import Trade
+from lockstep_naive.book import (
+    best,
+    cancel,
+    cut,
+    drop_order,
+    emit_amended,
+    filled,
+    is_crossing,
+    orders_of_account,
+    put_order,
+)
+from lockstep_naive.core import NaiveCore
+from lockstep_naive.fees import Fee, trade_fees
+from lockstep_naive.money import Fill, collect_fees, move_cash, position_of, settle_side
+from lockstep_naive.rows import Order
+from lockstep_naive.worth import underlying_of
+
+
+class Swept(NamedTuple):
+    """A taker after a step of its sweep; `is_ended` if self-trade ended it."""
+
+    taker: Order
+    is_ended: bool
+
+
+def is_fillable(core: NaiveCore, order: Order) -> bool:
+    """Return whether the real sweep would fill an order whole: run it on a copy ([ORD-2])."""
+    swept = _sweep(core.copy(), order)
+    return not swept.is_ended and swept.taker.remaining_lots == 0
+
+
+def enter(core: NaiveCore, order: Order) -> None:
+    """Let an accepted order meet the book, then rest or end ([ORD-1])."""
+    taker, is_ended = _sweep(core, order)
+    if is_ended or taker.remaining_lots == 0:
+        return
+    if taker.tif in {TimeInForce.GTC, TimeInForce.GTD}:
+        arrival = core.time.next_arrival
+        core.time = core.time._replace(next_arrival=arrival + 1)
+        put_order(core, taker._replace(arrival=arrival))
+    else:
+        cancel(core, taker, CancelReason.IMMEDIATE)
+
+
+def is_closing(position_lots: int, side: int) -> bool:
+    """Return whether orders of a side close a position: sells a long one, buys a short one."""
+    return position_lots > 0 if side == Side.SELL else position_lots < 0
+
+
+def reduce_only_orders(core: NaiveCore, account: int, instrument: int, side: int) -> list[Order]:
+    """Return the resting reduce-only orders of an account on a side, by order_id."""
+    return [
+        order
+        for order in orders_of_account(core, account)
+        if (order.instrument, order.side) == (instrument, side) and order.has(OrderFlag.REDUCE_ONLY)
+    ]
+
+
+def _sweep(core: NaiveCore, taker: Order) -> Swept:
+    """Fill, or deal with self-trade, until the taker ends or nothing crosses ([EVT-3])."""
+    while taker.remaining_lots > 0:
+        maker = best(core, taker.instrument, 1 - taker.side)
+        if maker is None or not is_crossing(taker.side, taker.price_ticks, maker.price_ticks):
+            break
+        if taker.self_trade != SelfTradeMode.ALLOW and _is_self_trade(core, maker, taker):
+            taker, is_ended = _prevent(core, maker, taker)
+            if is_ended:
+                return Swept(taker, is_ended=True)
+        else:
+            taker = _fill(core, maker, taker)
+    return Swept(taker, is_ended=False)
+
+
+def _is_self_trade(core: NaiveCore, maker: Order, taker: Order) -> bool:
+    if maker.account == taker.account:
+        return True
+    group = core.accounts.must(maker.account).self_trade_group
+    return group != 0 and group == core.accounts.must(taker.account).self_trade_group
+
+
+def _prevent(core: NaiveCore, maker: Order, taker: Order) -> Swept:
+    """Do what the taker's mode says, other than ALLOW ([ORD-3])."""
+    match taker.self_trade:
+        case SelfTradeMode.CANCEL_TAKER:
+            cancel(core, taker, CancelReason.SELF_TRADE)
+            return Swept(taker, is_ended=True)
+        case SelfTradeMode.CANCEL_MAKER:
+            cancel(core, maker, CancelReason.SELF_TRADE)
+            return Swept(taker, is_ended=False)
+        case SelfTradeMode.CANCEL_BOTH:
+            cancel(core, maker, CancelReason.SELF_TRADE)
+            cancel(core, taker, CancelReason.SELF_TRADE)
+            return Swept(taker, is_ended=True)
+        case _:
+            return _decrement(core, maker, taker)
+
+
+def _decrement(core: NaiveCore, maker: Order, taker: Order) -> Swept:
+    """Take the smaller remaining from both; who has nothing left is cancelled with what it had."""
+    lots = min(maker.remaining_lots, taker.remaining_lots)
+    if maker.remaining_lots == lots:
+        cancel(core, maker, CancelReason.SELF_TRADE)
+    else:
+        maker = cut(maker, lots)
+        put_order(core, maker)
+        emit_amended(core, maker, AmendReason.SELF_TRADE)
+    if taker.remaining_lots == lots:
+        cancel(core, taker, CancelReason.SELF_TRADE)
+        return Swept(taker, is_ended=True)
+    taker = cut(taker, lots)
+    emit_amended(core, taker, AmendReason.SELF_TRADE)
+    return Swept(taker, is_ended=False)
+
+
+def _fill(core: NaiveCore, maker: Order, taker: Order) -> Order:
+    """Fill the smaller remaining at the maker's price and return the taker after it."""
+    lots = min(maker.remaining_lots, taker.remaining_lots)
+    fees = trade_fees(core, maker, taker, lots)
+    maker, taker = filled(maker, lots), filled(taker, lots)
+    if maker.remaining_lots > 0:
+        put_order(core, maker)
+    else:
+        drop_order(core, maker)
+    _trade(core, Fill(maker, lots, maker.price_ticks, fees[0]), taker, fees[1])
+    for order, fee in ((maker, fees[0]), (taker, fees[1])):
+        move_cash(core, order.builder, CashReason.BUILDER_FEE, fee.builder_e6)
+    for account in (maker.account, taker.account):
+        _keep_reduce_only_bound(core, account, taker.instrument)
+    return taker
+
+
+def _trade(core: NaiveCore, maker_fill: Fill, taker: Order, taker_fee: Fee) -> None:
+    """Settle the maker's side, then the taker's, and emit the trade."""
+    maker, lots, price_ticks, maker_fee = maker_fill
+    is_with_itself = maker.account == taker.account
+    maker_side = settle_side(core, maker_fill, is_with_itself=is_with_itself)
+    taker_fill = Fill(taker, lots, price_ticks, taker_fee)
+    taker_side = settle_side(core, taker_fill, is_with_itself=is_with_itself)
+    collect_fees(core, (maker_fee, taker_fee))
+    trade_id = core.time.next_trade_id
+    core.time = core.time._replace(next_trade_id=trade_id + 1)
+    instrument = core.instruments.must(taker.instrument)
+    core.emit(
+        Trade(
+            trade_id,
+            taker.instrument,
+            price_ticks,
+            lots,
+            taker.side,
+            underlying_of(core, instrument).index_price_e6,
+            maker_side,
+            taker_side,
+        )
+    )
+
+
+def _keep_reduce_only_bound(core: NaiveCore, account: int, instrument: int) -> None:
+    """Cut the reduce-only orders of an account back to its position ([ORD-4])."""
+    for side in (Side.BUY, Side.SELL):
+        position_lots = position_of(core, account, instrument).qty_lots
+        bound = abs(position_lots) if is_closing(position_lots, side) else 0
+        orders = reduce_only_orders(core, account, instrument, side)
+        excess = sum(order.remaining_lots for order in orders) - bound
+        for order in reversed(orders):
+            lots = min(excess, order.remaining_lots)
+            if lots > 0:
+                _cut_reduce_only(core, order, lots)
+                excess -= lots
+
+
+def _cut_reduce_only(core: NaiveCore, order: Order, lots: int) -> None:
+    if lots == order.remaining_lots:
+        cancel(core, order, CancelReason.REDUCE_ONLY)
+    else:
+        order = cut(order, lots)
+        put_order(core, order)
+        emit_amended(core, order, AmendReason.REDUCE_ONLY)

@@ -1,0 +1,211 @@
+"""The rows of the twelve tables: one immutable tuple per record of the state digest.
+
+The fields of a row are those of its record, in order; the first is its key. So a row is a record
+without its kind, and a record is a row again.
+"""
+
+from typing import NamedTuple
+
+from lockstep_engine.codes import InstrumentStatus, OrderFlag, Side
+from lockstep_engine.commands import TradingLimits
+from lockstep_kernel import InvariantError
+from lockstep_naive.symbols import Contract, parse
+
+E16 = 10**16
+
+
+class Account(NamedTuple):
+    """An account."""
+
+    account: int
+    root: bytes
+    self_trade_group: int
+    fee_tier: int
+    cash_e6: int
+
+
+class Agent(NamedTuple):
+    """A key that may trade for an account: (account, agent)."""
+
+    key: tuple[int, bytes]
+
+
+class RoleHolder(NamedTuple):
+    """The roles of a key; absent at 0."""
+
+    key: bytes
+    roles: int
+
+
+class Nonces(NamedTuple):
+    """The nonces that a signer has burnt: all up to `floor`, and the packed ones."""
+
+    signer: bytes
+    floor: int
+    packed: bytes
+
+
+class Request(NamedTuple):
+    """A remembered request: (account, request_id), and its first outcome."""
+
+    key: tuple[int, bytes]
+    payload_hash: int
+    code: int
+    order_id: int
+    number: int
+
+    @property
+    def account(self) -> int:
+        """Whose request it was."""
+        return self.key[0]
+
+
+class Underlying(NamedTuple):
+    """An underlying; index 0 is not set."""
+
+    name: str
+    max_index_price_e6: int
+    expiry_time_s: int
+    index_price_e6: int
+    initial_rate_e9: int
+    short_call_rate_e9: int
+
+
+class Instrument(NamedTuple):
+    """An instrument; mark 0 is not set."""
+
+    instrument: int
+    symbol: str
+    tick_e6: int
+    lot_e8: int
+    contract_size_e8: int
+    allows_self_trade: bool
+    status: int
+    mark_price_e6: int
+    price_step_ticks: int
+    max_price_ticks: int
+    qty_step_lots: int
+    min_order_lots: int
+    max_order_lots: int
+    min_notional_e6: int
+    max_position_lots: int
+    max_open_orders: int
+    price_band_bps: int
+
+    @property
+    def contract(self) -> Contract:
+        """What the symbol means."""
+        contract = parse(self.symbol)
+        if contract is None or contract.symbol != self.symbol:
+            raise InvariantError(f"expected a canonical symbol, found {self.symbol}")
+        return contract
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it is a call or a put."""
+        return self.contract.is_option
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its expiry has passed."""
+        return self.status == InstrumentStatus.EXPIRED_PENDING_PRICE
+
+    @property
+    def value_e6(self) -> int:
+        """One tick times one lot, whole by [NUM-1]."""
+        return self.tick_e6 * self.lot_e8 * self.contract_size_e8 // E16
+
+    def with_limits(self, limits: TradingLimits) -> "Instrument":
+        """Return it with other limits."""
+        return self._replace(
+            price_step_ticks=limits.price_step_ticks,
+            max_price_ticks=limits.max_price_ticks,
+            qty_step_lots=limits.qty_step_lots,
+            min_order_lots=limits.min_order_lots,
+            max_order_lots=limits.max_order_lots,
+            min_notional_e6=limits.min_notional_e6,
+            max_position_lots=limits.max_position_lots,
+            max_open_orders=limits.max_open_orders,
+            price_band_bps=limits.price_band_bps,
+        )
+
+
+class Book(NamedTuple):
+    """How many BookChanged an instrument has had; absent at 0."""
+
+    instrument: int
+    book_sequence: int
+
+
+class Order(NamedTuple):
+    """An order. In the table it rests; outside it is a candidate or a taker (arrival 0)."""
+
+    order_id: int
+    account: int
+    instrument: int
+    side: int
+    price_ticks: int
+    qty_lots: int
+    remaining_lots: int
+    tif: int
+    flags: int
+    self_trade: int
+    client_id: int
+    lineage: bytes
+    expires_ns: int
+    builder: int
+    quote_set: int
+    arrival: int
+    reserve_e6: int
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self.side == Side.BUY else -1
+
+    @property
+    def filled_lots(self) -> int:
+        """What has been filled of the total."""
+        return self.qty_lots - self.remaining_lots
+
+    def has(self, flag: OrderFlag) -> bool:
+        """Return whether a flag is set."""
+        return self.flags & flag != 0
+
+
+class Position(NamedTuple):
+    """What an account holds: (account, instrument), signed; absent when both numbers are 0."""
+
+    key: tuple[int, int]
+    qty_lots: int
+    cost_e6: int
+
+    @property
+    def account(self) -> int:
+        """Whose it is."""
+        return self.key[0]
+
+    @property
+    def instrument(self) -> int:
+        """In what."""
+        return self.key[1]
+
+
+class FeeSchedule(NamedTuple):
+    """The fees of a tier."""
+
+    tier: int
+    future_maker_e9: int
+    future_taker_e9: int
+    option_maker_e9: int
+    option_taker_e9: int
+    option_cap_e9: int
+    builder_share_bps: int
+
+
+class Treasury(NamedTuple):
+    """The exchange's own fees, and what came in less what went out; absent when both are 0."""
+
+    key: int
+    fees_e6: int
+    net_deposits_e6: int

@@ -1,0 +1,38 @@
+"""What lots are worth: trade value, mark value, index value ([NUM-1], [NUM-3]).
+
+Computes only. A mark or index that is not set is 0 and makes a lot worth 0.
+"""
+
+from lockstep_kernel import div_half_even
+from lockstep_naive.core import NaiveCore
+from lockstep_naive.rows import E16, Instrument, Underlying
+
+
+def underlying_of(core: NaiveCore, instrument: Instrument) -> Underlying:
+    """Return the underlying of an instrument."""
+    return core.underlyings.must(instrument.contract.underlying)
+
+
+def expiry_ns(core: NaiveCore, instrument: Instrument) -> int:
+    """Return when an instrument expires, 0 for never."""
+    return instrument.contract.expiry_ns(underlying_of(core, instrument).expiry_time_s)
+
+
+def trade_value_e6(instrument: Instrument, price_ticks: int, lots: int) -> int:
+    """Return price x lots in money; signed like `lots`. Exact."""
+    return price_ticks * lots * instrument.value_e6
+
+
+def lot_value_e6(instrument: Instrument, price_e6: int) -> int:
+    """Return one lot at a price of the index or the mark, rounded once."""
+    return div_half_even(price_e6 * instrument.lot_e8 * instrument.contract_size_e8, E16)
+
+
+def mark_lot_e6(instrument: Instrument) -> int:
+    """Return one lot at the mark."""
+    return lot_value_e6(instrument, instrument.mark_price_e6)
+
+
+def index_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
+    """Return one lot at the index."""
+    return lot_value_e6(instrument, underlying_of(core, instrument).index_price_e6)
