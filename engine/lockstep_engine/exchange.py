@@ -24,10 +24,10 @@ from lockstep_engine.views import (
     order,
     tables,
 )
-from lockstep_kernel.chain import Genesis
 from lockstep_kernel.codec import Codec
 from lockstep_kernel.entity import Entity, Record
 from lockstep_kernel.errors import check
+from lockstep_kernel.values import Genesis
 
 __all__ = [
     "MACHINE",

@@ -8,7 +8,6 @@ from lockstep_kernel.arith import div_ceil, div_floor, div_half_even, div_trunc
 from lockstep_kernel.chain import (
     Applied,
     Chain,
-    Genesis,
     State,
     apply,
     apply_batch,
@@ -21,7 +20,7 @@ from lockstep_kernel.chain import (
     restored,
     verify,
 )
-from lockstep_kernel.codec import Codec, Sequenced
+from lockstep_kernel.codec import Codec
 from lockstep_kernel.diff import Change, changes
 from lockstep_kernel.entity import Entity, Record
 from lockstep_kernel.errors import (
@@ -39,10 +38,11 @@ from lockstep_kernel.errors import (
 )
 from lockstep_kernel.machine import Core, Machine
 from lockstep_kernel.ports import CommandPublisher, EventSink, JournalWriter
-from lockstep_kernel.record import JournalRecord, pack_record, unpack_record
+from lockstep_kernel.record import pack_record, unpack_record
 from lockstep_kernel.registry import find_machine, machine_names
 from lockstep_kernel.snapshot import SnapshotHead, dump, load, read_head, sorted_records
-from lockstep_kernel.stream import Frame, FrameType, StreamReader, StreamWriter, pack_frame
+from lockstep_kernel.stream import Frame, StreamReader, StreamWriter, pack_frame
+from lockstep_kernel.values import FrameType, Genesis, JournalRecord, Sequenced
 
 __all__ = [
     "Applied",

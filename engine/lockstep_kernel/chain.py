@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from lockstep_kernel.codec import Sequenced
 from lockstep_kernel.entity import Record, name_of
 from lockstep_kernel.errors import InvariantError, StaleStateError, UnsupportedError, check
 from lockstep_kernel.machine import Core, Machine
+from lockstep_kernel.values import Genesis, Sequenced
 
 HASH_BYTES: Final = 16
 DIGEST_MASK: Final = (1 << 61) - 1
@@ -31,15 +31,6 @@ _encode_into: Final = msgspec.msgpack.Encoder().encode_into
 
 Applied = tuple[int, int, bytes, Sequence[msgspec.Struct], bytes, bytes, bytes]
 """(seq, ts_ns, body, events, encoded events, previous hash, hash) of one applied command."""
-
-
-class Genesis(msgspec.Struct, frozen=True, array_like=True, tag=0, forbid_unknown_fields=True):
-    """What `hash_0` binds: machine, first rules version, digest interval, machine parameters."""
-
-    machine: str
-    rules_version: int
-    digest_every: int
-    params: bytes
 
 
 def genesis_hash(genesis: Genesis) -> bytes:

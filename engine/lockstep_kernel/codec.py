@@ -12,23 +12,13 @@ from typing import Final
 import msgspec
 
 from lockstep_kernel.errors import MalformedCommand
+from lockstep_kernel.values import Sequenced
 
 TS_NS_MAX: Final = 2**62
 """Times are UTC nanoseconds in [0, TS_NS_MAX)."""
 
 BODY_BYTES_MAX: Final = 1 << 20
 """A longer command body is refused before it is decoded."""
-
-
-class Sequenced(msgspec.Struct, frozen=True, gc=False):
-    """A command with the time that the sequencer stamped and its canonical bytes.
-
-    Invariant: `body` is the canonical encoding of `command`.
-    """
-
-    ts_ns: int
-    command: msgspec.Struct
-    body: bytes
 
 
 class Codec:

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from lockstep_kernel.chain import Applied
-from lockstep_kernel.record import JournalRecord
+from lockstep_kernel.values import JournalRecord
 
 
 class EventSink(Protocol):

@@ -7,26 +7,15 @@ docs/format.md draws the bytes.
 import struct
 from typing import Final
 
-import msgspec
 from xxhash import xxh3_64_digest
 
 from lockstep_kernel.errors import DamagedError, UnsupportedError
+from lockstep_kernel.values import JournalRecord
 
 RECORD_MAGIC: Final = b"LKR"
 RECORD_VERSION: Final = 1
 _HEAD: Final = struct.Struct(">3sBQQQ16s16sI")
 _CHECK_BYTES: Final = 8
-
-
-class JournalRecord(msgspec.Struct, frozen=True, gc=False):
-    """One sequenced command. `epoch` says which owner wrote it and is outside the hash."""
-
-    seq: int
-    epoch: int
-    ts_ns: int
-    previous: bytes
-    hash: bytes
-    body: bytes
 
 
 def pack_record(

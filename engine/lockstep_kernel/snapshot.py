@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 from xxhash import xxh3_64_digest
 
-from lockstep_kernel.chain import Genesis, State, genesis_hash, restored, verify
+from lockstep_kernel.chain import State, genesis_hash, restored, verify
 from lockstep_kernel.entity import Record, name_of
 from lockstep_kernel.errors import DamagedError, InvariantError, UnsupportedError
 from lockstep_kernel.machine import Machine
+from lockstep_kernel.values import Genesis
 
 SNAPSHOT_MAGIC: Final = b"LKSNAP"
 SNAPSHOT_VERSION: Final = 1

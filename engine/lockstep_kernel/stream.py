@@ -7,14 +7,14 @@ reader reports the first frame that is not what must stand there: `DamagedError`
 
 import struct
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from typing import Final, NoReturn
 
 import msgspec
 from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
-from lockstep_kernel.chain import HASH_BYTES, Genesis
+from lockstep_kernel.chain import HASH_BYTES
 from lockstep_kernel.errors import DamagedError, TornTailError, UnsupportedError
+from lockstep_kernel.values import FrameType, Genesis
 
 STREAM_MAGIC: Final = b"LOCKSTEP"
 STREAM_VERSION: Final = 1
@@ -31,16 +31,6 @@ _FRAME_HEAD_BYTES: Final = _FRAME.size + _FRAME_CHECK_BYTES
 _CHUNK_BYTES: Final = 1 << 20
 _encode: Final = msgspec.msgpack.Encoder().encode
 _genesis = msgspec.msgpack.Decoder(Genesis)
-
-
-class FrameType(IntEnum):
-    """What a frame holds. 5 is reserved for signed heads."""
-
-    GENESIS = 1
-    RECORD = 2
-    EVENTS = 3
-    SNAPSHOT = 4
-    END = 6
 
 
 Frame = tuple[int, int, bytes]

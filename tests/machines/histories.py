@@ -20,7 +20,7 @@ from lockstep_kernel import (
     pack_record,
     unpack_record,
 )
-from lockstep_kernel.stream import FrameType
+from lockstep_kernel.values import FrameType
 from tests.machines.counter import COUNTER, ActivateRules, Add, counter_genesis
 
 GENESIS = counter_genesis()

@@ -13,7 +13,7 @@ import pytest
 
 from lockstep_journal import MapPolicy, layout
 from lockstep_kernel import StreamReader, TornTailError
-from lockstep_kernel.stream import FrameType
+from lockstep_kernel.values import FrameType
 from lockstep_replay import LiveOptions, resume
 from tests.machines.counter import COUNTER, Add
 from tests.machines.histories import read_stream, stream, submit_all, write_journal

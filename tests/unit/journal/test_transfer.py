@@ -25,7 +25,7 @@ from lockstep_kernel import (
     UnsupportedError,
     pack_frame,
 )
-from lockstep_kernel.stream import FrameType
+from lockstep_kernel.values import FrameType
 from lockstep_replay import ImportVerifier, recomputed_events, recover
 from tests.machines.counter import COUNTER
 from tests.machines.histories import (

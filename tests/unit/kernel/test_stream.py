@@ -12,7 +12,7 @@ from lockstep_kernel import (
     dump,
     pack_frame,
 )
-from lockstep_kernel.stream import FrameType
+from lockstep_kernel.values import FrameType
 from tests.machines.histories import (
     GENESIS,
     applied,

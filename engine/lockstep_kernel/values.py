@@ -1,0 +1,49 @@
+"""The plain values that cross the kernel's modules. They stay interpreted in every build.
+
+A compiled class statement would lose the options that make these structs encode as they do.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Genesis(msgspec.Struct, frozen=True, array_like=True, tag=0, forbid_unknown_fields=True):
+    """What `hash_0` binds: machine, first rules version, digest interval, machine parameters."""
+
+    machine: str
+    rules_version: int
+    digest_every: int
+    params: bytes
+
+
+class Sequenced(msgspec.Struct, frozen=True, gc=False):
+    """A command with the time that the sequencer stamped and its canonical bytes.
+
+    Invariant: `body` is the canonical encoding of `command`.
+    """
+
+    ts_ns: int
+    command: msgspec.Struct
+    body: bytes
+
+
+class JournalRecord(msgspec.Struct, frozen=True, gc=False):
+    """One sequenced command. `epoch` says which owner wrote it and is outside the hash."""
+
+    seq: int
+    epoch: int
+    ts_ns: int
+    previous: bytes
+    hash: bytes
+    body: bytes
+
+
+class FrameType(IntEnum):
+    """What a frame holds. 5 is reserved for signed heads."""
+
+    GENESIS = 1
+    RECORD = 2
+    EVENTS = 3
+    SNAPSHOT = 4
+    END = 6

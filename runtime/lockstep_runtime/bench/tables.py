@@ -1,0 +1,190 @@
+"""The tables of a run: for people on stdout, and as Markdown for docs/benchmarks.md."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from lockstep_kernel import CannotRunError
+from lockstep_runtime.bench.summary import Spread, Summary
+from lockstep_runtime.bench.workload import UNIT_FLOW
+from lockstep_runtime.console import show_table
+
+TABLE_BEGIN, TABLE_END = "<!-- bench table: begin -->", "<!-- bench table: end -->"
+_LEFT_COLUMNS = 2
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of text under a head; all columns but the first two are numbers."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def tables_of(summary: Summary) -> list[Table]:
+    """Return what is shown of a run."""
+    tables = [
+        _shares(summary),
+        _aims(summary),
+        _latency(summary),
+        _others(summary),
+        _rates(summary),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def intro_of(summary: Summary) -> list[str]:
+    """Return the lines that stand before the tables."""
+    unit = summary.floor_per_second
+    floor = f"{unit.median / 1e6:.2f}M/s ({unit.low / 1e6:.2f} to {unit.high / 1e6:.2f})"
+    size = (
+        f"Median of {summary.rounds} rounds (lowest to highest), {summary.messages:,} timed "
+        f"messages, {summary.batch:,} per synced transaction"
+    )
+    return [
+        f"Command: {summary.command}",
+        f"Machine: {summary.machine.text()}",
+        size,
+        f"Floor: a bare matcher, interpreted, on {UNIT_FLOW}: {floor}",
+        *summary.notes,
+    ]
+
+
+def show(summary: Summary) -> None:
+    """Print the run for people."""
+    print("\n".join(intro_of(summary)))
+    for table in tables_of(summary):
+        print()
+        show_table(table.head, table.rows, table.title)
+
+
+def as_markdown(summary: Summary) -> str:
+    """Return the run as Markdown."""
+    parts = ["\n".join(f"- {line}" for line in intro_of(summary))]
+    for table in tables_of(summary):
+        aligned = [*["---"] * _LEFT_COLUMNS, *["--:"] * (len(table.head) - _LEFT_COLUMNS)]
+        rows = [table.head, tuple(aligned), *table.rows]
+        parts.append("\n".join([f"{table.title}:", "", *(f"| {' | '.join(r)} |" for r in rows)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def check_document(path: Path) -> None:
+    """Raise `CannotRunError` unless the tables can go into this file."""
+    if path.exists():
+        _cut(path)
+    elif not path.absolute().parent.is_dir():
+        raise CannotRunError(f"{path}: expected a folder for it, found none")
+
+
+def write_document(path: Path, summary: Summary) -> None:
+    """Write the tables between the two marks of a file; a new file holds nothing else."""
+    before, after = _cut(path) if path.exists() else ("", "")
+    tables = f"{TABLE_BEGIN}\n\n{as_markdown(summary)}\n{TABLE_END}"
+    try:
+        path.write_text(f"{before}{tables}{after or chr(10)}", "utf-8")
+    except OSError as error:
+        raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _cut(path: Path) -> tuple[str, str]:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotRunError(f"{path}: cannot be read: {error}") from None
+    before, begin, rest = text.partition(TABLE_BEGIN)
+    _old, end, after = rest.partition(TABLE_END)
+    if not begin or not end:
+        raise CannotRunError(f"{path}: expected the lines {TABLE_BEGIN} and {TABLE_END} in it")
+    return before, after
+
+
+def _shares(summary: Summary) -> Table:
+    head = ("flow", "build", "apply", "durable", "recovery", "validation", "validation / apply")
+    rows = [
+        (
+            *(one.flow, one.build),
+            *(_share(one.share.apply), _share(one.share.durable)),
+            *(_share(one.share.recovery), _share(one.share.validation)),
+            _ratio(one.validation_of_apply),
+        )
+        for one in summary.flows
+    ]
+    return Table("Shares of the floor's speed", head, rows)
+
+
+def _aims(summary: Summary) -> Table:
+    rows = [
+        (
+            *(one.what, one.build),
+            f"{'at least' if one.is_at_least else 'under'} {one.aim:g}",
+            f"{one.found:.3g}",
+            "met" if one.is_met else "missed",
+        )
+        for one in summary.aims
+    ]
+    return Table("Aims", ("what", "build", "aim", "median", "aim is"), rows)
+
+
+def _latency(summary: Summary) -> Table:
+    head = ("flow", "build", "live orders", "p50 us", "p99 us", "p99.9 us", "p99", "p99.9")
+    rows = [
+        (
+            *(one.flow, one.build, " to ".join(f"{live:,}" for live in one.live_orders)),
+            *(_microseconds(one.latency.p50_ns), _microseconds(one.latency.p99_ns)),
+            _microseconds(one.latency.p99_9_ns),
+            f"{_times(one.latency.p99_of_median)}",
+            f"{_times(one.latency.p99_9_of_median)}",
+        )
+        for one in summary.flows
+    ]
+    return Table("Single calls of apply; the last two as multiples of the median", head, rows)
+
+
+def _others(summary: Summary) -> Table:
+    rows = [
+        (f"{one.flow} / {UNIT_FLOW}, apply", one.build, _ratio(one.of_unit_flow))
+        for one in summary.ratios
+    ]
+    rows += [
+        (
+            f"memory per resting order, {one.flow}, {one.orders:,} orders",
+            one.build,
+            f"{one.bytes_per_order:.0f} bytes",
+        )
+        for one in summary.memory
+    ]
+    return Table("Depth, breadth and memory", ("what", "build", "found"), rows)
+
+
+def _rates(summary: Summary) -> Table:
+    head = ("flow", "build", "messages", "apply", "durable", "recovery", "validation")
+    rows = [
+        (
+            *(one.flow, one.build, f"{one.messages:,}"),
+            *(_thousands(one.per_second.apply), _thousands(one.per_second.durable)),
+            *(_thousands(one.per_second.recovery), _thousands(one.per_second.validation)),
+        )
+        for one in summary.flows
+    ]
+    return Table("Thousand commands per second (secondary: they depend on the machine)", head, rows)
+
+
+def _share(found: Spread) -> str:
+    return f"{found.median:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def _ratio(found: Spread) -> str:
+    return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _times(found: Spread) -> str:
+    return f"{found.median:.1f} ({found.low:.1f} to {found.high:.1f})"
+
+
+def _microseconds(found: Spread) -> str:
+    return f"{found.median / 1000:.1f}"
+
+
+def _thousands(found: Spread) -> str:
+    return f"{found.median / 1000:.1f} ({found.low / 1000:.1f} to {found.high / 1000:.1f})"

@@ -1,0 +1,108 @@
+"""What the simulated traders know: the exchange as its events tell it, and nothing else."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from lockstep_engine.codes import InstrumentKind, Side
+from lockstep_engine.events import (
+    BookChanged,
+    IndexPriceUpdated,
+    InstrumentCreated,
+    InstrumentExpired,
+    MarkPriceUpdated,
+    Trade,
+)
+from lockstep_runtime.live_orders import Levels, LiveOrder, LiveOrders
+
+
+class Listed:
+    """An instrument as listed, with its price levels and its mark (0: none yet)."""
+
+    __slots__ = ("created", "levels", "mark_e6")
+
+    def __init__(self, created: InstrumentCreated) -> None:
+        self.created = created
+        self.levels = Levels()
+        self.mark_e6 = 0
+
+    @property
+    def number(self) -> int:
+        """The identifier that orders use."""
+        return self.created.instrument
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it is a call or a put."""
+        return self.created.kind in (InstrumentKind.CALL, InstrumentKind.PUT)
+
+    def best(self, side: int) -> int:
+        """Return the best price of a side in ticks, 0 if it is empty. O(levels)."""
+        if side == Side.BUY:
+            return max(self.levels.bids, default=0)
+        return min(self.levels.asks, default=0)
+
+    def on_step(self, price_ticks: int) -> int:
+        """Return the nearest price at or below that the limits allow, at least one step."""
+        limits = self.created.limits
+        step = limits.price_step_ticks
+        highest = limits.max_price_ticks // step
+        return max(1, min(highest, price_ticks // step)) * step
+
+
+class MarketView:
+    """Folds events. It lags by up to a chunk, as a trader's knowledge does."""
+
+    def __init__(self) -> None:
+        self.orders = LiveOrders()
+        self.listed: dict[int, Listed] = {}
+        self.expired: list[Listed] = []
+        self.unanswered: list[Listed] = []
+        self.index_e6: dict[str, int] = {}
+        self.positions: dict[tuple[int, int], int] = {}
+
+    def fold(self, events: Sequence[msgspec.Struct]) -> None:
+        """Take the events of one command."""
+        self.orders.fold(events)
+        for event in events:
+            match event:
+                case BookChanged(instrument=instrument):
+                    listed = self.listed.get(instrument)
+                    if listed is not None:
+                        listed.levels.fold(event)
+                case Trade(instrument=instrument, maker=maker, taker=taker):
+                    self.positions[maker.account, instrument] = maker.position_lots
+                    self.positions[taker.account, instrument] = taker.position_lots
+                case IndexPriceUpdated(underlying=underlying, price_e6=price_e6):
+                    self.index_e6[underlying] = price_e6
+                case MarkPriceUpdated(instrument=instrument, price_e6=price_e6):
+                    self.listed[instrument].mark_e6 = price_e6
+                case InstrumentCreated(instrument=instrument):
+                    self.listed[instrument] = Listed(event)
+                case InstrumentExpired(instrument=instrument):
+                    self._expire(instrument)
+                case _:
+                    pass
+
+    def orders_of(self, account: int) -> list[LiveOrder]:
+        """Return the live orders of an account, oldest first. O(live orders)."""
+        return [order for order in self.orders.orders.values() if order.account == account]
+
+    def fair_ticks(self, listed: Listed) -> int:
+        """Return what traders think an instrument is worth: the mark, or a rough option value.
+
+        An option is worth what it would pay now and one part in eighty of its index.
+        """
+        created = listed.created
+        if not listed.is_option:
+            return listed.mark_e6 // created.tick_e6
+        index_e6 = self.index_e6.get(created.underlying, 0)
+        inner_e6 = index_e6 - created.strike_e6
+        if created.kind == InstrumentKind.PUT:
+            inner_e6 = -inner_e6
+        return (max(0, inner_e6) + index_e6 // 80) // created.tick_e6
+
+    def _expire(self, instrument: int) -> None:
+        listed = self.listed.pop(instrument)
+        self.expired.append(listed)
+        self.unanswered.append(listed)

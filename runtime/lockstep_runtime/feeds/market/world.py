@@ -1,0 +1,205 @@
+"""The simulated exchange and who trades on it.
+
+It owns what is fixed: keys, accounts, contracts, limits, fees, and the commands that set them up.
+BTC and ETH are traded; SOL never gets an index or a mark, so its orders are refused.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+from lockstep_engine.commands import (
+    AuthorizeAgent,
+    CreateInstrument,
+    CreateUnderlying,
+    Deposit,
+    ExchangeParams,
+    OpenAccount,
+    SetFeeSchedule,
+    SetFeeTier,
+    SetMarginModel,
+    TradingLimits,
+    UpdateIndexPrice,
+    UpdateMarkPrice,
+)
+from lockstep_kernel import Genesis
+from lockstep_runtime.signing import Script, Signer
+from lockstep_runtime.venue import Contract, Staff, genesis_of, open_account
+
+NS_PER_S = 1_000_000_000
+START_NS = 1_774_598_380 * NS_PER_S  # 2026-03-27 07:59:40 UTC, twenty seconds before an expiry
+FIRST_INDEX_E6 = {"BTC": 60_000_000_000, "ETH": 3_000_000_000}
+STRIKE_STEP = {"BTC": 1_000, "ETH": 50}
+TOTAL_DEPOSITS_E6 = 10**15
+NONCE_CAPACITY = 20
+BUILDER, POOR = 30, 40
+BTC_PERP, ETH_PERP, BTC_NARROW, SOL_PERP, SOL_PUT = 1, 2, 3, 4, 5
+
+_MAKERS, _TAKERS, _ARBITRAGEURS = (1, 2, 3, 4), (11, 12, 13, 14, 15, 16), (21, 22)
+_SELF_TRADE_GROUP = 7
+_RICH_E6, _POOR_E6 = 5 * 10**12, 10**9
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+CONTRACTS = {
+    "BTC": Contract(tick_e6=500_000, lot_e8=100_000),
+    "ETH": Contract(tick_e6=50_000, lot_e8=1_000_000),
+    "SOL": Contract(tick_e6=10_000, lot_e8=1_000_000),
+}
+OPTION_CONTRACTS = {
+    "BTC": Contract(tick_e6=5_000_000, lot_e8=1_000_000),
+    "ETH": Contract(tick_e6=500_000, lot_e8=10_000_000),
+    "SOL": Contract(tick_e6=10_000, lot_e8=1_000_000),
+}
+PERP_LIMITS = TradingLimits(
+    price_step_ticks=2,
+    max_price_ticks=400_000,
+    qty_step_lots=5,
+    min_order_lots=10,
+    max_order_lots=20_000,
+    max_position_lots=400_000,
+    max_open_orders=200,
+    price_band_bps=2_000,
+)
+DATED_LIMITS = TradingLimits(
+    max_price_ticks=400_000,
+    max_order_lots=20_000,
+    min_notional_e6=5_000_000,
+    max_position_lots=400_000,
+    max_open_orders=200,
+)
+NARROW_LIMITS = TradingLimits(
+    max_price_ticks=400_000, max_order_lots=40, max_position_lots=60, max_open_orders=3
+)
+"""Limits of one future on which nobody quotes: its count and position limits are soon reached."""
+
+
+class Trader:
+    """An account with its root key and one agent's key."""
+
+    __slots__ = ("account", "agent", "root")
+
+    def __init__(self, account: int) -> None:
+        self.account = account
+        self.root = Signer(f"market {account}", account)
+        self.agent = Signer(f"market agent {account}", account)
+
+
+class World:
+    """Everybody, and the commands with which the simulation begins."""
+
+    def __init__(self) -> None:
+        self.staff = Staff("market")
+        self.makers = [Trader(account) for account in _MAKERS]
+        self.takers = [Trader(account) for account in _TAKERS]
+        self.arbitrageurs = [Trader(account) for account in _ARBITRAGEURS]
+        self.builder = Trader(BUILDER)
+        self.poor = Trader(POOR)
+        self.next_instrument = SOL_PUT + 1
+        self.next_account = 100
+        self._last_expiry: dict[str, date] = {}
+
+    @property
+    def traders(self) -> list[Trader]:
+        """Everybody with money enough to trade."""
+        return [*self.makers, *self.takers, *self.arbitrageurs]
+
+    def genesis(self) -> Genesis:
+        """Return a genesis with a small nonce set, so that nonces grow too old in short runs."""
+        return genesis_of(
+            ExchangeParams(
+                self.staff.root.key,
+                START_NS,
+                max_total_deposits_e6=TOTAL_DEPOSITS_E6,
+                nonce_capacity=NONCE_CAPACITY,
+                request_capacity=4,
+            )
+        )
+
+    def set_up(self) -> Script:
+        """Return the script with all set-up commands, its time standing after them."""
+        script = Script(START_NS)
+        self.staff.grant(script)
+        for underlying in CONTRACTS:
+            script.add(self.staff.admin, CreateUnderlying(underlying, 10**12))
+        for underlying, index_e6 in FIRST_INDEX_E6.items():
+            script.add(self.staff.oracle, UpdateIndexPrice(underlying, index_e6))
+        script.add(self.staff.admin, SetMarginModel("BTC", 10_000_000, 900_000_000))
+        self._list_standing(script)
+        for underlying, index_e6 in FIRST_INDEX_E6.items():
+            for _ in range(2):
+                self.list_expiry(script, underlying, index_e6)
+        self._open_accounts(script)
+        return script
+
+    def list_expiry(self, script: Script, underlying: str, index_e6: int) -> None:
+        """Write the commands that list a future, two calls and two puts for the next free day."""
+        expiry = self._next_expiry(underlying, script.now_ns)
+        step = STRIKE_STEP[underlying]
+        middle = index_e6 // 1_000_000 // step * step
+        number = self._list(script, f"{underlying}-{expiry}", CONTRACTS[underlying])
+        script.add(self.staff.oracle, UpdateMarkPrice(number, index_e6))
+        for strike, letter in (
+            *((middle, "C"), (middle + step, "C")),
+            *((middle, "P"), (middle - step, "P")),
+        ):
+            symbol = f"{underlying}-{expiry}-{strike}-{letter}"
+            self._list(script, symbol, OPTION_CONTRACTS[underlying])
+
+    def _next_expiry(self, underlying: str, now_ns: int) -> str:
+        """Return the first day that has not begun and is not listed yet, in either spelling."""
+        today = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).date()
+        after = max(self._last_expiry.get(underlying, date.min), today)
+        day = today if underlying not in self._last_expiry else after + timedelta(days=1)
+        self._last_expiry[underlying] = day
+        if day.day % 2:
+            return f"{day.day}{_MONTHS[day.month - 1]}{day.year % 100:02}"
+        return f"{day.year}{day.month:02}{day.day:02}"
+
+    def _list(self, script: Script, symbol: str, contract: Contract) -> int:
+        number = self.next_instrument
+        self.next_instrument += 1
+        self._create(script, number, symbol, contract, DATED_LIMITS)
+        return number
+
+    def _list_standing(self, script: Script) -> None:
+        """List the perpetuals, the narrow future and two instruments without prices."""
+        for number, underlying in ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (SOL_PERP, "SOL")):
+            self._create(script, number, f"{underlying}-PERP", CONTRACTS[underlying], PERP_LIMITS)
+        self._create(script, SOL_PUT, "SOL-20991225-10-P", OPTION_CONTRACTS["SOL"], DATED_LIMITS)
+        self._create(script, BTC_NARROW, "BTC-20991225", CONTRACTS["BTC"], NARROW_LIMITS)
+        for number, underlying in ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (BTC_NARROW, "BTC")):
+            mark_e6 = FIRST_INDEX_E6[underlying]
+            script.add(self.staff.oracle, UpdateMarkPrice(number, mark_e6))
+
+    def _create(
+        self, script: Script, number: int, symbol: str, contract: Contract, limits: TradingLimits
+    ) -> None:
+        create = CreateInstrument(
+            number,
+            symbol,
+            contract.tick_e6,
+            contract.lot_e8,
+            contract.contract_size_e8,
+            limits,
+            allows_self_trade=number == ETH_PERP,
+        )
+        script.add(self.staff.admin, create)
+
+    def _open_accounts(self, script: Script) -> None:
+        """Open everybody's account; makers get a rebate, two of them are one for self-trades."""
+        staff = self.staff
+        script.add(staff.admin, SetFeeSchedule(1, -50_000, 400_000, -100_000, 300_000, 10**8, 2000))
+        for trader in self.traders:
+            if trader.account in (1, 2):
+                opened = OpenAccount(trader.account, trader.root.key, _SELF_TRADE_GROUP)
+                script.add(staff.admin, opened)
+                self._fund(script, trader)
+            else:
+                open_account(script, staff, trader.root, _RICH_E6)
+            script.add(trader.root, AuthorizeAgent(trader.agent.key))
+        for trader in self.makers:
+            script.add(staff.admin, SetFeeTier(trader.account, 1))
+        for trader in (self.builder, self.poor):
+            open_account(script, staff, trader.root, _POOR_E6)
+
+    def _fund(self, script: Script, trader: Trader) -> None:
+        script.add(self.staff.treasury, Deposit(trader.account, _RICH_E6))

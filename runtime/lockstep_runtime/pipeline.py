@@ -1,0 +1,232 @@
+"""Drives a feed through the durable pipeline: sequencer, journal, and whoever listens.
+
+A journal that holds a part of the feed already is gone on with: what stands in it is compared with
+the feed byte for byte, and executed again only if somebody needs its events. Nothing is told to a
+listener before it is durable.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from lockstep_engine.events import CommandRejected, OrderRejected, Trade
+from lockstep_journal import Outlets, Owner, SnapshotPolicy, held_interrupts
+from lockstep_kernel import (
+    CannotRunError,
+    EventSink,
+    Fault,
+    JournalRecord,
+    Machine,
+    MalformedCommand,
+    UnsupportedError,
+    initial,
+)
+from lockstep_replay import Execution, Live, LiveOptions, begin, resume
+from lockstep_runtime.feeds.base import Feed
+from lockstep_runtime.signing import Item
+
+DATA_NAME = "data.mdb"
+Acknowledge = Callable[[int, bytes], object]
+"""Is told (seq, hash) of the last command of each durable batch."""
+
+
+class Tally:
+    """An event sink that counts."""
+
+    def __init__(self) -> None:
+        self.commands = 0
+        self.trades = 0
+        self.events = 0
+        self.refusals = 0
+
+    def emit(self, seq: int, events: Sequence[msgspec.Struct]) -> None:
+        """Count the events of one command."""
+        self.commands += 1
+        self.events += len(events)
+        for event in events:
+            if type(event) is Trade:
+                self.trades += 1
+            elif type(event) in (CommandRejected, OrderRejected):
+                self.refusals += 1
+
+
+class RunOptions(msgspec.Struct, frozen=True):
+    """How to run a feed. `sinks` get the events of every command of the feed from its start on."""
+
+    directory: Path
+    machine: Machine
+    batch: int = 1_000
+    snapshot_every: int = 200_000
+    sinks: tuple[EventSink, ...] = ()
+    acknowledge: Acknowledge = lambda seq, hash_: None
+    progress: Callable[[int], object] = lambda seq: None
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """What a run did. Counts are of this run; `fault` is what ended the feed early, if anything."""
+
+    first_seq: int
+    last_seq: int
+    last_hash: bytes
+    commands: int
+    trades: int
+    events: int
+    refusals: int
+    seconds: float
+    durable_seconds: float
+    is_interrupted: bool
+    fault: Fault | None
+
+    @property
+    def durable_per_s(self) -> int:
+        """Commands per second through sequencer, engine and synced journal, without the feed."""
+        return int(self.commands / self.durable_seconds) if self.durable_seconds else 0
+
+
+def run_feed(feed: Feed, options: RunOptions) -> RunResult:
+    """Run a feed into a journal, a new one or one that holds a part of the same feed.
+
+    Raises `CannotRunError` if the journal is of another feed, and what the journal and the recovery
+    raise. A fault of the feed is returned, not raised: what stood before it is durable.
+    """
+    tally = Tally()
+    sinks: list[EventSink] = [tally]
+    if feed.listens:
+        sinks.append(_Listener(feed))
+    sinks += options.sinks
+    with _opened(feed, options, sinks) as live, held_interrupts() as is_interrupted:
+        run = _Run(live, options, is_interrupted)
+        first_seq = live.sequencer.state.seq
+        started = time.perf_counter()
+        past = _Past(live, feed, options, sinks[1:])
+        faults: list[Fault] = []
+        for chunk in _until_fault(feed.chunks(), faults):
+            run.submit(past.without_known(chunk))
+            if is_interrupted():
+                break
+        state = live.sequencer.state
+        return RunResult(
+            first_seq,
+            *(state.seq, state.hash),
+            *(tally.commands, tally.trades, tally.events, tally.refusals),
+            time.perf_counter() - started,
+            run.durable_seconds,
+            is_interrupted(),
+            faults[0] if faults else None,
+        )
+
+
+class _Listener:
+    """Tells a feed what its commands did."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def emit(self, seq: int, events: Sequence[msgspec.Struct]) -> None:
+        self._feed.listen(events)
+
+
+class _Run:
+    """Submits in batches and measures how long that takes."""
+
+    def __init__(self, live: Live, options: RunOptions, is_interrupted: Callable[[], bool]) -> None:
+        self._sequencer = live.sequencer
+        self._options = options
+        self._is_interrupted = is_interrupted
+        self.durable_seconds = 0.0
+
+    def submit(self, items: Sequence[Item]) -> None:
+        """Make items durable, batch by batch, until they end or an interrupt came."""
+        for start in range(0, len(items), self._options.batch):
+            if self._is_interrupted():
+                break
+            self._submit_batch(items[start : start + self._options.batch])
+
+    def _submit_batch(self, batch: Sequence[Item]) -> None:
+        started = time.perf_counter()
+        results = self._sequencer.submit(batch)
+        self.durable_seconds += time.perf_counter() - started
+        for result in results:
+            if isinstance(result, MalformedCommand | UnsupportedError):
+                raise result
+        state = self._sequencer.state
+        self._options.acknowledge(state.seq, state.hash)
+        self._options.progress(state.seq)
+
+
+class _Past:
+    """What the journal holds already. Its records are compared with the feed as this comes by.
+
+    `without_known` returns what is new of a chunk. If the feed listens or there are sinks, the
+    records are executed again from genesis, and every hash is compared.
+    """
+
+    def __init__(
+        self, live: Live, feed: Feed, options: RunOptions, sinks: Sequence[EventSink]
+    ) -> None:
+        self._directory = options.directory
+        self._feed = feed
+        self._encode = options.machine.codec.encode
+        self._left = live.sequencer.state.seq
+        self._records: Iterator[JournalRecord] = iter(())
+        self._execution: Execution | None = None
+        self._sinks = sinks
+        if self._left:
+            self._check_genesis(live.owner)
+            self._records = live.owner.records(1)
+            if sinks:
+                self._execution = Execution(initial(options.machine, feed.genesis()))
+
+    def without_known(self, chunk: Sequence[Item]) -> Sequence[Item]:
+        """Compare the part of a chunk that the journal holds, and return the rest."""
+        if not self._left:
+            return chunk
+        known = list(islice(self._records, min(self._left, len(chunk))))
+        self._left -= len(known)
+        for (ts_ns, command), record in zip(chunk, known, strict=False):
+            if record.ts_ns != ts_ns or record.body != self._encode(command):
+                raise self._foreign(f"record {record.seq} differs")
+        if self._execution is not None:
+            for applied in self._execution.page(known):
+                for sink in self._sinks:
+                    sink.emit(applied[0], applied[3])
+        return chunk[len(known) :]
+
+    def _check_genesis(self, owner: Owner) -> None:
+        if owner.genesis != self._feed.genesis():
+            raise self._foreign("its genesis differs")
+        if owner.end().first_seq != 1:
+            raise CannotRunError(
+                f"{self._directory}: its first records are archived, so nobody can tell whether it "
+                f"holds {self._feed.name}: give another directory"
+            )
+
+    def _foreign(self, why: str) -> CannotRunError:
+        return CannotRunError(
+            f"{self._directory}: expected a journal of {self._feed.name}, found another ({why}): "
+            f"give another directory"
+        )
+
+
+def _until_fault(chunks: Iterator[list[Item]], faults: list[Fault]) -> Iterator[list[Item]]:
+    """Yield chunks; a fault of the feed ends them and is kept."""
+    try:
+        yield from chunks
+    except Fault as error:
+        faults.append(error)
+
+
+def _opened(feed: Feed, options: RunOptions, sinks: Sequence[EventSink]) -> Live:
+    """Create the journal, or open it and recover."""
+    live_options = LiveOptions(Outlets(tuple(sinks)), SnapshotPolicy(options.snapshot_every))
+    if (options.directory / DATA_NAME).exists():
+        return resume(options.directory, options.machine, _no_clock, live_options)
+    return begin(options.directory, options.machine, feed.genesis(), _no_clock, live_options)
+
+
+def _no_clock() -> int:
+    """Return 0: every command brings the feed's own time."""
+    return 0

@@ -1,0 +1,278 @@
+"""The planted bugs: one small, realistic mistake each, as a patch of one file of the engine.
+
+The old text must stand in its file exactly once; when the sources change, the patch changes too.
+"""
+
+from typing import NamedTuple
+
+
+class Bug(NamedTuple):
+    """A mistake: in `file` (below engine/) the text `old` becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+_ENGINE = "lockstep_engine"
+
+BUGS = (
+    Bug(
+        "a tier change does not touch the account",
+        f"{_ENGINE}/operations/administration.py",
+        "    account.fees = fees\n    core.touch(account)\n",
+        "    account.fees = fees\n",
+    ),
+    Bug(
+        "a fill does not touch the position",
+        f"{_ENGINE}/money/settle.py",
+        "        core.touched.append(holding)\n",
+        "        pass\n",
+    ),
+    Bug(
+        "the chain leaves entities marked as touched",
+        "lockstep_kernel/chain.py",
+        "            entity.is_touched = False\n",
+        "",
+    ),
+    Bug(
+        "a nonce is not burnt",
+        f"{_ENGINE}/access/nonces.py",
+        "    known.add(nonce, core.nonce_capacity)\n",
+        "",
+    ),
+    Bug(
+        "a repeated request burns no nonce",
+        f"{_ENGINE}/step.py",
+        "    accept_nonce(core, core.accounts.get(command.account), command, ts_ns)\n",
+        "",
+    ),
+    Bug(
+        "a dropped nonce does not raise the floor",
+        f"{_ENGINE}/entities.py",
+        '            self.floor = int.from_bytes(self.packed[:8], "little")\n',
+        "",
+    ),
+    Bug(
+        "the nonce window is one millisecond short",
+        f"{_ENGINE}/access/nonces.py",
+        "nonce < now_ms - core.nonce_past_ms",
+        "nonce <= now_ms - core.nonce_past_ms",
+    ),
+    Bug(
+        "one request too few is remembered",
+        f"{_ENGINE}/access/requests.py",
+        "if len(requests) > core.params.request_capacity:",
+        "if len(requests) >= core.params.request_capacity:",
+    ),
+    Bug(
+        "an agent may withdraw",
+        f"{_ENGINE}/access/authority.py",
+        "return _NOT_AUTHORIZED if kind in ROOT_KEY_ACTIONS else _ACCEPTED",
+        "return _ACCEPTED",
+    ),
+    Bug(
+        "a GTD order outlives its nanosecond",
+        f"{_ENGINE}/step.py",
+        "if core.timers and core.timers[0][0] <= ts_ns:",
+        "if core.timers and core.timers[0][0] < ts_ns:",
+    ),
+    Bug(
+        "an expiring book is cancelled in the order of its queues",
+        f"{_ENGINE}/lifecycle/expiry.py",
+        "    orders.sort(key=_order_id)\n",
+        "",
+    ),
+    Bug(
+        "a partial fill moves the maker to the end of its queue",
+        f"{_ENGINE}/matching/sweep.py",
+        "    _take_from_maker(core, level, maker, lots)\n",
+        "    _take_from_maker(core, level, maker, lots)\n"
+        "    if maker.remaining_lots:\n"
+        "        cancel_resting(core, maker, 0, [])\n"
+        "        rest(core, maker)\n",
+    ),
+    Bug(
+        "a maker that is filled in part keeps its open lots",
+        f"{_ENGINE}/matching/sweep.py",
+        "        holding.open_buy_lots -= lots\n",
+        "        pass\n",
+    ),
+    Bug(
+        "a level's total is not reduced by a fill",
+        f"{_ENGINE}/matching/sweep.py",
+        "    level.total_lots -= lots\n",
+        "",
+    ),
+    Bug(
+        "the maker's mode decides about a self-trade",
+        f"{_ENGINE}/matching/self_trade.py",
+        "mode = taker.self_trade",
+        "mode = maker.self_trade",
+    ),
+    Bug(
+        "a self-trade group does not count",
+        f"{_ENGINE}/matching/self_trade.py",
+        "    return maker.self_trade_group != 0 and maker.self_trade_group == taker"
+        ".self_trade_group\n",
+        "    return False\n",
+    ),
+    Bug(
+        "a decremented taker keeps its whole reserve",
+        f"{_ENGINE}/matching/self_trade.py",
+        "    taker.reserve_e6 -= taker.reserve_e6 * lots // taker.remaining_lots\n",
+        "",
+    ),
+    Bug(
+        "a FOK counts own orders that would be cancelled",
+        f"{_ENGINE}/matching/fill_or_kill.py",
+        "return 0 if taker.self_trade == _CANCEL_MAKER else -1",
+        "return left if taker.self_trade == _CANCEL_MAKER else -1",
+    ),
+    Bug(
+        "a FOK counts reduce-only lots that its own fills would cut",
+        f"{_ENGINE}/matching/fill_or_kill.py",
+        "            self._cut(orders, closing_lots(qty, maker.side))\n",
+        "            pass\n",
+    ),
+    Bug(
+        "the taker's reduce-only orders are not cut",
+        f"{_ENGINE}/matching/sweep.py",
+        "        cut_reduce_only(core, taker.holding, events)\n",
+        "",
+    ),
+    Bug(
+        "the oldest reduce-only order is cut first",
+        f"{_ENGINE}/matching/reduce_only.py",
+        "newest = orders[-1]",
+        "newest = orders[0]",
+    ),
+    Bug(
+        "the builder of the taker gets nothing",
+        f"{_ENGINE}/matching/sweep.py",
+        "        _pay_builder(core, taker.builder, fees[3], events)\n",
+        "        pass\n",
+    ),
+    Bug(
+        "the maker's fee is rounded down",
+        f"{_ENGINE}/money/fees.py",
+        "maker_fee = -(-_charge(instrument, maker_fees, maker_rate, qty_lots, value_e6) // _E9)",
+        "maker_fee = _charge(instrument, maker_fees, maker_rate, qty_lots, value_e6) // _E9",
+    ),
+    Bug(
+        "the cap of option fees is ignored",
+        f"{_ENGINE}/money/fees.py",
+        "    return numerator if numerator < capped else capped\n",
+        "    return numerator\n",
+    ),
+    Bug(
+        "a rebate exceeds what the other side pays",
+        f"{_ENGINE}/money/fees.py",
+        "maker_fee = -min(rebate, taker_fee - taker_builder)",
+        "maker_fee = -min(rebate, taker_fee)",
+    ),
+    Bug(
+        "released cost is rounded to minus infinity",
+        f"{_ENGINE}/money/settle.py",
+        "div_trunc(cost * closed, held)",
+        "cost * closed // held",
+    ),
+    Bug(
+        "the clearing account is forgotten",
+        f"{_ENGINE}/money/settle.py",
+        "        instrument.clearing_e6 -= new_cost - cost\n",
+        "",
+    ),
+    Bug(
+        "an order that ends keeps its reserve",
+        f"{_ENGINE}/book/queue.py",
+        "    account.reserve_e6 -= order.reserve_e6\n",
+        "",
+    ),
+    Bug(
+        "a dead order stays in the index by client_id",
+        f"{_ENGINE}/book/queue.py",
+        "        del account.client_ids[order.client_id]\n",
+        "        pass\n",
+    ),
+    Bug(
+        "an emptied level stays in the book",
+        f"{_ENGINE}/book/queue.py",
+        "        _drop_level(level)\n",
+        "        pass\n",
+    ),
+    Bug(
+        "orders are restored by identifier, not by arrival",
+        f"{_ENGINE}/restore.py",
+        "        return sorted(records, key=_arrival)\n",
+        "        return sorted(records)\n",
+    ),
+    Bug(
+        "BookChanged lists bids by rising price",
+        f"{_ENGINE}/book/changes.py",
+        "-level.price_ticks * level.side.sign",
+        "level.price_ticks",
+    ),
+    Bug(
+        "an amend to more lots keeps its place",
+        f"{_ENGINE}/orders/amend.py",
+        "if action.price_ticks != order.price_ticks or qty > order.qty_lots:",
+        "if action.price_ticks != order.price_ticks:",
+    ),
+    Bug(
+        "margin ignores the margin of open orders",
+        f"{_ENGINE}/risk/margin.py",
+        "        - account.open_e6\n",
+        "",
+    ),
+    Bug(
+        "an order that helps is admitted though it does not reduce",
+        f"{_ENGINE}/risk/margin.py",
+        "is_reducing(order) and _helps(order, value, fee)",
+        "_helps(order, value, fee)",
+    ),
+    Bug(
+        "a new mark does not reach the margin sums",
+        f"{_ENGINE}/operations/prices.py",
+        "    prices_moved(core, instrument)\n",
+        "",
+    ),
+    Bug(
+        "the position limit ignores open orders",
+        f"{_ENGINE}/admission/limits.py",
+        "worst = holding.qty_lots + holding.open_buy_lots + order.remaining_lots",
+        "worst = holding.qty_lots + order.remaining_lots",
+    ),
+    Bug(
+        "one order too many may be open",
+        f"{_ENGINE}/admission/limits.py",
+        "if holding.open_orders >= instrument.max_open_orders",
+        "if holding.open_orders > instrument.max_open_orders",
+    ),
+    Bug(
+        "a quote of the same size is not kept",
+        f"{_ENGINE}/orders/quote.py",
+        "0 < qty <= order.remaining_lots",
+        "0 < qty < order.remaining_lots",
+    ),
+    Bug(
+        "unrealised profit may leave",
+        f"{_ENGINE}/operations/funds.py",
+        "if amount_e6 > account.cash_e6 or amount_e6 > free_e6(core, account):",
+        "if amount_e6 > free_e6(core, account):",
+    ),
+    Bug(
+        "CancelAll ignores the MMP mark",
+        f"{_ENGINE}/orders/cancel.py",
+        "        and (not action.mmp or order.flags & _MMP != 0)\n",
+        "",
+    ),
+)
+
+QUICK = (
+    "a level's total is not reduced by a fill",
+    "the maker's fee is rounded down",
+    "an amend to more lots keeps its place",
+)
+"""The ones that the test suite runs each time."""

@@ -1,0 +1,126 @@
+"""Counts what a run reached: actions, codes, event types, and the values of every enumeration."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import get_args
+
+import msgspec
+
+from lockstep_engine.codes import (
+    AmendReason,
+    CancelReason,
+    CashReason,
+    Code,
+    OrderFlag,
+    OrderType,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+)
+from lockstep_engine.commands import AccountAction, Batch, Command, OperatorAction
+from lockstep_engine.events import (
+    CashMoved,
+    CommandRejected,
+    DuplicateRequest,
+    Event,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    OrderRejected,
+)
+
+UNREACHABLE = {
+    "event RulesActivated": "needs a second rules version, and this release has one",
+}
+"""Name -> why no flow can reach it."""
+
+_FIELDS: dict[type[msgspec.Struct], tuple[tuple[str, type[IntEnum]], ...]] = {
+    CommandRejected: (("code", Code),),
+    OrderRejected: (("code", Code),),
+    DuplicateRequest: (("code", Code),),
+    OrderAmended: (("reason", AmendReason),),
+    OrderCancelled: (("reason", CancelReason), ("side", Side)),
+    CashMoved: (("reason", CashReason),),
+    OrderAccepted: (
+        ("tif", TimeInForce),
+        ("order_type", OrderType),
+        ("self_trade", SelfTradeMode),
+        ("side", Side),
+    ),
+}
+_ENUMS = (Code, AmendReason, CancelReason, CashReason, TimeInForce, OrderType, SelfTradeMode, Side)
+
+
+class Reach:
+    """How often each name was reached; `missing` must be empty at the end of a run."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.steps = 0
+
+    def count(self, command: Command, events: Sequence[Event]) -> None:
+        """Count one command with its events."""
+        self.steps += 1
+        self._count_action(command.action, events)
+        for event in events:
+            name = type(event).__name__
+            self.counts[f"event {name}"] += 1
+            for field, enum in _FIELDS.get(type(event), ()):
+                self.counts[_name(enum(getattr(event, field)))] += 1
+            if isinstance(event, OrderAccepted):
+                for flag in OrderFlag(event.flags):
+                    self.counts[f"OrderFlag {flag.name}"] += 1
+
+    def note(self, what: str) -> None:
+        """Count anything else."""
+        self.counts[what] += 1
+
+    def missing(self) -> list[str]:
+        """Return what was expected and never reached, and is not excused."""
+        return [name for name in expected() if not self.counts[name] and name not in UNREACHABLE]
+
+    def table(self, other: "Reach") -> str:
+        """Return the counters of two runs side by side, the rarest first."""
+        names = sorted({*expected(), *self.counts, *other.counts}, key=self._rarity)
+        head = f"{self.steps:>8}{other.steps:>8}  commands"
+        lines = [
+            f"{self.counts[name]:>8}{other.counts[name]:>8}  {name}{_excuse(name)}"
+            for name in names
+        ]
+        return "\n".join(["  random    tour", head, *lines])
+
+    def _rarity(self, name: str) -> tuple[int, str]:
+        return self.counts[name], name
+
+    def _count_action(self, action: msgspec.Struct, events: Sequence[Event]) -> None:
+        name = type(action).__name__
+        is_refused = any(type(event) is CommandRejected for event in events)
+        self.counts[f"action {name}"] += 1
+        self.counts[f"refused {name}" if is_refused else f"done {name}"] += 1
+        if isinstance(action, Batch):
+            for item in action.actions:
+                self.counts[f"item {type(item).__name__}"] += 1
+
+
+def expected() -> list[str]:
+    """Return every name that a run should reach."""
+    actions = [action.__name__ for action in _members(OperatorAction | AccountAction)]
+    names = [f"action {action}" for action in actions]
+    names += [f"done {action}" for action in actions if action != "ActivateRules"]
+    names += [f"event {event.__name__}" for event in get_args(Event)]
+    names += [_name(member) for enum in _ENUMS for member in enum]
+    names += [f"OrderFlag {flag.name}" for flag in OrderFlag]
+    return names
+
+
+def _members(union: object) -> Iterable[type]:
+    return get_args(union)
+
+
+def _name(member: IntEnum) -> str:
+    return f"{type(member).__name__} {member.name}"
+
+
+def _excuse(name: str) -> str:
+    return f"  ({UNREACHABLE[name]})" if name in UNREACHABLE else ""

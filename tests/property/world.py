@@ -1,0 +1,185 @@
+"""The small world of the property tests: at most 4 accounts, 5 ticks, 3 instruments.
+
+Sizes are odd numbers of micro-dollars (7 for a tick of a lot, some 700 for a lot at the index), so
+that every rounding shows. `setup` lists the commands that build the world from genesis.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from lockstep_engine.codes import Role
+from lockstep_engine.commands import (
+    Action,
+    CreateInstrument,
+    CreateUnderlying,
+    Deposit,
+    ExchangeParams,
+    GrantRole,
+    OpenAccount,
+    SetFeeSchedule,
+    SetFeeTier,
+    TradingLimits,
+    UpdateIndexPrice,
+    UpdateMarkPrice,
+)
+from lockstep_engine.exchange import exchange_genesis
+from lockstep_kernel import Genesis
+from tests.property.dice import Dice, pick
+
+NS_PER_MS = 10**6
+MS, SECOND = NS_PER_MS, 10**9
+MAX_STEP_NS = 60 * SECOND
+NONCE_MS = 60_000
+
+
+def key(name: str) -> bytes:
+    """Return a 32-byte key that can be read."""
+    return name.encode().ljust(32, b".")
+
+
+ROOT, ADMIN, ORACLE, TREASURY, RISK = (
+    key(name) for name in ("root", "admin", "oracle", "treasury", "risk")
+)
+STAFF = ((ADMIN, Role.ADMIN), (ORACLE, Role.ORACLE), (TREASURY, Role.TREASURY), (RISK, Role.RISK))
+AGENTS = (key("agent-a"), key("agent-b"))
+STRANGER = key("stranger")
+
+ACCOUNTS = (1, 2, 3, 4)
+INSTRUMENTS = (1, 2, 3)
+UNDERLYINGS = ("BTC", "ETH")
+TICK_E6, LOT_E8, CONTRACT_E8 = 10**7, 70, 10**8
+VALUE_E6 = 7
+INDEX_E6 = 1_000_000_000
+MAX_DEPOSITS_E6 = 10**13
+
+START_NS = 1_772_319_600 * SECOND  # 2026-02-28 23:00 UTC: dated instruments expire two hours later
+EXPIRY_TIME_S = 3_600
+LIMITS = TradingLimits(
+    max_price_ticks=400,
+    max_order_lots=6,
+    max_position_lots=20,
+    max_open_orders=8,
+)
+PERPETUAL, FUTURE, CALL, PUT = "PERP", "{date}", "{date}-1000-C", "{date}-1001-P"
+
+FEES = (
+    (10_000_000, 20_000_000, 10_000_000, 20_000_000, 125_000_000, 0),
+    (-15_000_000, 20_000_000, -15_000_000, 20_000_000, 5_000_000, 5_000),
+    (-30_000_000, -10_000_000, -20_000_000, -20_000_000, 10_000_000, 10_000),
+    (7_300_000, 100_000_000, 11_100_000, 33_300_000, 21_000_000, 3_333),
+)
+"""Rates by tier, in the order of SetFeeSchedule; tier 0 replaces the one of the genesis."""
+
+
+class World(msgspec.Struct, frozen=True):
+    """What is different from one world to the next."""
+
+    start_ns: int
+    symbols: tuple[str, ...]
+    allows_self_trade: tuple[bool, ...]
+    groups: tuple[int, ...]
+    cash_e6: tuple[int, ...]
+    tiers: tuple[int, ...]
+    owners: tuple[int, ...] = ACCOUNTS
+    has_prices: bool = True
+    digest_every: int = 1
+
+    def genesis(self) -> Genesis:
+        """Return a genesis with capacities so small that they are reached."""
+        params = ExchangeParams(
+            ROOT,
+            self.start_ns,
+            max_step_ns=MAX_STEP_NS,
+            max_total_deposits_e6=MAX_DEPOSITS_E6,
+            nonce_past_ms=NONCE_MS,
+            nonce_future_ms=NONCE_MS,
+            nonce_capacity=6,
+            request_capacity=2,
+        )
+        return exchange_genesis(params, self.digest_every)
+
+    def setup(self) -> Iterator[tuple[bytes, Action]]:
+        """Yield (signer, action) of everything that must be there before trading."""
+        for staff, role in STAFF:
+            yield ROOT, GrantRole(staff, int(role))
+        for underlying in UNDERLYINGS:
+            yield ADMIN, CreateUnderlying(underlying, 4 * INDEX_E6, EXPIRY_TIME_S)
+        for number, symbol in zip(INSTRUMENTS, self.symbols, strict=True):
+            yield ADMIN, listing(number, symbol, self.allows_self_trade[number - 1])
+        for tier, rates in enumerate(FEES):
+            yield ADMIN, SetFeeSchedule(tier, *rates)
+        for account, group in zip(ACCOUNTS, self.groups, strict=True):
+            yield ADMIN, OpenAccount(account, self.owner(account), group)
+        for account, cash in zip(ACCOUNTS, self.cash_e6, strict=True):
+            yield TREASURY, Deposit(account, cash)
+        for account, tier in zip(ACCOUNTS, self.tiers, strict=True):
+            yield ADMIN, SetFeeTier(account, tier)
+        if self.has_prices:
+            yield from self._prices()
+
+    def owner(self, account: int) -> bytes:
+        """Return the root key of an account; a key may own several."""
+        return owner_key(self.owners[(account - 1) % len(self.owners)])
+
+    def _prices(self) -> Iterator[tuple[bytes, Action]]:
+        for underlying in UNDERLYINGS:
+            yield ORACLE, UpdateIndexPrice(underlying, INDEX_E6)
+        for number, symbol in zip(INSTRUMENTS, self.symbols, strict=True):
+            if not is_option(symbol):
+                yield ORACLE, UpdateMarkPrice(number, INDEX_E6)
+
+
+def owner_key(number: int) -> bytes:
+    """Return the key of an owner."""
+    return key(f"owner-{number}")
+
+
+def is_option(symbol: str) -> bool:
+    """Return whether a symbol of this world is an option's."""
+    return symbol[-2:] in ("-C", "-P")
+
+
+def listing(number: int, symbol: str, allows_self_trade: bool) -> CreateInstrument:
+    """Return the action that lists an instrument with this world's units and limits."""
+    return CreateInstrument(
+        number, symbol, TICK_E6, LOT_E8, CONTRACT_E8, LIMITS, allows_self_trade
+    )
+
+
+def first_tick(symbol: str) -> int:
+    """Return the lowest of the five ticks at which orders of an instrument meet."""
+    return 19 if is_option(symbol) else 98
+
+
+_SYMBOLS = (
+    (("BTC", PERPETUAL), ("BTC", CALL), ("BTC", PUT)),
+    (("BTC", PERPETUAL), ("BTC", FUTURE), ("ETH", PUT)),
+    (("BTC", FUTURE), ("BTC", CALL), ("ETH", PERPETUAL)),
+    (("BTC", PERPETUAL), ("ETH", PUT), ("ETH", CALL)),
+)
+_CASH = (20_000, 10**9, 10**6, 2_000, 300)
+_GROUPS = ((0, 0, 0, 0), (5, 5, 0, 0), (0, 5, 0, 5), (5, 5, 6, 6))
+_ALLOWED = ((True, True, True), (False, False, False), (True, False, True))
+_OWNERS = (ACCOUNTS, ACCOUNTS, (1, 1, 2, 2), (1, 2, 1, 3))
+_TIERS = ((0, 0, 0, 0), (0, 1, 2, 3), (1, 1, 3, 3), (2, 0, 1, 0), (3, 2, 3, 1))
+
+
+def draw_world(dice: Dice, digest_every: int = 1) -> World:
+    """Draw a world; the simplest comes first in every choice."""
+    start_ns = pick(dice, (START_NS, START_NS, START_NS, 0))
+    date = "20260301" if start_ns else "20000101"
+    symbols = tuple(
+        f"{underlying}-{form.format(date=date)}" for underlying, form in pick(dice, _SYMBOLS)
+    )
+    return World(
+        start_ns,
+        symbols,
+        pick(dice, _ALLOWED),
+        pick(dice, _GROUPS),
+        tuple(pick(dice, _CASH) for _ in ACCOUNTS),
+        pick(dice, _TIERS),
+        pick(dice, _OWNERS),
+        dice.below(16) != 15,
+        digest_every,
+    )

@@ -1,0 +1,1 @@
+"""What several suites share: helpers that drive an exchange in tests."""

@@ -1,0 +1,219 @@
+"""The commands of the replay, run as a user runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lockstep_journal import layout, open_owner
+from lockstep_kernel import StreamReader
+from lockstep_kernel.values import FrameType
+from lockstep_replay import recover, resume
+from tests.machines.counter import COUNTER, Add
+from tests.machines.histories import applied, pack, reading, stream, submit_all, write_journal
+from tests.unit.journal.damage import PAGE, copy_of, data_of, edit, flip, truncate, value_of
+from tests.unit.journal.programs import Run, install_counter, run_command
+
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install_counter(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("replay") / "j"
+    write_journal(path, COUNT, snapshot_every=20)
+    return path
+
+
+@pytest.fixture
+def replay(site: Path):
+    def run(*arguments: object, data: bytes = b"") -> Run:
+        return run_command("lockstep_replay.cli:replay", arguments, [site], data)
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["recover", "show", "at", "diff", "stats", "export", "import"])
+def test_every_command_has_an_example_in_its_help(replay, command: str) -> None:
+    run = replay(command, "--help")
+    assert 0 == run.code
+    assert f"lockstep replay {command}" in run.out
+
+
+def test_recover_reports_the_state(replay, directory: Path) -> None:
+    run = replay("recover", directory, "--json")
+    assert (0, "") == (run.code, run.err)
+    state, report = recover(directory, COUNTER)
+    assert (state.hash.hex(), 42, 18) == (
+        run.json["last_hash"],
+        run.json["snapshot_seq"],
+        run.json["replayed"],
+    )
+    assert report.digest == run.json["digest"]
+    assert "last_seq\t60\n" in replay("recover", directory).out
+    assert 30 == replay("recover", directory, "--seq", 30, "--json").json["last_seq"]
+
+
+def test_recover_says_which_snapshots_it_skipped(replay, directory: Path, tmp_path: Path) -> None:
+    broken = copy_of(directory, tmp_path / "j")
+    edit(broken, layout.SNAPSHOTS, {42: b"nothing"})
+    run = replay("recover", broken, "--json")
+    assert (0, 21) == (run.code, run.json["snapshot_seq"])
+    run.check_sentence("skipped snapshot")
+
+
+def test_recover_of_damage_and_divergence(replay, directory: Path, tmp_path: Path) -> None:
+    broken = copy_of(directory, tmp_path / "j")
+    flip(broken, value_of(broken, layout.COMMANDS, 50), 66, 8)
+    run = replay("recover", broken)
+    assert (2, "") == (run.code, run.out)
+    run.check_sentence("record 50")
+    done = applied(COUNT)[1][-1]
+    broken = copy_of(directory, tmp_path / "k")
+    edit(broken, layout.COMMANDS, {COUNT: pack((*done[:6], b"\x07" * 16))})
+    run = replay("recover", broken)
+    assert 1 == run.code
+    run.check_sentence("record 60", "07070707", done[6].hex())
+
+
+def test_a_truncated_file_is_a_sentence_and_exit_code_2(
+    replay, directory: Path, tmp_path: Path
+) -> None:
+    broken = copy_of(directory, tmp_path / "j")
+    truncate(broken, data_of(broken).stat().st_size // PAGE // 2 * PAGE)
+    for arguments in (("recover",), ("show",), ("stats",)):
+        run = replay(*arguments, broken)
+        assert (2, "") == (run.code, run.out)
+        run.check_sentence(str(broken))
+
+
+def test_show_prints_commands_and_events(replay, directory: Path) -> None:
+    run = replay("show", directory, "--from", 30, "--to", 31)
+    lines = run.out.splitlines()
+    assert ["30", "31"] == [line.split("\t")[0] for line in lines if not line.startswith("\t")]
+    assert lines[0].split("\t")[1] == "1970-01-01T00:00:00.000000300Z"
+    assert "Add(cell=" in lines[0]
+    assert "Added(cell=" in lines[1]
+    documents = [json.loads(line) for line in replay("show", directory, "--json").out.splitlines()]
+    assert list(range(1, COUNT + 1)) == [document["seq"] for document in documents]
+    assert [done[6].hex() for done in applied(COUNT)[1]] == [one["hash"] for one in documents]
+
+
+def test_show_filters_by_field(replay, directory: Path) -> None:
+    run = replay("show", directory, "--field", "cell=cell3", "--json")
+    documents = [json.loads(line) for line in run.out.splitlines()]
+    assert documents
+    assert {"cell3"} == {document["command"]["cell"] for document in documents}
+    assert "" == replay("show", directory, "--account", 7).out
+    run = replay("show", directory, "--field", "cell")
+    assert 3 == run.code
+    run.check_sentence("expected NAME=VALUE, found 'cell'")
+
+
+def test_at_shows_the_tables_of_a_moment(replay, directory: Path) -> None:
+    run = replay("at", directory, 25, "--json")
+    state = applied(25)[0]
+    cells = sorted((cell.name, cell.value) for cell in state.core.cells.values() if cell.value)
+    assert (25, state.hash.hex()) == (run.json["seq"], run.json["hash"])
+    assert cells == [(row["key"], row["fields"][0]) for row in run.json["entities"]]
+    text = replay("at", directory, 25, "--view", "entities").out
+    assert text.startswith(f"after 25 at 1970-01-01T00:00:00.000000250Z hash {state.hash.hex()}")
+    run = replay("at", directory, 25, "--view", "books")
+    assert 3 == run.code
+    run.check_sentence("expected a view of entities, found 'books'")
+    run = replay("at", directory, 61)
+    assert 3 == run.code
+    run.check_sentence("from 0 to 60, found 61")
+
+
+def test_diff_of_two_sequences(replay, directory: Path) -> None:
+    run = replay("diff", directory, 29, 30, "--json")
+    assert (0, 1) == (run.code, len(run.json))
+    assert "kind\tkey\tbefore\tafter\n" in replay("diff", directory, 29, 30).out
+
+
+def test_diff_of_two_journals_finds_where_they_part(
+    replay, directory: Path, tmp_path: Path
+) -> None:
+    same = copy_of(directory, tmp_path / "same")
+    run = replay("diff", directory, same, "--json")
+    assert (0, None, 60) == (run.code, run.json["divergence"], run.json["common_last_seq"])
+    write_journal(tmp_path / "fork", 32)
+    with resume(tmp_path / "fork", COUNTER, lambda: 0) as live:
+        live.sequencer.submit([(330, Add("fork", 1))])
+        submit_all(live.sequencer, COUNT, start=33)
+    run = replay("diff", directory, tmp_path / "fork", "--json")
+    assert (1, 33) == (run.code, run.json["divergence"]["seq"])
+    run.check_sentence("part at 33", applied(33)[0].hash.hex())
+    assert "fork" == run.json["right_step"]["command"]["cell"]
+    run = replay("diff", directory, 5)
+    assert 3 == run.code
+
+
+def test_stats_count_by_type(replay, directory: Path) -> None:
+    run = replay("stats", directory, "--json")
+    assert {"ActivateRules": 1, "Add": 59} == run.json["commands"]
+
+
+def test_export_and_import_make_the_same_journal(replay, directory: Path, tmp_path: Path) -> None:
+    file = tmp_path / "day.stream"
+    run = replay("export", directory, file, "--json")
+    assert (0, COUNT) == (run.code, run.json["last_seq"])
+    assert stream(COUNT) == file.read_bytes()
+    assert stream(COUNT, has_events=True) == replay("export", directory, "-", "--events").raw
+    run = replay("import", tmp_path / "k", file, "--json")
+    assert (0, "", COUNT) == (run.code, run.err, run.json["last_seq"])
+    run = replay("import", tmp_path / "l", "-", data=stream(COUNT, has_events=True))
+    assert 0 == run.code
+    hashes = {recover(path, COUNTER)[0].hash for path in (directory, tmp_path / "k")}
+    assert {recover(tmp_path / "l", COUNTER)[0].hash} == hashes
+    run = replay("export", directory, file)
+    assert 3 == run.code
+    run.check_sentence("expected no file, found one")
+    part = replay("export", directory, "-", "--from", 43).raw
+    frames = list(StreamReader(reading(part)).frames())
+    assert (FrameType.SNAPSHOT, 42) == frames[0][:2]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "words"),
+    [
+        (stream(9)[:-40], 4, "sequence 10"),
+        (stream(9)[:-1], 4, "sequence 10"),
+        (stream(9) + b"x", 2, "after the end"),
+        (b"not a stream at all, not a stream at all", 2, "header"),
+        (b"", 4, "header"),
+        (stream(9)[:200] + b"\xff" + stream(9)[201:], 2, "sequence 2"),
+    ],
+)
+def test_import_of_a_bad_stream_is_a_sentence_and_an_exit_code(
+    replay, tmp_path: Path, data: bytes, code: int, words: str
+) -> None:
+    run = replay("import", tmp_path / "k", "-", data=data)
+    assert (code, "") == (run.code, run.out)
+    run.check_sentence(words)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_cannot_run_is_a_sentence_and_exit_code_3(
+    replay, directory: Path, tmp_path: Path
+) -> None:
+    for arguments, words in (
+        (("recover", tmp_path / "nothing"), "found no data.mdb"),
+        (("recover", directory, "--machine", "abacus"), "found 'abacus'"),
+        (("import", tmp_path / "k", tmp_path / "no.stream"), "cannot be read"),
+        (("export", directory, tmp_path / "no" / "day.stream"), "No such file"),
+    ):
+        run = replay(*arguments)
+        assert (3, "") == (run.code, run.out)
+        run.check_sentence(words)
+
+
+def test_everything_works_beside_a_live_owner(replay, directory: Path) -> None:
+    with open_owner(directory):
+        assert 0 == replay("recover", directory).code
+        assert 0 == replay("show", directory, "--to", 3).code

@@ -1,0 +1,239 @@
+"""The program `lockstep` as its users meet it: help, sentences, exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lockstep_runtime import cli
+from lockstep_runtime.cli import lockstep as group
+from tests.unit.runtime.driving import NORMAL, environment, install, install_points, lockstep
+
+HEAVY = ("rich", "lmdb", "matplotlib", "lockstep_engine", "lockstep_journal")
+ANGRY = '''
+import click
+
+@click.command()
+def bug():
+    raise ValueError("two\\nlines")
+
+@click.command()
+def stop():
+    raise KeyboardInterrupt
+
+@click.command()
+def nothing():
+    pass
+'''
+MORE = """
+[lockstep.commands]
+missing = no_such_module:command
+other = lockstep_kernel:check
+bug = angry_commands:bug
+stop = angry_commands:stop
+nothing = angry_commands:nothing
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = install(tmp_path_factory.mktemp("site"))
+    install_points(folder, "angry-commands", MORE)
+    (folder / "angry_commands.py").write_text(ANGRY)
+    return folder
+
+
+def fails(done: "subprocess.CompletedProcess[str]", code: int, sentence: str) -> None:
+    """Check an end with one sentence."""
+    assert code == done.returncode, done.stderr
+    assert sentence in done.stderr
+    assert 1 == done.stderr.strip().count("\n") + 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["demo", "--help"]])
+def test_help_loads_nothing_heavy(site: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys; from lockstep_runtime.cli import main; code = main(sys.argv[1:]);"
+        f"print([m for m in {HEAVY} if m in sys.modules]); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment(site),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "[]" == done.stdout.splitlines()[-1]
+    assert "xample" in done.stdout
+    assert "\b" not in done.stdout
+
+
+def test_help_names_every_command_broken_ones_too(site: Path) -> None:
+    done = lockstep(site, "--help")
+    assert 0 == done.returncode
+    for name in ("run", "demo", "bench", "replay", "journal", "status", "missing", "bug"):
+        assert f"\n  {name}" in done.stdout
+
+
+def test_help_says_of_a_command_what_the_command_says() -> None:
+    import click
+
+    context = click.Context(group)
+    for name in ("run", "demo", "journal", "replay", "status"):
+        command = group.get_command(context, name)
+        assert command is not None
+        assert cli._SUMMARIES[name] == (command.help or "").split("\n")[0]
+
+
+def test_the_version_is_shown(site: Path) -> None:
+    done = lockstep(site, "--version")
+    assert (0, "lockstep 0.1.0\n") == (done.returncode, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["nonsense"], 3, "No such command 'nonsense'"),
+        (["--nonsense"], 3, "No such option"),
+        (["run"], 3, "Missing argument 'FEED'"),
+        (["run", "market:1"], 3, "Missing option '--journal'"),
+        (["run", "market:1", "--journal", "x", "--batch", "0"], 3, "see 'lockstep run --help'"),
+        (["missing"], 3, "the command 'missing' cannot be loaded from no_such_module:command"),
+        (["other"], 3, "expected a command at lockstep_kernel:check"),
+        (["bug"], 3, "internal error: ValueError: two lines"),
+        (["stop"], 130, "interrupted"),
+    ],
+)
+def test_a_wrong_use_ends_with_one_sentence(
+    site: Path, arguments: list[str], code: int, sentence: str
+) -> None:
+    fails(lockstep(site, *arguments), code, sentence)
+
+
+def test_a_command_that_says_nothing_is_well(site: Path) -> None:
+    done = lockstep(site, "nothing")
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_without_a_command_help_is_shown(site: Path) -> None:
+    done = lockstep(site)
+    assert 3 == done.returncode
+    assert "Usage: lockstep" in done.stderr
+
+
+def test_a_closed_pipe_is_met_in_silence(site: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "lockstep_runtime", "--help"],
+        env=environment(site),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (3, b"") == (done.returncode, done.stderr)
+
+
+def test_a_run_prints_its_figures(site: Path, tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    arguments = ["run", NORMAL, "--journal", tmp_path / "j", "--limit", 500, "--reports", reports]
+    done = lockstep(site, *arguments)
+    assert 0 == done.returncode, done.stderr
+    figures = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if "  " in line)
+    assert "510" == figures["commands"]
+    assert reports.read_text().startswith("0,0,1,814347,33721,88\n2,1,1,814347,33721\n")
+
+
+def test_a_run_in_json_goes_on_and_agrees_with_the_naive_machine(
+    site: Path, tmp_path: Path
+) -> None:
+    hashes = []
+    for machine in ("exchange", "exchange.naive"):
+        directory = tmp_path / machine
+        for count in (200, 300):
+            done = lockstep(
+                site,
+                *("run", f"market:9:{count}", "--journal", directory),
+                *("--machine", machine, "--json"),
+            )
+            assert 0 == done.returncode, done.stderr
+        summary = json.loads(done.stdout)
+        assert (100, 200, 300) == (
+            *(summary["commands"], summary["gone_on_behind"], summary["last_seq"]),
+        )
+        hashes.append(summary["last_hash"])
+    assert hashes[0] == hashes[1]
+
+
+def test_a_flow_has_a_final_book_beside_its_trades(site: Path, tmp_path: Path) -> None:
+    flow = tmp_path / "flow.csv"
+    flow.write_text("1,N,0,1,1,B,100,5\n2,N,0,2,2,S,100,3\n3,N,1,3,2,S,90,1\n")
+    done = lockstep(
+        site, "run", flow, "--journal", tmp_path / "j", "--reports", tmp_path / "trades"
+    )
+    assert 0 == done.returncode, done.stderr
+    assert "2,1,100,3\n" == (tmp_path / "trades").read_text()
+    assert "0,B,100,1,2\n1,S,90,3,1\n" == (tmp_path / "trades.book").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "sentence"),
+    [
+        (None, 3, "cannot be read: No such file or directory"),
+        (b"who are you\n", 3, "line 1: expected the header of an order flow"),
+        (b"1,N,0,1,1,B,100,5\n2,C,0,1", 4, "line 2: the file ends inside this line"),
+        (b"1,N,0,1,1,B,100,5\n2,Q,0,1\n", 3, "line 2: expected seq,op,sym"),
+        (b"\xfd7zXZ\x00\x00\x04", 4, "line 1: the xz file is cut off here"),
+        (b"\xfd7zXZ\x00" + b"x" * 100, 2, "line 1: the xz file is corrupt"),
+    ],
+)
+def test_a_bad_feed_ends_with_its_exit_code(
+    site: Path, tmp_path: Path, content: bytes | None, code: int, sentence: str
+) -> None:
+    feed = tmp_path / "feed"
+    if content is not None:
+        feed.write_bytes(content)
+    fails(lockstep(site, "run", feed, "--journal", tmp_path / "j"), code, sentence)
+
+
+def test_bad_places_end_with_one_sentence(site: Path, tmp_path: Path) -> None:
+    good = ("run", "market:9:150", "--journal", tmp_path / "j")
+    assert 0 == lockstep(site, *good).returncode
+    other = lockstep(site, "run", "market:8:150", "--journal", tmp_path / "j")
+    fails(other, 3, "expected a journal of market:8, found another")
+    fails(lockstep(site, *good, "--machine", "nobody"), 3, "found 'nobody'")
+    fails(lockstep(site, *good, "--reports", tmp_path / "r"), 3, "has no published result")
+    file = tmp_path / "file"
+    file.write_text("")
+    fails(lockstep(site, "run", "market:9:150", "--journal", file), 3, str(file))
+    flow = lockstep(
+        site, "run", NORMAL, "--journal", tmp_path / "k", "--reports", tmp_path / "no" / "r"
+    )
+    fails(flow, 3, "cannot be written: No such file or directory")
+
+
+def test_an_interrupted_run_says_how_far_it_is_and_can_go_on(site: Path, tmp_path: Path) -> None:
+    arguments = ["run", "market:9:40000", "--journal", str(tmp_path), "--batch", "10", "--acks"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lockstep_runtime", *arguments],
+        env=environment(site),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        output = child.stdout.read()
+        said = child.stderr.read()
+    assert 130 == child.returncode
+    acknowledged = [line for line in output.splitlines() if line[0].isdigit()][-1]
+    assert f"interrupted; durable up to {acknowledged.split(':')[0]}, run again to go on" in said
+    assert 1 == len(said.splitlines())
