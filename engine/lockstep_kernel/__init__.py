@@ -40,9 +40,9 @@ from lockstep_kernel.machine import Core, Machine
 from lockstep_kernel.ports import CommandPublisher, EventSink, JournalWriter
 from lockstep_kernel.record import pack_record, unpack_record
 from lockstep_kernel.registry import find_machine, machine_names
-from lockstep_kernel.snapshot import SnapshotHead, dump, load, read_head, sorted_records
+from lockstep_kernel.snapshot import dump, load, read_head, sorted_records
 from lockstep_kernel.stream import Frame, StreamReader, StreamWriter, pack_frame
-from lockstep_kernel.values import FrameType, Genesis, JournalRecord, Sequenced
+from lockstep_kernel.values import FrameType, Genesis, JournalRecord, Sequenced, SnapshotHead
 
 __all__ = [
     "Applied",

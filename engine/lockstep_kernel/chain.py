@@ -14,9 +14,9 @@ import msgspec
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from lockstep_kernel.entity import Record, name_of
-from lockstep_kernel.errors import InvariantError, StaleStateError, UnsupportedError, check
+from lockstep_kernel.errors import StaleStateError, UnsupportedError, check
 from lockstep_kernel.machine import Core, Machine
-from lockstep_kernel.values import Genesis, Sequenced
+from lockstep_kernel.values import Genesis, Sequenced, SnapshotHead
 
 HASH_BYTES: Final = 16
 DIGEST_MASK: Final = (1 << 61) - 1
@@ -46,8 +46,8 @@ def genesis_hash(genesis: Genesis) -> bytes:
     return xxh3_128_digest(head + name + genesis.params)
 
 
-def record_digest(record: Record) -> int:
-    """Return the 61-bit digest of one entity's record."""
+def record_digest(record: object) -> int:
+    """Return the 61-bit digest of one entity's record, or of any value that encodes."""
     return xxh3_64_intdigest(_encode(record)) >> 3
 
 
@@ -98,6 +98,17 @@ class Chain:
         touched.clear()
         self._digest = total = total & DIGEST_MASK
         return total
+
+    def head(self) -> SnapshotHead:
+        """Return everything of the state but its entities."""
+        return SnapshotHead(
+            self.seq,
+            self.ts_ns,
+            self.hash,
+            genesis_hash(self.genesis),
+            self.settle(),
+            self.core.clocks(),
+        )
 
     def advance(self, command: Sequenced) -> tuple[Sequence[msgspec.Struct], bytes, bytes]:
         """Apply one command in place and return (events, encoded events, hash)."""
@@ -188,14 +199,16 @@ class State:
         """Return an independent copy. O(entities)."""
         chain = self.peek()
         records = list(chain.machine.entities(chain.core))
-        return restored(
-            chain.machine, chain.genesis, chain.core.clocks(), records, self.at(), chain.settle()
-        )
+        return restored(chain.machine, chain.genesis, self.head(), records)
 
     def at(self) -> tuple[int, int, bytes]:
         """Return (seq, ts_ns, hash)."""
         chain = self.peek()
         return chain.seq, chain.ts_ns, chain.hash
+
+    def head(self) -> SnapshotHead:
+        """Return everything of this state but its entities."""
+        return self.peek().head()
 
 
 def initial(machine: Machine, genesis: Genesis) -> State:
@@ -210,24 +223,18 @@ def initial(machine: Machine, genesis: Genesis) -> State:
 
 
 def restored(
-    machine: Machine,
-    genesis: Genesis,
-    clocks: bytes,
-    records: Sequence[Record],
-    at: tuple[int, int, bytes],
-    digest: int,
+    machine: Machine, genesis: Genesis, head: SnapshotHead, records: Sequence[Record]
 ) -> State:
     """Rebuild a state from its records; raise `InvariantError` if the digest differs.
 
     Raises `UnsupportedError` for another machine, or if this code lacks the rules then in force.
     """
     check_genesis(machine, genesis)
-    core = machine.restore(genesis.params, clocks, records)
+    core = machine.restore(genesis.params, head.clocks, records)
     check_rules(machine, core.rules_version())
-    chain = Chain(machine, genesis, core, at[0], at[1], at[2])
+    chain = Chain(machine, genesis, core, head.seq, head.ts_ns, head.hash)
     found = chain.settle()
-    if found != digest:
-        raise InvariantError(f"restored records have digest {found:#x}, expected {digest:#x}")
+    check(found == head.digest, f"restored digest is {found:#x}, expected {head.digest:#x}")
     return State(chain)
 
 

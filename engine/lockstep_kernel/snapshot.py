@@ -14,7 +14,7 @@ from lockstep_kernel.chain import State, genesis_hash, restored, verify
 from lockstep_kernel.entity import Record, name_of
 from lockstep_kernel.errors import DamagedError, InvariantError, UnsupportedError
 from lockstep_kernel.machine import Machine
-from lockstep_kernel.values import Genesis
+from lockstep_kernel.values import Genesis, SnapshotHead
 
 SNAPSHOT_MAGIC: Final = b"LKSNAP"
 SNAPSHOT_VERSION: Final = 1
@@ -29,35 +29,23 @@ _DOES_NOT_LOAD: Final = (
 _records = msgspec.msgpack.Decoder(list[tuple[object, ...]])
 
 
-class SnapshotHead(msgspec.Struct, frozen=True):
-    """What a snapshot says of itself."""
-
-    seq: int
-    ts_ns: int
-    hash: bytes
-    genesis_hash: bytes
-    digest: int
-    clocks: bytes
-
-
 def dump(state: State) -> bytes:
     """Verify the state and return its snapshot bytes. O(entities log entities)."""
     verify(state)
-    seq, ts_ns, hash_ = state.at()
-    clocks = state.core.clocks()
+    head = state.head()
     records = _encode(sorted_records(state))
-    head = _HEAD.pack(
+    packed = _HEAD.pack(
         SNAPSHOT_MAGIC,
         SNAPSHOT_VERSION,
-        seq,
-        ts_ns,
-        hash_,
-        genesis_hash(state.genesis),
-        state.digest,
-        len(clocks),
+        head.seq,
+        head.ts_ns,
+        head.hash,
+        head.genesis_hash,
+        head.digest,
+        len(head.clocks),
         len(records),
     )
-    payload = head + clocks + records
+    payload = packed + head.clocks + records
     return payload + xxh3_64_digest(payload)
 
 
@@ -87,8 +75,7 @@ def load(machine: Machine, genesis: Genesis, snapshot: bytes) -> State:
         )
     try:
         decoded = _records.decode(records)
-        at = (head.seq, head.ts_ns, head.hash)
-        state = restored(machine, genesis, head.clocks, decoded, at, head.digest)
+        state = restored(machine, genesis, head, decoded)
         verify(state)
     except _DOES_NOT_LOAD as error:
         raise DamagedError(f"snapshot {head.seq} does not load: {error}", head.seq) from error

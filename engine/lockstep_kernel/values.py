@@ -47,3 +47,14 @@ class FrameType(IntEnum):
     EVENTS = 3
     SNAPSHOT = 4
     END = 6
+
+
+class SnapshotHead(msgspec.Struct, frozen=True):
+    """What a snapshot says of itself."""
+
+    seq: int
+    ts_ns: int
+    hash: bytes
+    genesis_hash: bytes
+    digest: int
+    clocks: bytes

@@ -22,7 +22,7 @@ class Tape:
     Invariant: the marked state with the commands of `records` applied is the chain's state.
     """
 
-    __slots__ = ("_at", "_clocks", "_digest", "_entities", "interval", "records")
+    __slots__ = ("_entities", "_head", "interval", "records")
 
     def __init__(self, chain: Chain) -> None:
         self.records: list[bytes] = []
@@ -32,9 +32,7 @@ class Tape:
         """Forget the records and start again from the chain's state now. O(entities)."""
         entities = list(chain.machine.entities(chain.core))
         self._entities = _encode(entities)
-        self._at = (chain.seq, chain.ts_ns, chain.hash)
-        self._clocks = chain.core.clocks()
-        self._digest = chain.settle()
+        self._head = chain.head()
         self.interval = max(INTERVAL_MIN, INTERVAL_PER_ENTITY * len(entities))
         self.records.clear()
 
@@ -45,7 +43,7 @@ class Tape:
         """
         machine, decode = chain.machine, chain.machine.codec.decode
         entities = _entities.decode(self._entities)
-        state = restored(machine, chain.genesis, self._clocks, entities, self._at, self._digest)
+        state = restored(machine, chain.genesis, self._head, entities)
         rebuilt = state.take()
         for payload in self.records[:-1]:
             record = unpack_record(payload, rebuilt.seq + 1)

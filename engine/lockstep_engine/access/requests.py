@@ -2,23 +2,20 @@
 
 from typing import Final
 
-import msgspec
-from xxhash import xxh3_64_intdigest
-
 from lockstep_engine.codes import Code
 from lockstep_engine.commands import Command
 from lockstep_engine.entities import Request
 from lockstep_engine.events import DuplicateRequest
 from lockstep_engine.state import ExchangeCore
+from lockstep_kernel.chain import record_digest
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 REQUEST_ID_CONFLICT: Final = int(Code.REQUEST_ID_CONFLICT)
-_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 def payload_hash(command: Command) -> int:
     """Return the 61-bit hash of the action's canonical bytes."""
-    return xxh3_64_intdigest(_encode(command.action)) >> 3
+    return record_digest(command.action)
 
 
 def find_request(core: ExchangeCore, command: Command) -> Request | None:

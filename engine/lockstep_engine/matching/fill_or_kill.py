@@ -1,8 +1,9 @@
 """Fill-or-kill: a dry run of the real sweep, without touching anything ([ORD-2])."""
 
+from collections.abc import Iterator
 from typing import Final
 
-from lockstep_engine.codes import OrderFlag, SelfTradeMode, Side
+from lockstep_engine.codes import SelfTradeMode, Side
 from lockstep_engine.matching.reduce_only import closing_lots
 from lockstep_engine.matching.self_trade import is_own
 from lockstep_engine.matching.sweep import crosses
@@ -11,7 +12,6 @@ from lockstep_engine.state import Order
 _BUY: Final = int(Side.BUY)
 _ALLOW: Final = int(SelfTradeMode.ALLOW)
 _CANCEL_MAKER: Final = int(SelfTradeMode.CANCEL_MAKER)
-_REDUCE_ONLY: Final = int(OrderFlag.REDUCE_ONLY)
 
 
 class _DryRun:
@@ -23,9 +23,11 @@ class _DryRun:
         self.positions: dict[int, int] = {}
         self.gone: dict[int, int] = {}
 
-    def fill(self, maker: Order, lots: int) -> None:
-        """Book a fill of a maker and what [ORD-4] would cut for it."""
+    def fill(self, maker: Order, lots: int, is_self: bool) -> None:
+        """Book a fill of a maker and what [ORD-4] would cut for it; a self-trade moves nothing."""
         self.gone[maker.order_id] = self.gone.get(maker.order_id, 0) + lots
+        if is_self:
+            return
         holding = maker.holding
         account = maker.account.account
         qty = self.positions.get(account, holding.qty_lots)
@@ -54,35 +56,32 @@ class _DryRun:
 
 def is_feasible(taker: Order) -> bool:
     """Return whether the sweep would fill the order whole. O(orders met)."""
-    instrument = taker.instrument
-    side = instrument.asks if taker.side == _BUY else instrument.bids
     run = _DryRun()
     needed = taker.remaining_lots
-    for key in reversed(side.keys):
-        level = side.levels[key * side.sign]
-        if not crosses(taker, level.price_ticks):
-            return False
-        maker = level.head
-        while maker is not None:
-            verdict = _meet(run, maker, taker)
-            if verdict < 0:
+    for maker in _makers(taker):
+        left = run.left(maker)
+        if left == 0:
+            continue
+        if taker.self_trade != _ALLOW and is_own(maker.account, taker.account):
+            if taker.self_trade != _CANCEL_MAKER:
                 return False
-            lots = min(verdict, needed)
-            if lots:
-                needed -= lots
-                if needed == 0:
-                    return True
-                if maker.account is taker.account:
-                    run.gone[maker.order_id] = lots
-                else:
-                    run.fill(maker, lots)
-            maker = maker.behind
+            continue
+        lots = min(left, needed)
+        needed -= lots
+        if needed == 0:
+            return True
+        run.fill(maker, lots, maker.account is taker.account)
     return False
 
 
-def _meet(run: _DryRun, maker: Order, taker: Order) -> int:
-    """Return how many lots this maker offers, -1 if meeting it ends the taker."""
-    left = run.left(maker)
-    if left == 0 or taker.self_trade == _ALLOW or not is_own(maker.account, taker.account):
-        return left
-    return 0 if taker.self_trade == _CANCEL_MAKER else -1
+def _makers(taker: Order) -> Iterator[Order]:
+    """Yield the orders that the taker would meet, in the order of the sweep."""
+    side = taker.instrument.asks if taker.side == _BUY else taker.instrument.bids
+    for key in reversed(side.keys):
+        level = side.levels[key * side.sign]
+        if not crosses(taker, level.price_ticks):
+            return
+        maker = level.head
+        while maker is not None:
+            yield maker
+            maker = maker.behind

@@ -37,7 +37,11 @@ def mass_quote(core: ExchangeCore, account: Account, action: MassQuote, events: 
     sides = _quoted_sides(action)
     kept = _cancel_others(core, account, action, events)
     for quoted in sides:
-        _quote_side(core, account, action, quoted, kept.get(2 * quoted[0] + quoted[1]), events)
+        order = kept.get(2 * quoted[0] + quoted[1])
+        if order is None or order.level is None:
+            _place(core, account, action, quoted, events)
+        else:
+            _keep(core, order, quoted[3], events)
     return _ACCEPTED
 
 
@@ -100,20 +104,10 @@ def _is_kept(order: Order, quote: Quote | None) -> bool:
     return price == order.price_ticks and 0 < qty <= order.remaining_lots and is_on_lot
 
 
-def _quote_side(
-    core: ExchangeCore,
-    account: Account,
-    action: MassQuote,
-    quoted: _QuotedSide,
-    kept: Order | None,
-    events: Events,
-) -> None:
-    if kept is None or kept.level is None:
-        _place(core, account, action, quoted, events)
-        return
-    qty = quoted[3]
-    if qty < kept.remaining_lots:
-        lots = kept.remaining_lots - qty
+def _keep(core: ExchangeCore, kept: Order, qty_lots: int, events: Events) -> None:
+    """Leave an order its place, with the quoted size if that is smaller."""
+    if qty_lots < kept.remaining_lots:
+        lots = kept.remaining_lots - qty_lots
         shrink(core, kept, lots)
         kept.qty_lots -= lots
         events.append(amended(kept, _AMENDED))
@@ -121,7 +115,7 @@ def _quote_side(
     events.append(
         QuoteKept(
             kept.order_id,
-            account.account,
+            kept.account.account,
             kept.instrument.instrument,
             kept.side,
             kept.price_ticks,

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lockstep_kernel import (
     Genesis,
@@ -161,13 +162,15 @@ def test_a_restored_state_with_unknown_rules_in_force_is_refused() -> None:
     clocks = bytearray(state.core.clocks())
     clocks[-1] = 9
     with pytest.raises(UnsupportedError, match="found 9"):
-        restored(COUNTER, GENESIS, bytes(clocks), sorted_records(state), state.at(), state.digest)
+        restored(
+            COUNTER, GENESIS, replace(state.head(), clocks=bytes(clocks)), sorted_records(state)
+        )
 
 
 def test_restored_records_with_another_digest_are_a_bug() -> None:
     state, _done = applied(10)
     with pytest.raises(InvariantError, match="digest"):
-        restored(COUNTER, GENESIS, state.core.clocks(), [], state.at(), state.digest)
+        restored(COUNTER, GENESIS, state.head(), [])
 
 
 def test_an_entity_held_twice_is_a_bug() -> None:
