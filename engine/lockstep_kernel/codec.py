@@ -4,10 +4,8 @@ One value has one encoding. Decoding encodes again and compares, so bytes that a
 wrote in another way are refused and can never enter a journal.
 """
 
-import functools
-import operator
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -79,8 +77,14 @@ class Codec:
 
 def _union(types: tuple[type, ...]) -> type:
     """Return the union of the types, which msgspec takes where it takes a type."""
-    union: type = functools.reduce(operator.or_, types)
-    return union
+    union: object = types[0]
+    for member in types[1:]:
+        union = _join(union, member)
+    return cast("type", union)
+
+
+def _join(left: object, right: type) -> object:
+    return right.__or__(left)
 
 
 def _first_difference(left: bytes, right: bytes) -> int:
