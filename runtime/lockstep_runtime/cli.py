@@ -24,7 +24,7 @@ _SUMMARIES = {
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
     "journal": "Look after a journal: verify, measure, back up, archive.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
-    "run": "Run FEED through sequencer, engine and journal.",
+    "run": "Run a feed through sequencer, engine and journal.",
     "status": "Say what a journal holds, who writes it, and how full it is.",
 }
 """What help says of the commands of this distribution, so that it need not import them."""

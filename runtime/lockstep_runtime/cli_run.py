@@ -75,7 +75,7 @@ def run(
     has_acks: bool,
     is_json: bool,
 ) -> int:
-    """Run FEED through sequencer, engine and journal.
+    """Run a feed through sequencer, engine and journal.
 
     On a journal that holds a part of the same feed it goes on behind that part.
     """

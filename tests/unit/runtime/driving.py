@@ -47,12 +47,13 @@ def applied_chunks(feed: Feed) -> Iterator[tuple[State, list[Applied]]]:
 
 def drive(feed: Feed, *sinks: EventSink) -> State:
     """Apply a whole feed in memory."""
-    state = initial(MACHINE, feed.genesis())
+    last = initial(MACHINE, feed.genesis())
     for state, applied in applied_chunks(feed):
+        last = state
         for done in applied:
             for sink in sinks:
                 sink.emit(done[0], done[3])
-    return state
+    return last
 
 
 def items_of(feed: Feed) -> list[Item]:

@@ -167,7 +167,7 @@ SET_UP = 10
         ("1,0,0,0,0,8,100\n", "a quantity from 1"),
         ("1,0,0,0,5,8,0\n", "a price from 1"),
         ("1,0,0,0,5,7,100\n", "another order_id than the live 7"),
-        ("1,0,0,0,5,٧,100\n", "whole numbers"),
+        ("1,0,0,0,5,\u0667,100\n", "whole numbers"),
     ],
 )
 def test_a_bad_line_of_a_flash_flow_is_named(tmp_path: Path, line: str, expected: str) -> None:

@@ -149,12 +149,12 @@ def open_more(sim: Simulation) -> Steps:
 
 
 def move_funds(sim: Simulation) -> Steps:
-    """Deposit, withdraw or transfer."""
+    """Deposit, withdraw or transfer. Deposits are larger: expired positions keep their margin."""
     trader, other = sim.one_of(sim.world.traders), sim.one_of(sim.world.traders)
     amount_e6 = sim.between(1, 10_000) * _USD
     kind = sim.random.randrange(3)
     if kind == 0:
-        return [Step(sim.world.staff.treasury, Deposit(trader.account, amount_e6))]
+        return [Step(sim.world.staff.treasury, Deposit(trader.account, 20 * amount_e6))]
     if kind == 1:
         return [Step(trader.root, Withdraw(amount_e6), b"withdrawal %d" % sim.next_client_id())]
     return [Step(trader.root, Transfer(other.account, amount_e6))]
