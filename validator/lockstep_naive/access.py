@@ -1,5 +1,6 @@
 """Who may do what: authority, nonces, remembered requests, agents ([AUT-1], [NON-1] to [NON-4])."""
 
+from struct import Struct
 from typing import cast
 
 from lockstep_engine.codes import Code, Role
@@ -46,9 +47,10 @@ ROLES_NEEDED: dict[type, Role] = {
 }
 OPERATOR_TAGS = range(1, 16)
 AGENT_TAGS = range(40, 48)
-NONCE_BYTES = 8
 NO_FLOOR = -1
 MS_NS = 10**6
+
+_NONCE = Struct("<q")
 
 
 def tag_of(command: Command) -> int:
@@ -92,15 +94,13 @@ def burn_nonce(core: NaiveCore, command: Command) -> None:
     floor = row.floor
     while len(burnt) > core.params.nonce_capacity:
         floor = burnt.pop(0)
-    packed = b"".join(nonce.to_bytes(NONCE_BYTES, "little", signed=True) for nonce in burnt)
+    packed = b"".join(map(_NONCE.pack, burnt))
     core.nonces.put(Nonces(command.signer, floor, packed))
 
 
 def unpacked_nonces(row: Nonces) -> list[int]:
     """Return the nonces of a row, rising."""
-    starts = range(0, len(row.packed), NONCE_BYTES)
-    pieces = [row.packed[start : start + NONCE_BYTES] for start in starts]
-    return [int.from_bytes(piece, "little", signed=True) for piece in pieces]
+    return [nonce for (nonce,) in _NONCE.iter_unpack(row.packed)]
 
 
 def remembered(core: NaiveCore, command: Command) -> Request | None:
@@ -119,9 +119,9 @@ def remember(core: NaiveCore, command: Command, outcome: Outcome) -> None:
     key = (command.account, command.request_id)
     code, order_id = outcome
     core.requests.put(Request(key, payload_hash(command), int(code), order_id, number))
-    rows = sorted(core.requests.group("account", command.account), key=lambda row: row.number)
-    for row in rows[: max(0, len(rows) - core.params.request_capacity)]:
-        core.requests.drop(row.key)
+    rows = core.requests.group("account", command.account)
+    while len(rows) > core.params.request_capacity:
+        core.requests.drop(min(rows, key=lambda row: row.number).key)
 
 
 def payload_hash(command: Command) -> int:

@@ -16,15 +16,21 @@ from lockstep_engine.codes import (
     TimeInForce,
 )
 from lockstep_engine.commands import PlaceOrder
-from lockstep_naive.book import best, is_crossing, orders_of_account
+from lockstep_naive.book import best_price, is_crossing, orders_of_account
 from lockstep_naive.core import NaiveCore, Refusal
-from lockstep_naive.margin import has_margin, reserve_e6
-from lockstep_naive.matching import is_closing, is_fillable, reduce_only_orders
-from lockstep_naive.money import position_of
+from lockstep_naive.margin import (
+    Holding,
+    has_margin,
+    holdings_of,
+    is_closing,
+    is_reducing,
+    reserve_e6,
+)
+from lockstep_naive.matching import is_fillable, reduce_only_orders
 from lockstep_naive.rows import Instrument, Order
 from lockstep_naive.worth import trade_value_e6, underlying_of
 
-ALL_FLAGS = OrderFlag.POST_ONLY | OrderFlag.REPRICE | OrderFlag.REDUCE_ONLY | OrderFlag.MMP
+ALL_FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.REPRICE | OrderFlag.REDUCE_ONLY | OrderFlag.MMP)
 IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
@@ -44,30 +50,29 @@ def admit(core: NaiveCore, account: int, place: PlaceOrder, quote_set: int) -> O
 def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
     """Run steps 3 to 10 of [ORD-5] on a candidate."""
     instrument = core.instruments.must(candidate.instrument)
-    refusal = (
-        _check_price(instrument, candidate)
-        or _check_size(instrument, candidate)
-        or _check_status(core, instrument, candidate)
-        or _check_limits(core, instrument, candidate)
+    refusal = _check_price(instrument, candidate) or _check_size(instrument, candidate)
+    if refusal is not None:
+        return refusal
+    others = holdings_of(core, candidate.account, candidate.instrument)
+    holding = others[candidate.instrument]
+    refusal = _check_status(core, instrument, candidate, holding) or _check_limits(
+        instrument, candidate, holding
     )
     if refusal is not None:
         return refusal
     if candidate.has(OrderFlag.REDUCE_ONLY):
-        candidate = _cut_to_position(core, candidate)
+        candidate = _cut_to_position(core, candidate, holding.position.qty_lots)
         if candidate.remaining_lots <= 0:
             return Code.REDUCE_ONLY_WOULD_INCREASE
     price_ticks = _passive_price(core, instrument, candidate)
     if price_ticks is None:
         return Code.POST_ONLY_WOULD_CROSS
-    candidate = candidate._replace(price_ticks=price_ticks)
+    if price_ticks != candidate.price_ticks:
+        candidate = candidate._replace(price_ticks=price_ticks)
     if candidate.tif == TimeInForce.FOK and not is_fillable(core, candidate):
         return Code.FOK_UNFILLABLE
     candidate = candidate._replace(reserve_e6=reserve_e6(core, candidate))
-    return (
-        candidate
-        if has_margin(core, candidate, _is_reducing(core, candidate))
-        else Code.INSUFFICIENT_MARGIN
-    )
+    return candidate if has_margin(core, candidate, others) else Code.INSUFFICIENT_MARGIN
 
 
 def is_good_lineage(lineage: bytes) -> bool:
@@ -133,8 +138,8 @@ def _is_good_tif(place: PlaceOrder) -> bool:
 def _are_good_flags(place: PlaceOrder) -> bool:
     if not 0 <= place.flags <= ALL_FLAGS:
         return False
-    is_post_only = place.flags & OrderFlag.POST_ONLY != 0
-    is_reprice = place.flags & OrderFlag.REPRICE != 0
+    is_post_only = place.flags & int(OrderFlag.POST_ONLY) != 0
+    is_reprice = place.flags & int(OrderFlag.REPRICE) != 0
     if is_post_only and is_reprice:
         return False
     if (is_post_only or is_reprice) and place.tif in IMMEDIATE:
@@ -185,13 +190,15 @@ def _check_size(instrument: Instrument, order: Order) -> Refusal:
     return None
 
 
-def _check_status(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
+def _check_status(
+    core: NaiveCore, instrument: Instrument, order: Order, others: Holding
+) -> Refusal:
     """Step 5."""
     if instrument.status == InstrumentStatus.HALTED:
         return Code.INSTRUMENT_HALTED
     if instrument.is_expired:
         return Code.INSTRUMENT_EXPIRED
-    if instrument.status == InstrumentStatus.CLOSE_ONLY and not _is_reducing(core, order):
+    if instrument.status == InstrumentStatus.CLOSE_ONLY and not is_reducing(order, others):
         return Code.INSTRUMENT_CLOSE_ONLY
     if instrument.is_option and underlying_of(core, instrument).index_price_e6 == 0:
         return Code.NO_INDEX_PRICE
@@ -200,54 +207,36 @@ def _check_status(core: NaiveCore, instrument: Instrument, order: Order) -> Refu
     return None
 
 
-def _check_limits(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
+def _check_limits(instrument: Instrument, order: Order, others: Holding) -> Refusal:
     """Step 6."""
-    if _is_reducing(core, order):
+    if is_reducing(order, others):
         return None
-    live = [
-        other
-        for other in orders_of_account(core, order.account)
-        if other.instrument == order.instrument
-    ]
-    if len(live) >= instrument.max_open_orders:
+    if others.orders >= instrument.max_open_orders:
         return Code.OPEN_ORDERS_LIMIT
-    position_lots = position_of(core, order.account, order.instrument).qty_lots
-    same_side = sum(other.remaining_lots for other in live if other.side == order.side)
-    worst = order.sign * position_lots + same_side + order.remaining_lots
+    open_lots = others.open_lots(order.side) + order.remaining_lots
+    worst = order.sign * others.position.qty_lots + open_lots
     return Code.POSITION_LIMIT if worst > instrument.max_position_lots else None
 
 
-def _is_reducing(core: NaiveCore, order: Order) -> bool:
-    """Return whether the order and all open ones of its side together only close ([ORD-6])."""
-    position_lots = position_of(core, order.account, order.instrument).qty_lots
-    open_lots = sum(
-        other.remaining_lots
-        for other in orders_of_account(core, order.account)
-        if (other.instrument, other.side) == (order.instrument, order.side)
-    )
-    fits = order.remaining_lots + open_lots <= abs(position_lots)
-    return is_closing(position_lots, order.side) and fits
-
-
-def _cut_to_position(core: NaiveCore, order: Order) -> Order:
+def _cut_to_position(core: NaiveCore, order: Order, position_lots: int) -> Order:
     """Step 7: cut total and remaining to what reduce-only may still take; it may be nothing."""
-    position_lots = position_of(core, order.account, order.instrument).qty_lots
     if not is_closing(position_lots, order.side):
         return order._replace(remaining_lots=0)
-    others = reduce_only_orders(core, order.account, order.instrument, order.side)
-    left = abs(position_lots) - sum(other.remaining_lots for other in others)
+    same = reduce_only_orders(core, order.account, order.instrument, order.side)
+    left = abs(position_lots) - sum(other.remaining_lots for other in same)
     remaining = min(order.remaining_lots, left)
     return order._replace(qty_lots=order.filled_lots + remaining, remaining_lots=remaining)
 
 
 def _passive_price(core: NaiveCore, instrument: Instrument, order: Order) -> int | None:
     """Step 8: the price for POST_ONLY and REPRICE, None if it would cross."""
-    opposite = best(core, order.instrument, 1 - order.side)
-    if opposite is None or not is_crossing(order.side, order.price_ticks, opposite.price_ticks):
+    is_post_only = order.has(OrderFlag.POST_ONLY)
+    if not is_post_only and not order.has(OrderFlag.REPRICE):
         return order.price_ticks
-    if order.has(OrderFlag.POST_ONLY):
+    opposite = best_price(core, order.instrument, 1 - order.side)
+    if opposite is None or not is_crossing(order.side, order.price_ticks, opposite):
+        return order.price_ticks
+    if is_post_only:
         return None
-    if not order.has(OrderFlag.REPRICE):
-        return order.price_ticks
-    price = opposite.price_ticks - order.sign * instrument.price_step_ticks
+    price = opposite - order.sign * instrument.price_step_ticks
     return price if 1 <= price <= instrument.max_price_ticks else None

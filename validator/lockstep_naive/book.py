@@ -1,10 +1,11 @@
 """The books: found by scanning the resting orders each time; the only place that changes orders.
 
-The first change of an instrument's orders in a command keeps the list as it was, so that the
-levels before and after can be compared at the end ([EVT-2]).
+The first change of an order in a command keeps it as it was, so that the levels before and after
+can be compared at the end ([EVT-2]).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from operator import attrgetter
 
 from lockstep_engine.codes import AmendReason, CancelReason, Side
 from lockstep_engine.events import BookChanged, OrderAmended, OrderCancelled
@@ -12,16 +13,23 @@ from lockstep_kernel import div_floor
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.rows import Book, Order
 
+_price_ticks: Callable[[Order], int] = attrgetter("price_ticks")
+
 
 def orders_of_instrument(core: NaiveCore, instrument: int) -> list[Order]:
     """Return the resting orders of an instrument, by order_id."""
     both = (_side(core, instrument, Side.BUY), _side(core, instrument, Side.SELL))
-    return sorted([*both[0], *both[1]], key=lambda order: order.order_id)
+    return by_id([*both[0], *both[1]])
 
 
-def orders_of_account(core: NaiveCore, account: int) -> list[Order]:
-    """Return the resting orders of an account, by order_id."""
-    return sorted(core.orders.group("account", account), key=lambda order: order.order_id)
+def orders_of_account(core: NaiveCore, account: int) -> Collection[Order]:
+    """Give the resting orders of an account, in no order that means anything."""
+    return core.orders.group("account", account)
+
+
+def by_id(orders: Iterable[Order]) -> list[Order]:
+    """Return orders by order_id."""
+    return sorted(orders, key=lambda order: order.order_id)
 
 
 def live_order(core: NaiveCore, account: int, order_id: int) -> Order | None:
@@ -30,12 +38,16 @@ def live_order(core: NaiveCore, account: int, order_id: int) -> Order | None:
     return order if order is not None and order.account == account else None
 
 
-def best(core: NaiveCore, instrument: int, side: int) -> Order | None:
-    """Return the order that is met first on a side: best price, then lowest arrival ([BOOK-1])."""
-    orders = _side(core, instrument, side)
-    if side == Side.BUY:
-        return min(orders, key=lambda order: (-order.price_ticks, order.arrival), default=None)
-    return min(orders, key=lambda order: (order.price_ticks, order.arrival), default=None)
+def best_price(core: NaiveCore, instrument: int, side: int) -> int | None:
+    """Return the best price of a side, None if the side is empty."""
+    prices: Iterable[int] = map(_price_ticks, _side(core, instrument, side))
+    return max(prices, default=None) if side == Side.BUY else min(prices, default=None)
+
+
+def first_at(core: NaiveCore, instrument: int, side: int, price_ticks: int) -> Order:
+    """Return the order that is met first at a price that has orders: lowest arrival ([BOOK-1])."""
+    orders = [o for o in _side(core, instrument, side) if o.price_ticks == price_ticks]
+    return min(orders, key=lambda order: order.arrival)
 
 
 def is_crossing(side: int, price_ticks: int, opposite_price_ticks: int) -> bool:
@@ -47,13 +59,13 @@ def is_crossing(side: int, price_ticks: int, opposite_price_ticks: int) -> bool:
 
 def put_order(core: NaiveCore, order: Order) -> None:
     """Rest an order, or change a resting one."""
-    _remember(core, order.instrument)
+    _remember(core, order.order_id)
     core.orders.put(order)
 
 
 def drop_order(core: NaiveCore, order: Order) -> None:
     """Take an order from the book, silently."""
-    _remember(core, order.instrument)
+    _remember(core, order.order_id)
     core.orders.drop(order.order_id)
 
 
@@ -104,37 +116,43 @@ def cut(order: Order, lots: int) -> Order:
 
 def report_books(core: NaiveCore) -> None:
     """Emit BookChanged for each instrument whose levels differ from before the command."""
-    for instrument in sorted(core.books_before):
-        bids_before, asks_before = core.books_before[instrument]
-        bids = _changed_levels(bids_before, _side(core, instrument, Side.BUY))
-        asks = _changed_levels(asks_before, _side(core, instrument, Side.SELL))
-        if bids or asks:
-            book = core.books.get(instrument) or Book(instrument, 0)
-            book = Book(instrument, book.book_sequence + 1)
-            core.books.put(book)
-            core.emit(BookChanged(instrument, book.book_sequence, tuple(bids[::-1]), tuple(asks)))
+    levels = _changed_levels(core)
+    for instrument in sorted({level[0] for level in levels}):
+        bids = _totals(core, instrument, Side.BUY, levels)
+        asks = _totals(core, instrument, Side.SELL, levels)
+        book = core.books.get(instrument) or Book(instrument, 0)
+        book = Book(instrument, book.book_sequence + 1)
+        core.books.put(book)
+        core.emit(BookChanged(instrument, book.book_sequence, tuple(bids[::-1]), tuple(asks)))
 
 
-def _side(core: NaiveCore, instrument: int, side: int) -> list[Order]:
-    """Return the resting orders of one side, in no order that means anything."""
+def _side(core: NaiveCore, instrument: int, side: int) -> Collection[Order]:
+    """Give the resting orders of one side, in no order that means anything."""
     return core.orders.group("side", (instrument, side))
 
 
-def _remember(core: NaiveCore, instrument: int) -> None:
-    if instrument not in core.books_before:
-        bids, asks = _side(core, instrument, Side.BUY), _side(core, instrument, Side.SELL)
-        core.books_before[instrument] = (bids, asks)
+def _remember(core: NaiveCore, order_id: int) -> None:
+    if order_id not in core.orders_before:
+        core.orders_before[order_id] = core.orders.get(order_id)
 
 
-def _changed_levels(before: Iterable[Order], after: Iterable[Order]) -> list[tuple[int, int]]:
-    """Return (price, new total) of the levels that differ, by rising price."""
-    old, new = _level_totals(before), _level_totals(after)
-    prices = sorted({*old, *new})
-    return [(price, new.get(price, 0)) for price in prices if old.get(price) != new.get(price)]
+def _changed_levels(core: NaiveCore) -> list[tuple[int, int, int]]:
+    """Return (instrument, side, price) of the levels whose total differs from before."""
+    changes: dict[tuple[int, int, int], int] = {}
+    for order_id, before in core.orders_before.items():
+        for order, sign in ((before, -1), (core.orders.get(order_id), 1)):
+            if order is not None:
+                level = (order.instrument, order.side, order.price_ticks)
+                changes[level] = changes.get(level, 0) + sign * order.remaining_lots
+    return [level for level, change in changes.items() if change != 0]
 
 
-def _level_totals(orders: Iterable[Order]) -> dict[int, int]:
-    totals: dict[int, int] = {}
-    for order in orders:
-        totals[order.price_ticks] = totals.get(order.price_ticks, 0) + order.remaining_lots
-    return totals
+def _totals(
+    core: NaiveCore, instrument: int, side: int, levels: Iterable[tuple[int, int, int]]
+) -> list[tuple[int, int]]:
+    """Return (price, new total) of those levels that are of one side, by rising price."""
+    totals = {level[2]: 0 for level in levels if level[:2] == (instrument, side)}
+    for order in _side(core, instrument, side) if totals else ():
+        if order.price_ticks in totals:
+            totals[order.price_ticks] += order.remaining_lots
+    return sorted(totals.items())

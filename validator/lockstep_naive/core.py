@@ -1,6 +1,6 @@
 """The naive state: parameters, clocks and twelve tables; nothing else is kept between commands.
 
-`events` and `books_before` belong to the command that is running. `copy` gives a whole second
+`events` and `orders_before` belong to the command that is running. `copy` gives a whole second
 state to try something out on.
 """
 
@@ -73,7 +73,7 @@ class NaiveCore:
         self.time = time
         self.touched: list[Entity] = []
         self.events: list[Event] = []
-        self.books_before: dict[int, tuple[list[Order], list[Order]]] = {}
+        self.orders_before: dict[int, Order | None] = {}
         at = self.touched
         self.accounts: Table[int, Account] = Table(EntityKind.ACCOUNT, Account, at, {})
         self.agents: Table[tuple[int, bytes], Agent] = Table(EntityKind.AGENT, Agent, at, {})
@@ -91,6 +91,7 @@ class NaiveCore:
             at,
             {
                 "account": lambda row: row.account,
+                "holding": lambda row: (row.account, row.instrument, row.side),
                 "side": lambda row: (row.instrument, row.side),
                 "timed": lambda row: row.tif == TimeInForce.GTD,
             },

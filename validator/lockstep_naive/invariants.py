@@ -3,9 +3,10 @@
 from lockstep_engine.codes import InstrumentStatus, OrderFlag, Side
 from lockstep_kernel import check
 from lockstep_naive.access import unpacked_nonces
-from lockstep_naive.book import best, orders_of_instrument
+from lockstep_naive.book import best_price, orders_of_instrument
 from lockstep_naive.core import NaiveCore
-from lockstep_naive.matching import is_closing, reduce_only_orders
+from lockstep_naive.margin import is_closing
+from lockstep_naive.matching import reduce_only_orders
 from lockstep_naive.money import position_of, treasury_of
 
 
@@ -42,10 +43,9 @@ def check_instruments(core: NaiveCore) -> None:
         positions = core.positions.group("instrument", number)
         lots = sum(position.qty_lots for position in positions)
         check(lots == 0, f"positions of instrument {number} sum to {lots}")
-        bid, ask = best(core, number, Side.BUY), best(core, number, Side.SELL)
+        bid, ask = best_price(core, number, Side.BUY), best_price(core, number, Side.SELL)
         if bid is not None and ask is not None:
-            is_apart = bid.price_ticks < ask.price_ticks
-            check(is_apart, f"book {number}: bid {bid.price_ticks}, ask {ask.price_ticks}")
+            check(bid < ask, f"book {number}: bid {bid}, ask {ask}")
         is_empty = not orders_of_instrument(core, number)
         check(is_empty or not instrument.is_expired, f"expired book {number} has orders")
         is_status = InstrumentStatus.ACTIVE <= instrument.status <= max(InstrumentStatus)

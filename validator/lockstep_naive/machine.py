@@ -112,7 +112,7 @@ class NaiveExchange:
             run_timers(state)
             _answer(state, ts_ns, asked)
             report_books(state)
-        events, state.events, state.books_before = state.events, [], {}
+        events, state.events, state.orders_before = state.events, [], {}
         return events
 
     def entities(self, core: Core) -> Iterable[Record]:

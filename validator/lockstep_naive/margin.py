@@ -1,9 +1,11 @@
 """Margin: collateral, initial margin, open margin, reserves ([MRG-1], [MRG-2], [MRG-4]).
 
-Everything is added up anew from the account's positions and orders each time.
+Everything is added up anew from the account's positions and orders for each order that is checked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import NamedTuple
 
 from lockstep_engine.codes import InstrumentKind, Side
 from lockstep_kernel import div_ceil
@@ -11,8 +13,53 @@ from lockstep_naive.book import orders_of_account
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import E9, taker_fee_e6
 from lockstep_naive.money import position_of
-from lockstep_naive.rows import E16, Instrument, Order
+from lockstep_naive.rows import E16, Instrument, Order, Position
 from lockstep_naive.worth import index_lot_e6, mark_lot_e6, trade_value_e6, underlying_of
+
+_instrument: Callable[[Order | Position], int] = attrgetter("instrument")
+_remaining_lots: Callable[[Order], int] = attrgetter("remaining_lots")
+_reserve_e6: Callable[[Order], int] = attrgetter("reserve_e6")
+
+
+class Holding(NamedTuple):
+    """What an account has in an instrument: its position, and its resting orders added up."""
+
+    position: Position
+    orders: int
+    buy_lots: int
+    sell_lots: int
+    reserve_e6: int
+
+    def open_lots(self, side: int) -> int:
+        """Return the open lots of a side."""
+        return self.buy_lots if side == Side.BUY else self.sell_lots
+
+    def with_order(self, order: Order) -> "Holding":
+        """Return it as if one more order rested."""
+        lots, is_buy = order.remaining_lots, order.side == Side.BUY
+        return Holding(
+            self.position,
+            self.orders + 1,
+            self.buy_lots + (lots if is_buy else 0),
+            self.sell_lots + (0 if is_buy else lots),
+            self.reserve_e6 + order.reserve_e6,
+        )
+
+
+def holdings_of(core: NaiveCore, account: int, asked: int | None = None) -> dict[int, Holding]:
+    """Add up what an account has, by instrument: the one asked for and those with anything in it.
+
+    Where all its orders are in the one asked for, they are not asked again for their instruments.
+    """
+    found = {} if asked is None else {asked: _holding_of(core, account, asked)}
+    orders = orders_of_account(core, account)
+    counted = sum(holding.orders for holding in found.values())
+    elsewhere = orders if len(orders) > counted else ()
+    positions = core.positions.group("account", account)
+    for number in sorted({*map(_instrument, positions), *map(_instrument, elsewhere)}):
+        if number != asked:
+            found[number] = _holding_of(core, account, number)
+    return found
 
 
 def initial_margin_e6(core: NaiveCore, instrument: Instrument, qty_lots: int) -> int:
@@ -22,16 +69,9 @@ def initial_margin_e6(core: NaiveCore, instrument: Instrument, qty_lots: int) ->
     return -qty_lots * _short_lot_e6(core, instrument)
 
 
-def free_e6(core: NaiveCore, account: int, extra: Sequence[Order] = ()) -> int:
-    """Return what is free of an account, with `extra` orders counted as if they rested too."""
-    orders = [*orders_of_account(core, account), *extra]
-    held = [row.instrument for row in core.positions.group("account", account)]
-    free = core.accounts.must(account).cash_e6 - sum(order.reserve_e6 for order in orders)
-    for number in sorted({*held, *(order.instrument for order in orders)}):
-        instrument = core.instruments.must(number)
-        free += _profit_e6(core, account, instrument)
-        free -= _margin_e6(core, account, instrument, orders)
-    return free
+def free_e6(core: NaiveCore, account: int) -> int:
+    """Return what is free of an account."""
+    return _free_e6(core, account, holdings_of(core, account).values())
 
 
 def reserve_e6(core: NaiveCore, order: Order) -> int:
@@ -45,11 +85,46 @@ def reserve_e6(core: NaiveCore, order: Order) -> int:
     return fee + max(0, signed_value - signed_lots * mark_lot_e6(instrument))
 
 
-def has_margin(core: NaiveCore, order: Order, is_reducing: bool) -> bool:
-    """Return whether an order with its reserve, not in the book, passes [MRG-1]."""
-    if free_e6(core, order.account, [order]) >= 0:
+def has_margin(core: NaiveCore, order: Order, others: dict[int, Holding]) -> bool:
+    """Return whether an order with its reserve passes [MRG-1], beside what the account has."""
+    holding = others[order.instrument]
+    with_order = others | {order.instrument: holding.with_order(order)}
+    if _free_e6(core, order.account, with_order.values()) >= 0:
         return True
-    return is_reducing and _change_if_filled_e6(core, order) >= 0
+    return is_reducing(order, holding) and _change_if_filled_e6(core, order) >= 0
+
+
+def is_closing(position_lots: int, side: int) -> bool:
+    """Return whether orders of a side close a position: sells a long one, buys a short one."""
+    return position_lots > 0 if side == Side.SELL else position_lots < 0
+
+
+def is_reducing(order: Order, others: Holding) -> bool:
+    """Return whether an order and all open ones of its side together only close ([ORD-6])."""
+    position_lots = others.position.qty_lots
+    fits = order.remaining_lots + others.open_lots(order.side) <= abs(position_lots)
+    return is_closing(position_lots, order.side) and fits
+
+
+def _holding_of(core: NaiveCore, account: int, number: int) -> Holding:
+    buys = core.orders.group("holding", (account, number, Side.BUY))
+    sells = core.orders.group("holding", (account, number, Side.SELL))
+    return Holding(
+        position_of(core, account, number),
+        len(buys) + len(sells),
+        sum(map(_remaining_lots, buys)),
+        sum(map(_remaining_lots, sells)),
+        sum(map(_reserve_e6, buys)) + sum(map(_reserve_e6, sells)),
+    )
+
+
+def _free_e6(core: NaiveCore, account: int, holdings: Iterable[Holding]) -> int:
+    free = core.accounts.must(account).cash_e6
+    for holding in holdings:
+        instrument = core.instruments.must(holding.position.instrument)
+        free += _profit_e6(instrument, holding.position)
+        free -= _margin_e6(core, instrument, holding) + holding.reserve_e6
+    return free
 
 
 def _change_if_filled_e6(core: NaiveCore, order: Order) -> int:
@@ -65,25 +140,19 @@ def _change_if_filled_e6(core: NaiveCore, order: Order) -> int:
     return change - (margin_after - initial_margin_e6(core, instrument, before))
 
 
-def _profit_e6(core: NaiveCore, account: int, instrument: Instrument) -> int:
+def _profit_e6(instrument: Instrument, position: Position) -> int:
     """Return the unrealised profit in a future or perpetual; an option counts nothing."""
     if instrument.is_option:
         return 0
-    position = position_of(core, account, instrument.instrument)
     return position.qty_lots * mark_lot_e6(instrument) - position.cost_e6
 
 
-def _margin_e6(
-    core: NaiveCore, account: int, instrument: Instrument, orders: Sequence[Order]
-) -> int:
+def _margin_e6(core: NaiveCore, instrument: Instrument, holding: Holding) -> int:
     """Return IM(position) and open margin together: the worse of all buys and all sells filled."""
-    number = instrument.instrument
-    qty = position_of(core, account, number).qty_lots
-    buys = sum(o.remaining_lots for o in orders if (o.instrument, o.side) == (number, Side.BUY))
-    sells = sum(o.remaining_lots for o in orders if (o.instrument, o.side) == (number, Side.SELL))
+    qty = holding.position.qty_lots
     return max(
-        initial_margin_e6(core, instrument, qty + buys),
-        initial_margin_e6(core, instrument, qty - sells),
+        initial_margin_e6(core, instrument, qty + holding.buy_lots),
+        initial_margin_e6(core, instrument, qty - holding.sell_lots),
     )
 
 

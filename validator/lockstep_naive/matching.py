@@ -16,21 +16,25 @@ from lockstep_engine.codes import (
 )
 from lockstep_engine.events import Trade
 from lockstep_naive.book import (
-    best,
+    best_price,
+    by_id,
     cancel,
     cut,
     drop_order,
     emit_amended,
     filled,
+    first_at,
     is_crossing,
-    orders_of_account,
     put_order,
 )
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import Fee, trade_fees
+from lockstep_naive.margin import is_closing
 from lockstep_naive.money import Fill, collect_fees, move_cash, position_of, settle_side
 from lockstep_naive.rows import Order
 from lockstep_naive.worth import underlying_of
+
+_REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 
 
 class Swept(NamedTuple):
@@ -59,26 +63,20 @@ def enter(core: NaiveCore, order: Order) -> None:
         cancel(core, taker, CancelReason.IMMEDIATE)
 
 
-def is_closing(position_lots: int, side: int) -> bool:
-    """Return whether orders of a side close a position: sells a long one, buys a short one."""
-    return position_lots > 0 if side == Side.SELL else position_lots < 0
-
-
 def reduce_only_orders(core: NaiveCore, account: int, instrument: int, side: int) -> list[Order]:
     """Return the resting reduce-only orders of an account on a side, by order_id."""
-    return [
-        order
-        for order in orders_of_account(core, account)
-        if (order.instrument, order.side) == (instrument, side) and order.has(OrderFlag.REDUCE_ONLY)
-    ]
+    orders = core.orders.group("holding", (account, instrument, side))
+    return by_id(order for order in orders if order.flags & _REDUCE_ONLY)
 
 
 def _sweep(core: NaiveCore, taker: Order) -> Swept:
     """Fill, or deal with self-trade, until the taker ends or nothing crosses ([EVT-3])."""
     while taker.remaining_lots > 0:
-        maker = best(core, taker.instrument, 1 - taker.side)
-        if maker is None or not is_crossing(taker.side, taker.price_ticks, maker.price_ticks):
+        opposite = 1 - taker.side
+        price_ticks = best_price(core, taker.instrument, opposite)
+        if price_ticks is None or not is_crossing(taker.side, taker.price_ticks, price_ticks):
             break
+        maker = first_at(core, taker.instrument, opposite, price_ticks)
         if taker.self_trade != SelfTradeMode.ALLOW and _is_self_trade(core, maker, taker):
             taker, is_ended = _prevent(core, maker, taker)
             if is_ended:

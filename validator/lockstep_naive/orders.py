@@ -20,6 +20,7 @@ from lockstep_engine.commands import (
 from lockstep_engine.events import OrderAccepted, OrderRejected, OrdersCancelled
 from lockstep_naive.admission import admit, check_order, is_good_lineage
 from lockstep_naive.book import (
+    by_id,
     cancel,
     cut,
     drop_order,
@@ -111,7 +112,8 @@ def _cancel_order(core: NaiveCore, account: int, action: CancelOrder) -> Outcome
 
 def _cancel_by_client_id(core: NaiveCore, account: int, action: CancelByClientId) -> Outcome:
     client_id = action.client_id
-    found = [o for o in orders_of_account(core, account) if client_id and o.client_id == client_id]
+    orders = orders_of_account(core, account) if client_id else ()
+    found = [order for order in orders if order.client_id == client_id]
     if not found:
         code = Code.UNKNOWN_ORDER
         core.emit(OrderRejected(account, 42, 0, 0, client_id, code))
@@ -126,7 +128,7 @@ def _cancel_all(core: NaiveCore, account: int, action: CancelAll) -> Outcome:
         core.emit(OrderRejected(account, 43, action.instrument, 0, 0, refusal))
         return Outcome(refusal, 0)
     matches = [o for o in orders_of_account(core, account) if _is_match(core, o, action)]
-    for order in matches:
+    for order in by_id(matches):
         cancel(core, order, CancelReason.USER)
     core.emit(OrdersCancelled(account, len(matches)))
     return DONE

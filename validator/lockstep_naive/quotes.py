@@ -13,7 +13,14 @@ from lockstep_engine.codes import (
 from lockstep_engine.commands import MassQuote, PlaceOrder
 from lockstep_engine.events import OrderRejected, QuoteKept
 from lockstep_naive.admission import admit, is_good_lineage
-from lockstep_naive.book import cancel, cut, emit_amended, orders_of_account, put_order
+from lockstep_naive.book import (
+    by_id,
+    cancel,
+    cut,
+    emit_amended,
+    orders_of_account,
+    put_order,
+)
 from lockstep_naive.core import NaiveCore, Refusal
 from lockstep_naive.orders import accept
 from lockstep_naive.rows import Order
@@ -90,7 +97,8 @@ def _quoted_sides(quote: MassQuote) -> list[PlaceOrder]:
 
 
 def _quote_set(core: NaiveCore, account: int, quote_set: int) -> list[Order]:
-    return [order for order in orders_of_account(core, account) if order.quote_set == quote_set]
+    orders = orders_of_account(core, account)
+    return by_id(order for order in orders if order.quote_set == quote_set)
 
 
 def _is_keeping(core: NaiveCore, order: Order, place: PlaceOrder) -> bool:

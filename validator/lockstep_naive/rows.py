@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from lockstep_engine.codes import InstrumentStatus, OrderFlag, Side
 from lockstep_engine.commands import TradingLimits
-from lockstep_kernel import InvariantError
-from lockstep_naive.symbols import Contract, parse
+from lockstep_naive.symbols import Contract, contract_of
 
 E16 = 10**16
 
@@ -95,10 +94,7 @@ class Instrument(NamedTuple):
     @property
     def contract(self) -> Contract:
         """What the symbol means."""
-        contract = parse(self.symbol)
-        if contract is None or contract.symbol != self.symbol:
-            raise InvariantError(f"expected a canonical symbol, found {self.symbol}")
-        return contract
+        return contract_of(self.symbol)
 
     @property
     def is_option(self) -> bool:
@@ -170,7 +166,7 @@ class Order(NamedTuple):
 
     def has(self, flag: OrderFlag) -> bool:
         """Return whether a flag is set."""
-        return self.flags & flag != 0
+        return self.flags & int(flag) != 0
 
 
 class Position(NamedTuple):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lockstep_engine.codes import InstrumentKind
+from lockstep_kernel import InvariantError
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
@@ -52,7 +53,7 @@ class Contract(NamedTuple):
     @property
     def is_option(self) -> bool:
         """Whether this is a call or a put."""
-        return self.kind in _OPTION_LETTERS
+        return self.kind in (InstrumentKind.CALL, InstrumentKind.PUT)
 
     @property
     def strike_e6(self) -> int:
@@ -92,6 +93,15 @@ def parse(symbol: str) -> Contract | None:
             return None
 
 
+@lru_cache(maxsize=4096)
+def contract_of(symbol: str) -> Contract:
+    """Return the contract of a canonical symbol; raise `InvariantError` for any other."""
+    contract = parse(symbol)
+    if contract is None or contract.symbol != symbol:
+        raise InvariantError(f"expected a canonical symbol, found {symbol}")
+    return contract
+
+
 def _future(name: str, date: Date | None) -> Contract | None:
     return None if date is None else Contract(name, InstrumentKind.FUTURE, date, 0)
 
@@ -122,6 +132,7 @@ def _days_in_month(date: Date) -> int:
     return _MONTH_DAYS[date.month - 1] + (date.month == 2 and _is_leap(date.year))
 
 
+@lru_cache(maxsize=4096)
 def _days_since_1970(date: Date) -> int:
     """Count them: whole years, whole months, days."""
     years = sum(365 + _is_leap(year) for year in range(1970, date.year))

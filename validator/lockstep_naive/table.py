@@ -1,11 +1,11 @@
 """A table of immutable rows, changed by `put` and `drop` only.
 
 Because nothing else can change a row, no record can change without standing in the touched list.
-Groups are lists of rows by a property, kept so that one book is scanned and not all; their order
-means nothing, and `check_groups` compares them with the rows.
+Groups are the rows by a property, kept so that one book is scanned and not all; their order means
+nothing, and `check_groups` compares them with the rows.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -46,7 +46,7 @@ class Table(Generic[K, R]):
         self._grouping = grouping
         self._rows: dict[K, R] = {}
         self._cells: dict[K, Cell] = {}
-        self._groups: dict[tuple[str, Hashable], dict[K, R]] = {}
+        self._groups: dict[str, dict[Hashable, dict[K, R]]] = {name: {} for name in grouping}
 
     def get(self, key: K) -> R | None:
         """Return the row of a key, or None."""
@@ -63,17 +63,31 @@ class Table(Generic[K, R]):
         """Return all rows by rising key."""
         return [self._rows[key] for key in sorted(self._rows)]
 
-    def group(self, name: str, of: Hashable) -> list[R]:
-        """Return the rows of a group, in no order that means anything: add them up or sort them."""
-        return list(self._groups.get((name, of), {}).values())
+    def scan(self) -> Collection[R]:
+        """Give all rows as they stand, in no order that means anything: see `group`."""
+        return self._rows.values()
+
+    def group(self, name: str, of: Hashable) -> Collection[R]:
+        """Give the rows of a group as they stand, in no order that means anything.
+
+        Add them up, take the first or sort them; put or drop nothing while you scan them.
+        """
+        rows = self._groups[name].get(of)
+        return () if rows is None else rows.values()
 
     def put(self, row: R) -> None:
         """Insert a row, or replace the one with its key."""
         key = cast("K", row[0])
-        self._ungroup(key)
+        before = self._rows.get(key)
         self._rows[key] = row
-        for group in self._groups_of(row):
-            self._groups.setdefault(group, {})[key] = row
+        for name, property_of in self._grouping.items():
+            groups, of = self._groups[name], property_of(row)
+            if before is not None and property_of(before) != of:
+                _leave(groups, property_of(before), key)
+            if of in groups:
+                groups[of][key] = row
+            else:
+                groups[of] = {key: row}
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = Cell(self.kind)
@@ -81,9 +95,10 @@ class Table(Generic[K, R]):
 
     def drop(self, key: K) -> None:
         """Remove the row of a key; nothing happens if there is none."""
-        if key in self._rows:
-            self._ungroup(key)
-            del self._rows[key]
+        row = self._rows.pop(key, None)
+        if row is not None:
+            for name, property_of in self._grouping.items():
+                _leave(self._groups[name], property_of(row), key)
             cell = self._cells.pop(key, None)
             if cell is not None:
                 self._touch(cell, None)
@@ -105,35 +120,34 @@ class Table(Generic[K, R]):
         """
         twin: Table[K, R] = Table(EntityKind(self.kind), self._row_type, [], self._grouping)
         twin._rows = dict(self._rows)
-        twin._groups = {group: dict(rows) for group, rows in self._groups.items()}
+        twin._groups = {
+            name: {of: dict(rows) for of, rows in groups.items()}
+            for name, groups in self._groups.items()
+        }
         return twin
 
     def check_groups(self) -> None:
         """Raise `InvariantError` unless groups and cells hold exactly the rows."""
-        expected: dict[tuple[str, Hashable], dict[K, R]] = {}
+        expected: dict[str, dict[Hashable, dict[K, R]]] = {name: {} for name in self._grouping}
         for key, row in self._rows.items():
             check(row[0] == key, f"row of kind {self.kind} stands under {key!r}, not its key")
             cell = self._cells.get(key)
             check(cell is not None and cell.row == row, f"cell of {key!r} has another row")
-            for group in self._groups_of(row):
-                expected.setdefault(group, {})[key] = row
+            for name, property_of in self._grouping.items():
+                expected[name].setdefault(property_of(row), {})[key] = row
         check(len(self._cells) == len(self._rows), f"kind {self.kind} has cells without rows")
         check(self._groups == expected, f"groups of kind {self.kind} differ from its rows")
-
-    def _groups_of(self, row: R) -> list[tuple[str, Hashable]]:
-        return [(name, property_of(row)) for name, property_of in self._grouping.items()]
-
-    def _ungroup(self, key: K) -> None:
-        row = self._rows.get(key)
-        if row is None:
-            return
-        for group in self._groups_of(row):
-            del self._groups[group][key]
-            if not self._groups[group]:
-                del self._groups[group]
 
     def _touch(self, cell: Cell, row: R | None) -> None:
         cell.row = row
         if not cell.is_touched:
             cell.is_touched = True
             self._touched.append(cell)
+
+
+def _leave(groups: dict[Hashable, dict[K, R]], of: Hashable, key: K) -> None:
+    """Take a key out of its group; an empty group is absent."""
+    rows = groups[of]
+    del rows[key]
+    if not rows:
+        del groups[of]

@@ -35,7 +35,7 @@ def _next_timer(core: NaiveCore) -> Timer | None:
         Timer(order.expires_ns, ORDER_TIMER, order.order_id)
         for order in core.orders.group("timed", True)
     ]
-    for instrument in core.instruments.all():
+    for instrument in core.instruments.scan():
         due_ns = expiry_ns(core, instrument)
         if due_ns and not instrument.is_expired:
             timers.append(Timer(due_ns, INSTRUMENT_TIMER, instrument.instrument))
