@@ -35,11 +35,10 @@ Exit codes: 0 every verdict is good, 1 one is not, 3 could not run.
 
 @click.command(epilog=_EPILOG)
 @click.option("--quick", "is_quick", is_flag=True, help="Smaller feeds, for continuous checks.")
-@click.option("--full", "is_full", is_flag=True, help="The naive machine validates everything.")
 @click.option("--sample", metavar="FILE", help="Another recorded Binance USD-M feed.")
 @click.option("--keep", metavar="DIR", help="Keep the journals in this new directory.")
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
-def demo(is_quick: bool, is_full: bool, sample: str | None, keep: str | None, is_json: bool) -> int:
+def demo(is_quick: bool, sample: str | None, keep: str | None, is_json: bool) -> int:
     """Trade, kill the writer, recover, validate: a table of what happened."""
     from lockstep_runtime.console import say, show_json, show_table
     from lockstep_runtime.demo import find_sample, run_trial, trials, validate_all
@@ -50,7 +49,7 @@ def demo(is_quick: bool, is_full: bool, sample: str | None, keep: str | None, is
         say("lockstep: the recorded sample comes with the sources only; --sample names another")
     outcomes: list[Outcome] = []
     with _directory(keep) as directory:
-        for number, trial in enumerate(trials(path, is_quick, is_full), 1):
+        for number, trial in enumerate(trials(path, is_quick), 1):
             say(f"{trial.title}: run, kill, recover, finish ...")
             outcomes.append(run_trial(trial, directory / f"journal-{number}"))
         say("lockstep-validator: two machines on every journal ...")
@@ -104,14 +103,13 @@ def _report(outcome: "Outcome", judgements: "tuple[Judgement, ...]") -> "dict[st
         "final hash, recovered": outcome.final[1].hex(),
     }
     for judgement in judgements:
-        report[f"validator, {judgement.machine}"] = _sentence(outcome, judgement)
+        report[f"validator, {judgement.machine}"] = _sentence(judgement)
     wrong = [*outcome.wrong, *(one.sentence for one in judgements if not one.is_good)]
     report["verdict"] = "; ".join(wrong) or "GOOD"
     return report
 
 
-def _sentence(outcome: "Outcome", judgement: "Judgement") -> str:
+def _sentence(judgement: "Judgement") -> str:
     if not judgement.is_good:
         return f"exit {judgement.exit_code}: {judgement.sentence}"
-    whole = "all" if judgement.commands == outcome.commands else "the first"
-    return f"{whole} {judgement.commands:,} commands equal, {judgement.seconds:.1f} s"
+    return f"all {judgement.commands:,} commands equal, {judgement.seconds:.1f} s"

@@ -1,8 +1,4 @@
-"""Which trials the demo makes, and how large they are.
-
-The naive machine keeps lists where the engine keeps indexes, so it is asked for the beginning of a
-feed where the whole would take minutes; `--full` asks for everything.
-"""
+"""Which trials the demo makes, and how large they are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +10,12 @@ _SAMPLE_FOLDER = Path("examples", "data", "binance-usdm-btcusdt")
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One feed. The writer is killed when `kill_seq` is acknowledged.
-
-    `limit` cuts the feed; `naive_seq` is how far the naive machine validates (None: to the end).
-    """
+    """One feed, cut after `limit`. The writer is killed when `kill_seq` is acknowledged."""
 
     title: str
     feed: str
     kill_seq: int
     limit: int | None = None
-    naive_seq: int | None = None
     batch: int = 50
 
 
@@ -39,23 +31,20 @@ def find_sample() -> Path | None:
     return None
 
 
-def trials(sample: Path | None, is_quick: bool, is_full: bool) -> Sequence[Trial]:
+def trials(sample: Path | None, is_quick: bool) -> Sequence[Trial]:
     """Return the trials to make."""
     recorded = "recorded market (Binance BTCUSDT)"
     market, flow = "simulated market", "simulated order flow"
     if is_quick:
         made = [
             Trial(market, "market:7:3000", 1_500),
-            Trial(flow, "flow:w1k", 4_000, limit=8_000, naive_seq=2_000),
+            Trial(flow, "flow:w1k", 4_000, limit=8_000),
         ]
-        feeds = [Trial(recorded, str(sample), 300, limit=1_500, naive_seq=100)]
+        feeds = [Trial(recorded, str(sample), 300, limit=1_500)]
     else:
         made = [
             Trial(market, "market:7:6000", 3_000),
-            Trial(flow, "flow:w1k", 20_000, limit=40_000, naive_seq=6_000, batch=200),
+            Trial(flow, "flow:w1k", 20_000, limit=40_000, batch=200),
         ]
-        feeds = [Trial(recorded, str(sample), 2_200, naive_seq=250)]
-    chosen = [*(feeds if sample is not None else ()), *made]
-    if is_full:
-        return [msgspec.structs.replace(trial, naive_seq=None) for trial in chosen]
-    return chosen
+        feeds = [Trial(recorded, str(sample), 2_200)]
+    return [*(feeds if sample is not None else ()), *made]
