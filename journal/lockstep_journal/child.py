@@ -88,7 +88,8 @@ def _report_death(number: int, command: str, subject: str) -> int:
 
 
 def _python(module: str) -> list[str]:
-    flags = ["-O"] if sys.flags.optimize else []
+    # -P: the directory we happen to stand in must never lend its modules.
+    flags = ["-P", "-O"] if sys.flags.optimize else ["-P"]
     return [sys.executable, *flags, "-m", module]
 
 

@@ -15,7 +15,8 @@ from lockstep_journal.layout import DATABASES
 from lockstep_kernel import CannotRunError, DamagedError, Fault, UnsupportedError
 
 DATA_NAME = "data.mdb"
-MAP_BYTES_MIN = 1 << 20
+_MAP_AS_WRITTEN = 0
+"""Makes LMDB take the size of the map that the writer wrote last."""
 _LMDB_SERIES = (0, 9)
 
 _DAMAGE = (
@@ -57,16 +58,14 @@ def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
     Where the lock file cannot be written (a read-only directory or disk) there is no slot, and
     the writer may use pages again that are being read: the caller checks the transaction number.
     """
-    size = max(data_path(directory).stat().st_size, MAP_BYTES_MIN)
     try:
-        return _open(directory, size, is_readonly=True, has_lock=True), True
+        return _open(directory, _MAP_AS_WRITTEN, is_readonly=True, has_lock=True), True
     except (lmdb.ReadonlyError, lmdb.LockError):
         pass
     except lmdb.Error as error:
-        if "ermission denied" not in str(error) and "Read-only" not in str(error):
-            raise opening_fault(directory, error) from None
+        raise opening_fault(directory, error) from None
     try:
-        return _open(directory, size, is_readonly=True, has_lock=False), False
+        return _open(directory, _MAP_AS_WRITTEN, is_readonly=True, has_lock=False), False
     except lmdb.Error as error:
         raise opening_fault(directory, error) from None
 

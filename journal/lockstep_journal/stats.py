@@ -11,7 +11,11 @@ from lockstep_journal.store import Journal, open_reader
 
 
 class Status(msgspec.Struct, frozen=True):
-    """A journal as one look shows it. `owner_pid` is None without a live owner, 0 if unknown."""
+    """A journal as one look shows it.
+
+    `owner_pid` is None without a live owner, 0 if unknown. `rules_version` is that of the genesis;
+    which rules are in force now, only the state knows.
+    """
 
     directory: str
     owner_pid: int | None

@@ -6,6 +6,7 @@ number, its link to the one before. Nothing here writes.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -71,8 +72,10 @@ class Journal:
     ) -> None:
         self.directory = directory
         self._environment = environment
-        self._has_reader_slot = has_reader_slot
+        self.has_reader_slot = has_reader_slot
         self._pid = os.getpid()
+        # The map must not be resized while another thread reads.
+        self._map_lock = threading.RLock()
         self._databases = self._open_databases()
         check_format(self._meta(META_FORMAT))
         self.genesis: Genesis = unpack_genesis(self._meta(META_GENESIS))
@@ -193,10 +196,14 @@ class Journal:
         return self._environment.info()["num_readers"]
 
     def copy_to(self, directory: Path, is_compact: bool = False) -> None:
-        """Copy the whole environment, as one transaction sees it, into an empty directory."""
+        """Copy the whole environment, as one transaction sees it, into an empty directory.
+
+        In the owner's process the map cannot grow meanwhile: a writer that must waits.
+        """
         self._check_process()
         try:
-            self._environment.copy(str(directory), compact=is_compact)
+            with self._map_lock:
+                self._environment.copy(str(directory), compact=is_compact)
         except lmdb.Error as error:
             raise reading_fault(self.directory, error) from None
 
@@ -230,10 +237,10 @@ class Journal:
         """
         self._check_process()
         for _ in range(_ATTEMPTS):
-            with self._begin() as txn:
+            with self._map_lock, self._begin() as txn:
                 number = txn.id()
                 outcome = self._attempt(txn, body)
-            if self._has_reader_slot or number == self._environment.info()["last_txnid"]:
+            if self.has_reader_slot or number == self._environment.info()["last_txnid"]:
                 if isinstance(outcome, Fault):
                     raise outcome
                 return outcome

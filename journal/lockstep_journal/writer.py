@@ -321,7 +321,8 @@ class Owner(Journal):
             wanted *= 2
         wanted = min(wanted, self._policy.limit_bytes)
         if wanted > size:
-            self._environment.set_mapsize(wanted)
+            with self._map_lock:
+                self._environment.set_mapsize(wanted)
 
 
 def create(

@@ -127,25 +127,38 @@ def test_a_zombie_whose_lock_file_was_deleted_is_fenced_by_the_epoch(tmp_path: P
         end(process)
 
 
-def test_a_write_between_opening_and_claiming_is_noticed(tmp_path: Path) -> None:
-    write_journal(tmp_path / "j", 0)
-    code = """
+ZOMBIE = """
 import sys
 from lockstep_journal import open_owner
 from tests.machines.histories import applied
 with open_owner(sys.argv[1]) as owner:
-    owner.claim(); owner.append(applied(2)[1])
+    owner.claim()
+    print("owned", flush=True)
+    sys.stdin.readline()
+    owner.append(applied(2)[1])
+    print("written", flush=True)
 """
-    slow = open_owner(tmp_path / "j")
-    (tmp_path / "j" / LOCK_NAME).unlink()
-    subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "j")],
-        check=True,
+
+
+def test_a_write_between_opening_and_claiming_is_noticed(tmp_path: Path) -> None:
+    """An older owner without its lock file writes while the newer one recovers."""
+    write_journal(tmp_path / "j", 0)
+    with subprocess.Popen(
+        [sys.executable, "-c", ZOMBIE, str(tmp_path / "j")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": python_path()},
-    )
-    with pytest.raises(JournalFailed):
-        slow.claim()
-    slow.close()
+    ) as older:
+        assert older.stdin is not None
+        assert older.stdout is not None
+        assert b"owned\n" == older.stdout.readline()
+        (tmp_path / "j" / LOCK_NAME).unlink()
+        with open_owner(tmp_path / "j") as newer:
+            older.stdin.write(b"go\n")
+            older.stdin.flush()
+            assert b"written\n" == older.stdout.readline()
+            with pytest.raises(JournalFailed, match="wrote during recovery"):
+                newer.claim()
 
 
 def test_nothing_is_written_before_claim(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 from lockstep_journal import MapPolicy, layout
 from lockstep_kernel import StreamReader, TornTailError
 from lockstep_kernel.values import FrameType
-from lockstep_replay import LiveOptions, resume
+from lockstep_replay import LiveOptions, begin, resume
 from tests.machines.counter import COUNTER, Add
-from tests.machines.histories import read_stream, stream, submit_all, write_journal
+from tests.machines.histories import GENESIS, read_stream, stream, submit_all, write_journal
 from tests.unit.journal.damage import edit
 from tests.unit.journal.programs import python_path, run_python
 
@@ -61,8 +61,8 @@ def test_a_bad_snapshot_is_passed_over_and_named(tmp_path: Path) -> None:
 
 
 def test_it_follows_a_live_writer_whose_map_grows_and_ends_on_request(tmp_path: Path) -> None:
-    write_journal(tmp_path / "j", 10)
     options = LiveOptions(map_policy=MapPolicy(1 << 17))
+    begin(tmp_path / "j", COUNTER, GENESIS, lambda: 0, options).close()
     with (
         resume(tmp_path / "j", COUNTER, lambda: 0, options) as live,
         reader(tmp_path / "j", "--follow") as process,
@@ -70,9 +70,8 @@ def test_it_follows_a_live_writer_whose_map_grows_and_ends_on_request(tmp_path: 
         assert process.stdout is not None
         incoming = StreamReader(process.stdout.read1, is_open=True)
         frames = incoming.frames()
-        got = [next(frames)[1] for _ in range(10)]
-        submit_all(live.sequencer, 40, start=10)
-        got += [next(frames)[1] for _ in range(30)]
+        submit_all(live.sequencer, 40)
+        got = [next(frames)[1] for _ in range(40)]
         size = live.owner.map_use()[1]
         for _ in range(40):
             live.sequencer.submit([Add("x" * 9000, 1)] * 10)

@@ -189,6 +189,13 @@ def test_a_damaged_stream_is_not_imported(
     assert [] == list(tmp_path.iterdir())
 
 
+def test_an_end_that_disagrees_is_not_imported(tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match="end frame") as caught:
+        imported(tmp_path / "k", b"".join([*PARTS[:-1], stream_frames(COUNT, seed=2)[-1]]))
+    assert COUNT + 1 == caught.value.seq
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_torn_stream_is_not_imported(tmp_path: Path) -> None:
     for cut in (5, 50, 1000, -1):
         with pytest.raises(TornTailError):

@@ -1,5 +1,6 @@
 """The writer grows its map, stops at its limit, and ends for good at the first failure."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,30 @@ def test_the_map_grows_before_it_is_full(tmp_path: Path) -> None:
         assert size >= used > 1 << 21
         hash_ = sequencer.state.hash
     assert hash_ == recover(tmp_path / "j", COUNTER)[0].hash
+
+
+def test_other_threads_read_while_the_map_grows(tmp_path: Path) -> None:
+    faults: list[Exception] = []
+    is_done = threading.Event()
+    with create(tmp_path / "j", COUNTER, GENESIS, policy=MapPolicy(1 << 17)) as owner:
+        owner.claim()
+        sequencer = Sequencer(initial(COUNTER, GENESIS), owner, lambda: 1)
+
+        def read() -> None:
+            while not is_done.is_set():
+                try:
+                    assert 0 == len(list(owner.records())) % 10
+                except Exception as error:  # noqa: BLE001  # reported by the main thread
+                    faults.append(error)
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        fill(sequencer, 100)
+        is_done.set()
+        for thread in threads:
+            thread.join()
+    assert [] == faults
 
 
 def test_one_batch_larger_than_the_map_grows_it_enough(tmp_path: Path) -> None:

@@ -7,27 +7,39 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lockstep_journal import open_reader, plain
-from lockstep_kernel import CannotRunError, JournalRecord, State, changes
+from lockstep_journal import Sequencer, SnapshotPolicy, archive, create, open_reader, plain
+from lockstep_kernel import CannotRunError, JournalRecord, changes, initial
 from lockstep_replay import (
     Comparison,
     Divergence,
     Filter,
     Step,
+    begin,
     changes_between,
     compare,
     entity_rows,
     history_statistics,
     plain_step,
+    resume,
     seek,
     state_changes,
     steps,
     views_of,
 )
-from tests.machines.counter import CELL, COUNTER, Add, Added, CounterCore, RulesActivated
+from tests.machines.counter import (
+    CELL,
+    COUNTER,
+    Add,
+    Added,
+    CounterCore,
+    RulesActivated,
+    counter_genesis,
+)
 from tests.machines.histories import (
     ACTIVATED_AT,
+    GENESIS,
     applied,
+    bodies,
     sequenced,
     submit_all,
     write_journal,
@@ -174,8 +186,6 @@ def test_one_history_has_no_divergence(directory: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seq", [1, 2, 30, 59, 60])
 def test_the_first_divergent_sequence_is_found(directory: Path, tmp_path: Path, seq: int) -> None:
-    from lockstep_replay import resume
-
     write_journal(tmp_path / "fork", seq - 1)
     with resume(tmp_path / "fork", COUNTER, lambda: 0) as live:
         live.sequencer.submit([(10 * seq, Add("fork", 1))])
@@ -187,9 +197,6 @@ def test_the_first_divergent_sequence_is_found(directory: Path, tmp_path: Path, 
 
 
 def test_another_genesis_diverges_at_zero(directory: Path, tmp_path: Path) -> None:
-    from lockstep_replay import begin
-    from tests.machines.counter import counter_genesis
-
     begin(tmp_path / "j", COUNTER, counter_genesis(digest_every=3), lambda: 0).close()
     with open_reader(directory) as left, open_reader(tmp_path / "j") as right:
         found = compare(left, right).divergence
@@ -198,15 +205,12 @@ def test_another_genesis_diverges_at_zero(directory: Path, tmp_path: Path) -> No
 
 
 def archived(tmp_path: Path, seed: int) -> Path:
-    from lockstep_journal import Sequencer, SnapshotPolicy, archive, create
-    from lockstep_kernel import initial
-    from tests.machines.histories import GENESIS, bodies
-
     path = tmp_path / f"archived{seed}"
     with create(path, COUNTER, GENESIS) as owner:
         owner.claim()
-        state: State = initial(COUNTER, GENESIS)
-        sequencer = Sequencer(state, owner, lambda: 0, snapshots=SnapshotPolicy(20))
+        sequencer = Sequencer(
+            initial(COUNTER, GENESIS), owner, lambda: 0, snapshots=SnapshotPolicy(20)
+        )
         for index, body in enumerate(bodies(COUNT, seed), 1):
             sequencer.submit([(10 * index, body)])
         archive(owner, COUNTER, 40, tmp_path / f"old{seed}")
