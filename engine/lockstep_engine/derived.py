@@ -80,12 +80,7 @@ def _add_account(values: Derived, core: ExchangeCore, account: Account) -> None:
     root_nonces = account.root_nonces
     is_linked = root_nonces is None or root_nonces is core.nonces.get(account.root)
     values[f"{name} root nonces"] = is_linked
-    values[f"{name} sums"] = (
-        account.unrealised_e6,
-        account.initial_e6,
-        account.open_e6,
-        account.reserve_e6,
-    )
+    values[f"{name} sums"] = (account.margin_e6, account.reserve_e6)
 
 
 def _add_holding(values: Derived, holding: Holding) -> None:
@@ -99,7 +94,5 @@ def _add_holding(values: Derived, holding: Holding) -> None:
         holding.open_orders,
         [order.order_id for order in holding.reduce_only_buys],
         [order.order_id for order in holding.reduce_only_sells],
-        holding.unrealised_e6,
-        holding.initial_e6,
-        holding.open_e6,
+        holding.margin_e6,
     )

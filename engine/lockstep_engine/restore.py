@@ -10,7 +10,7 @@ import msgspec
 
 from lockstep_engine.access.requests import enter_request
 from lockstep_engine.book.queue import rest
-from lockstep_engine.codes import EntityKind
+from lockstep_engine.codes import EntityKind, Side
 from lockstep_engine.commands import ExchangeParams, TradingLimits
 from lockstep_engine.entities import Agent, FeeSchedule, NonceSet, Request, RoleGrant, Underlying
 from lockstep_engine.lifecycle.timers import schedule_instrument
@@ -194,7 +194,8 @@ def _position(core: ExchangeCore, record: Record) -> None:
 def _order(core: ExchangeCore, record: Record) -> None:
     order_id, account, number, side, price, qty, remaining, tif, flags = record[1:10]
     self_trade, client_id, lineage, expires_ns, builder, quote_set, arrival, reserve = record[10:]
-    holding = holding_of(core.accounts[account], core.instruments[number])
+    instrument = core.instruments[number]
+    holding = holding_of(core.accounts[account], instrument)
     order = Order(
         holding,
         side,
@@ -214,7 +215,7 @@ def _order(core: ExchangeCore, record: Record) -> None:
     order.remaining_lots = remaining
     order.reserve_e6 = reserve
     core.next_arrival = arrival
-    rest(core, order)
+    rest(core, order, instrument.bids if side == Side.BUY else instrument.asks)
 
 
 _Restorer = Callable[[ExchangeCore, Record], None]

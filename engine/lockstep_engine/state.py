@@ -60,10 +60,11 @@ class BookSide:
     last; `best` is its level.
     """
 
-    __slots__ = ("best", "instrument", "keys", "levels", "sign")
+    __slots__ = ("best", "counter", "instrument", "keys", "levels", "sign")
 
-    def __init__(self, instrument: "Instrument", sign: int) -> None:
+    def __init__(self, instrument: "Instrument", counter: "BookCounter", sign: int) -> None:
         self.instrument = instrument
+        self.counter = counter
         self.sign = sign
         self.levels: dict[int, Level] = {}
         self.keys: list[int] = []
@@ -154,9 +155,9 @@ class Instrument(Entity):
         self.status = _ACTIVE
         self.mark_price_e6 = 0
         self.set_limits(limits)
-        self.bids = BookSide(self, 1)
-        self.asks = BookSide(self, -1)
         self.counter = BookCounter(instrument)
+        self.bids = BookSide(self, self.counter, 1)
+        self.asks = BookSide(self, self.counter, -1)
         self.clearing_e6 = 0
         self.version = 1
         self.seen_version = 0
@@ -204,10 +205,10 @@ class Instrument(Entity):
 class Account(Entity):
     """An account with its cash.
 
-    Derived: agents, the nonces of its root key, holdings, live orders and their indexes, and the
-    cached margin sums; holdings
-    whose contribution to the sums is out of date stand in `dirty`, or, if only a price moved, have
-    a `seen_version` behind their instrument's while `seen_prices` is behind the core's.
+    Derived: agents, the nonces of its root key, holdings, live orders and their indexes, the sum of
+    their reserves, and `margin_e6`, the sum over the holdings. Holdings whose part in it is out of
+    date stand in `dirty`, or, if only a price moved, have a `seen_version` behind their
+    instrument's while `seen_prices` is behind the core's.
     """
 
     __slots__ = (
@@ -218,8 +219,7 @@ class Account(Entity):
         "dirty",
         "fees",
         "holdings",
-        "initial_e6",
-        "open_e6",
+        "margin_e6",
         "orders",
         "quote_sets",
         "reserve_e6",
@@ -227,7 +227,6 @@ class Account(Entity):
         "root_nonces",
         "seen_prices",
         "self_trade_group",
-        "unrealised_e6",
     )
 
     def __init__(
@@ -247,9 +246,7 @@ class Account(Entity):
         self.dirty: list[Holding] = []
         self.root_nonces: NonceSet | None = None
         self.seen_prices = 0
-        self.unrealised_e6 = 0
-        self.initial_e6 = 0
-        self.open_e6 = 0
+        self.margin_e6 = 0
         self.reserve_e6 = 0
 
     def record(self) -> Record | None:
@@ -266,25 +263,23 @@ class Account(Entity):
 class Holding(Entity):
     """What an account has in one instrument: its position, and (derived) its open orders.
 
-    Derived: open lots and orders, reduce-only orders by order_id, the last contribution to the
-    account's margin sums.
+    Derived: open lots and orders, reduce-only orders by order_id, and `margin_e6`, its part in the
+    account's sum as it was computed last.
     """
 
     __slots__ = (
         "account",
         "cost_e6",
-        "initial_e6",
         "instrument",
         "is_dirty",
+        "margin_e6",
         "open_buy_lots",
-        "open_e6",
         "open_orders",
         "open_sell_lots",
         "qty_lots",
         "reduce_only_buys",
         "reduce_only_sells",
         "seen_version",
-        "unrealised_e6",
     )
 
     def __init__(self, account: Account, instrument: Instrument) -> None:
@@ -300,9 +295,7 @@ class Holding(Entity):
         self.reduce_only_sells: list[Order] = []
         self.is_dirty = False
         self.seen_version = 0
-        self.unrealised_e6 = 0
-        self.initial_e6 = 0
-        self.open_e6 = 0
+        self.margin_e6 = 0
 
     def record(self) -> Record | None:
         if self.qty_lots == 0 and self.cost_e6 == 0:

@@ -56,8 +56,6 @@ _TIME_REGRESSION: Final = int(Code.TIME_REGRESSION)
 _CLOCK_STEP: Final = int(Code.CLOCK_STEP)
 _UNKNOWN_ACCOUNT: Final = int(Code.UNKNOWN_ACCOUNT)
 _BAD_PARAMETER: Final = int(Code.BAD_PARAMETER)
-_ANSWERED: Final = -1
-"""Not a code: the command was answered already."""
 
 OPERATOR_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     CreateUnderlying: listing.create_underlying,
@@ -104,27 +102,37 @@ def step(core: ExchangeCore, ts_ns: int, command: Command) -> Events:
     account = core.accounts.get(command.account)
     action = command.action
     handler = ORDER_HANDLERS.get(type(action))
-    if handler is not None and account is not None and command.signer == account.root:
-        code = _ACCEPTED
+    signer = command.signer
+    # Nearly all commands are an order action by the root key, without a request_id.
+    if handler is None or account is None or signer != account.root or command.request_id:
+        _check_and_act(core, account, ts_ns, command, events)
     else:
-        code = _authority(core, account, command)
-    if code == _ACCEPTED and command.request_id and _is_repeat(core, ts_ns, command, events):
-        code = _ANSWERED
-    elif code == _ACCEPTED:
-        code = accept_nonce(core, account, command, ts_ns)
-    if code == _ACCEPTED:
-        core.outcome_order_id = 0
-        if handler is None:
-            code = _act(core, account, command, events)
+        code = accept_nonce(core, account, signer, command.nonce, ts_ns)
+        if code == _ACCEPTED:
+            handler(core, account, action, events)
         else:
-            code = handler(core, account, action, events)
-        if command.request_id:
-            remember(core, command, code)
-    elif code != _ANSWERED:
-        events.append(_rejected(command, code))
+            events.append(_rejected(command, code))
     if core.changed_levels:
         emit_changes(core, events)
     return events
+
+
+def _check_and_act(
+    core: ExchangeCore, account: Account | None, ts_ns: int, command: Command, events: Events
+) -> None:
+    """Check authority, repeat and nonce of any command; act and remember, or refuse."""
+    code = _authority(core, account, command)
+    if code == _ACCEPTED:
+        if command.request_id and _is_repeat(core, ts_ns, command, events):
+            return
+        code = accept_nonce(core, account, command.signer, command.nonce, ts_ns)
+    if code != _ACCEPTED:
+        events.append(_rejected(command, code))
+        return
+    core.outcome_order_id = 0
+    code = _act(core, account, command, events)
+    if command.request_id:
+        remember(core, command, code)
 
 
 def _may_step(core: ExchangeCore, ts_ns: int, command: Command) -> bool:
@@ -157,17 +165,21 @@ def _is_repeat(core: ExchangeCore, ts_ns: int, command: Command, events: Events)
     if request.payload_hash != payload_hash(command):
         events.append(_rejected(command, REQUEST_ID_CONFLICT))
         return True
-    accept_nonce(core, core.accounts.get(command.account), command, ts_ns)
+    account = core.accounts.get(command.account)
+    accept_nonce(core, account, command.signer, command.nonce, ts_ns)
     events.append(repeated(request))
     return True
 
 
 def _act(core: ExchangeCore, account: Account | None, command: Command, events: Events) -> int:
-    """Carry out an action that is not an order action, or refuse the command; return the code."""
+    """Carry out the action, or refuse the command; return the code."""
     action = command.action
     if account is None:
         code = OPERATOR_HANDLERS[type(action)](core, action, events)
     else:
+        handler = ORDER_HANDLERS.get(type(action))
+        if handler is not None:
+            return handler(core, account, action, events)
         code = ACCOUNT_HANDLERS[type(action)](core, account, action, events)
         core.outcome_order_id = 0
     if code != _ACCEPTED:

@@ -3,7 +3,7 @@
 import msgspec
 
 from lockstep_engine.codes import Side
-from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.risk.margin import free_e6, initial_e6, unrealised_e6
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Instrument, Order
 from lockstep_kernel.chain import State
 from lockstep_kernel.errors import CannotRunError
@@ -163,17 +163,25 @@ def _order_view(found: Order) -> OrderView:
 
 def _account_view(core: ExchangeCore, found: Account) -> AccountView:
     free = free_e6(core, found)
+    holdings = [holding for _number, holding in sorted(found.holdings.items())]
     positions = tuple(
-        PositionView(number, holding.qty_lots, holding.cost_e6, holding.unrealised_e6)
-        for number, holding in sorted(found.holdings.items())
+        PositionView(
+            holding.instrument.instrument,
+            holding.qty_lots,
+            holding.cost_e6,
+            unrealised_e6(holding),
+        )
+        for holding in holdings
         if holding.qty_lots
     )
+    unrealised = sum(unrealised_e6(holding) for holding in holdings)
+    initial = sum(initial_e6(holding.instrument, holding.qty_lots) for holding in holdings)
     return AccountView(
         found.account,
         found.cash_e6,
-        found.unrealised_e6,
-        found.initial_e6,
-        found.open_e6,
+        unrealised,
+        initial,
+        found.margin_e6 + unrealised - initial,
         found.reserve_e6,
         free,
         len(found.orders),

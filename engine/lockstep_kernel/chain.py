@@ -24,10 +24,13 @@ DIGEST_MASK: Final = (1 << 61) - 1
 _GENESIS_DOMAIN: Final = b"LKSTEP\x00\x01"
 _COMMAND_DOMAIN: Final = b"LKSTEP\x01\x01"
 _GENESIS_HEAD: Final = struct.Struct(">8sIQII")
-_COMMAND_HEAD: Final = struct.Struct(">8sQ16sQQHII")
 _BUFFER_BYTES: Final = 4096
+# Bound here once: the compiled build looks up any other global by name at each use.
+_pack_head: Final = struct.Struct(">8sQ16sQQHII").pack
 _encode: Final = msgspec.msgpack.Encoder().encode
 _encode_into: Final = msgspec.msgpack.Encoder().encode_into
+_hash64: Final = xxh3_64_intdigest
+_hash128: Final = xxh3_128_digest
 
 Applied = tuple[int, int, bytes, Sequence[msgspec.Struct], bytes, bytes, bytes]
 """(seq, ts_ns, body, events, encoded events, previous hash, hash) of one applied command."""
@@ -43,12 +46,12 @@ def genesis_hash(genesis: Genesis) -> bytes:
         len(name),
         len(genesis.params),
     )
-    return xxh3_128_digest(head + name + genesis.params)
+    return _hash128(head + name + genesis.params)
 
 
 def record_digest(record: object) -> int:
     """Return the 61-bit digest of one entity's record, or of any value that encodes."""
-    return xxh3_64_intdigest(_encode(record)) >> 3
+    return _hash64(_encode(record)) >> 3
 
 
 class Chain:
@@ -57,7 +60,9 @@ class Chain:
     __slots__ = (
         "_buffer",
         "_digest",
+        "_digest_every",
         "_step",
+        "_touched",
         "core",
         "genesis",
         "hash",
@@ -77,24 +82,27 @@ class Chain:
         self.hash = hash_
         self._digest = 0
         self._buffer = bytearray(_BUFFER_BYTES)
+        self._digest_every = genesis.digest_every
         self._step = machine.step
+        self._touched = core.touched
         self.settle()
 
     def settle(self) -> int:
         """Count the touched entities into the digest and return it. O(touched)."""
-        touched = self.core.touched
         total = self._digest
+        touched = self._touched
         buffer = self._buffer
         for entity in touched:
+            entity.is_touched = False
             record = entity.record()
-            total -= entity.digest
             if record is None:
+                total -= entity.digest
                 entity.digest = 0
             else:
                 _encode_into(record, buffer)
-                entity.digest = new = xxh3_64_intdigest(buffer) >> 3
-                total += new
-            entity.is_touched = False
+                new = _hash64(buffer) >> 3
+                total += new - entity.digest
+                entity.digest = new
         touched.clear()
         self._digest = total = total & DIGEST_MASK
         return total
@@ -114,14 +122,15 @@ class Chain:
         """Apply one command in place and return (events, encoded events, hash)."""
         core = self.core
         ts_ns = command.ts_ns
-        body = command.body
         events = self._step(core, ts_ns, command.command)
+        body = command.body
         encoded = _encode(events)
-        seq = self.seq + 1
-        every = self.genesis.digest_every
-        digest = self.settle() if every == 1 or seq % every == 0 else 0
+        self.seq = seq = self.seq + 1
+        digest = 0
+        if self._digest_every == 1 or seq % self._digest_every == 0:
+            digest = self.settle()
         clocks = core.clocks()
-        head = _COMMAND_HEAD.pack(
+        head = _pack_head(
             _COMMAND_DOMAIN,
             seq,
             self.hash,
@@ -131,9 +140,8 @@ class Chain:
             len(body),
             len(encoded),
         )
-        self.seq = seq
         self.ts_ns = ts_ns
-        self.hash = hash_ = xxh3_128_digest(b"".join((head, clocks, body, encoded)))
+        self.hash = hash_ = _hash128(b"".join((head, clocks, body, encoded)))
         return events, encoded, hash_
 
 

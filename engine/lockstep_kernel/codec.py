@@ -15,8 +15,13 @@ from lockstep_kernel.values import Sequenced
 TS_NS_MAX: Final = 2**62
 """Times are UTC nanoseconds in [0, TS_NS_MAX)."""
 
+# The compiled build is slow at comparing with 2^62 itself.
+_TS_NS_LAST: Final = TS_NS_MAX - 1
+
 BODY_BYTES_MAX: Final = 1 << 20
 """A longer command body is refused before it is decoded."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Codec:
@@ -25,13 +30,14 @@ class Codec:
     def __init__(self, commands: Sequence[type], events: Sequence[type]) -> None:
         self.commands = tuple(commands)
         self.events = tuple(events)
-        self._encoder = msgspec.msgpack.Encoder()
-        self._commands: msgspec.msgpack.Decoder[msgspec.Struct] = msgspec.msgpack.Decoder(
+        commands_decoder: msgspec.msgpack.Decoder[msgspec.Struct] = msgspec.msgpack.Decoder(
             _union(self.commands)
         )
-        self._events: msgspec.msgpack.Decoder[list[msgspec.Struct]] = msgspec.msgpack.Decoder(
+        events_decoder: msgspec.msgpack.Decoder[list[msgspec.Struct]] = msgspec.msgpack.Decoder(
             list[_union(self.events)]  # type: ignore[misc]  # the union is known at run time only
         )
+        self._decode_command = commands_decoder.decode
+        self._decode_events = events_decoder.decode
 
     def sequence(self, ts_ns: int, command: msgspec.Struct) -> Sequenced:
         """Pair a command with its time; raise `MalformedCommand` if its fields have wrong types."""
@@ -39,19 +45,19 @@ class Codec:
             raise MalformedCommand(f"expected a command, found {type(command).__name__}")
         return self.decode(ts_ns, self.encode(command))
 
-    def decode(self, ts_ns: int, body: bytes) -> Sequenced:
+    def decode(self, ts_ns: object, body: bytes) -> Sequenced:
         """Decode canonical bytes; anything else raises `MalformedCommand` and says why."""
-        if type(ts_ns) is not int or not 0 <= ts_ns < TS_NS_MAX:
+        if type(ts_ns) is not int or ts_ns < 0 or ts_ns > _TS_NS_LAST:
             raise MalformedCommand(f"expected ts_ns in [0, 2^62), found {ts_ns!r:.40}")
         if len(body) > BODY_BYTES_MAX:
             raise MalformedCommand(
                 f"expected at most {BODY_BYTES_MAX} bytes of command, found {len(body)}"
             )
         try:
-            command = self._commands.decode(body)
+            command = self._decode_command(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedCommand(f"not a known command: {error}") from None
-        canonical = self._encoder.encode(command)
+        canonical = _encode(command)
         if canonical != body:
             raise MalformedCommand(
                 f"not canonical: {type(command).__name__} has {len(canonical)} canonical bytes, "
@@ -62,14 +68,14 @@ class Codec:
     def encode(self, value: object) -> bytes:
         """Encode one command, one event or a list of events."""
         try:
-            return self._encoder.encode(value)
+            return _encode(value)
         except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError) as error:
             raise MalformedCommand(f"{type(value).__name__} has no encoding: {error}") from None
 
     def decode_events(self, encoded: bytes) -> list[msgspec.Struct]:
         """Decode the events of one command; raise `MalformedCommand` on anything else."""
         try:
-            events: list[msgspec.Struct] = self._events.decode(encoded)
+            events: list[msgspec.Struct] = self._decode_events(encoded)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedCommand(f"not a list of known events: {error}") from None
         return events

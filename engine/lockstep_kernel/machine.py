@@ -15,7 +15,8 @@ from lockstep_kernel.entity import Entity, Record
 class Core(Protocol):
     """The mutable inside of a machine's state. Only `Machine.step` changes it.
 
-    `touched` holds every entity whose record changed since the kernel last emptied the list.
+    `touched` holds every entity whose record changed since the kernel last emptied it; it is one
+    and the same list for as long as the core lives.
     """
 
     touched: list[Entity]

@@ -15,20 +15,18 @@ _NS_PER_MS: Final = 10**6
 _NO_FLOOR: Final = -1
 
 
-def accept_nonce(core: ExchangeCore, account: Account | None, command: Command, ts_ns: int) -> int:
-    """Burn the command's nonce and return 0, or return why it is refused and change nothing."""
-    signer = command.signer
-    nonce = command.nonce
+def accept_nonce(
+    core: ExchangeCore, account: Account | None, signer: bytes, nonce: int, ts_ns: int
+) -> int:
+    """Burn a nonce of the signer and return 0, or return why it is refused and change nothing."""
     known = None if account is None else account.root_nonces
     if known is None or known.signer != signer:
-        known = core.nonces.get(signer)
+        known = _known(core, account, signer)
     code = _code(core, known, nonce, ts_ns)
     if code != _ACCEPTED:
         return code
     if known is None:
         known = core.nonces[signer] = NonceSet(signer, _NO_FLOOR, b"")
-    if account is not None and account.root_nonces is None and signer == account.root:
-        account.root_nonces = known
     known.add(nonce, core.nonce_capacity)
     if not known.is_touched:
         known.is_touched = True
@@ -39,6 +37,14 @@ def accept_nonce(core: ExchangeCore, account: Account | None, command: Command, 
 def nonce_code(core: ExchangeCore, command: Command, ts_ns: int) -> int:
     """Return why the command's nonce would be refused, 0 if it would not; change nothing."""
     return _code(core, core.nonces.get(command.signer), command.nonce, ts_ns)
+
+
+def _known(core: ExchangeCore, account: Account | None, signer: bytes) -> NonceSet | None:
+    """Look a signer up; an account keeps the nonces of its root key at hand."""
+    known = core.nonces.get(signer)
+    if account is not None and signer == account.root:
+        account.root_nonces = known
+    return known
 
 
 def _code(core: ExchangeCore, known: NonceSet | None, nonce: int, ts_ns: int) -> int:

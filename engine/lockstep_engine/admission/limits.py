@@ -42,7 +42,7 @@ def check_limits(order: Order) -> int:
     if order.side == _BUY:
         worst = holding.qty_lots + holding.open_buy_lots + order.remaining_lots
     else:
-        worst = -holding.qty_lots + holding.open_sell_lots + order.remaining_lots
+        worst = holding.open_sell_lots + order.remaining_lots - holding.qty_lots
     if worst > instrument.max_position_lots and not is_reducing(order):
         return _POSITION_LIMIT
     return _ACCEPTED

@@ -31,30 +31,20 @@ def check_shape(core: ExchangeCore, order: Order) -> int:
     """Return the code of the first field that makes no sense, 0 if all do."""
     if order.side < 0 or order.side > _SELL:
         return _BAD_SIDE
-    if order.order_type < 0 or order.order_type > _MARKET:
-        return _BAD_ORDER_TYPE
-    tif = order.tif
-    if tif < 0 or tif > _FOK or (order.order_type == _MARKET and tif != _IOC):
-        return _BAD_TIME_IN_FORCE
-    flags = order.flags
+    if order.order_type or order.tif or order.flags:
+        code = _check_kind(order)
+        if code != _ACCEPTED:
+            return code
     mode = order.self_trade
-    if flags != 0 or tif == _FOK:
-        if flags < 0 or flags > _FLAGS_MAX:
-            return _BAD_FLAGS
-        post_only = flags & _POST_ONLY_ANY
-        if post_only == _POST_ONLY_ANY or (post_only and tif >= _IOC):
-            return _BAD_FLAGS
-        if tif == _FOK and mode == _DECREMENT:
-            return _BAD_FLAGS
-    if mode != 0:
+    if mode:
         if mode < 0 or mode > _ALLOW:
             return _BAD_SELF_TRADE_MODE
         if mode == _ALLOW and not order.instrument.allows_self_trade:
             return _BAD_SELF_TRADE_MODE
-    if tif == _GTD:
+    if order.tif == _GTD:
         if order.expires_ns <= core.now_ns:
             return _BAD_EXPIRY
-    elif order.expires_ns != 0:
+    elif order.expires_ns:
         return _BAD_EXPIRY
     if order.client_id < 0:
         return _BAD_CLIENT_ID
@@ -62,4 +52,22 @@ def check_shape(core: ExchangeCore, order: Order) -> int:
         return _BAD_LINEAGE
     if order.builder and order.builder not in core.accounts:
         return _BAD_BUILDER
+    return _ACCEPTED
+
+
+def _check_kind(order: Order) -> int:
+    """Check type, time in force and flags of an order that is not plain GTC."""
+    if order.order_type < 0 or order.order_type > _MARKET:
+        return _BAD_ORDER_TYPE
+    tif = order.tif
+    if tif < 0 or tif > _FOK or (order.order_type == _MARKET and tif != _IOC):
+        return _BAD_TIME_IN_FORCE
+    flags = order.flags
+    if flags < 0 or flags > _FLAGS_MAX:
+        return _BAD_FLAGS
+    post_only = flags & _POST_ONLY_ANY
+    if post_only == _POST_ONLY_ANY or (post_only and tif >= _IOC):
+        return _BAD_FLAGS
+    if tif == _FOK and order.self_trade == _DECREMENT:
+        return _BAD_FLAGS
     return _ACCEPTED

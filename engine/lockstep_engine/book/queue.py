@@ -17,12 +17,10 @@ _REDUCE_ONLY: Final = int(OrderFlag.REDUCE_ONLY)
 _GTD: Final = int(TimeInForce.GTD)
 
 
-def rest(core: ExchangeCore, order: Order) -> None:
-    """Put an order at the end of its level's queue, with a new arrival number."""
-    order.arrival = core.next_arrival
-    core.next_arrival += 1
-    instrument = order.instrument
-    side = instrument.bids if order.side == _BUY else instrument.asks
+def rest(core: ExchangeCore, order: Order, side: BookSide) -> None:
+    """Put an order at the end of its level's queue on its side, with a new arrival number."""
+    order.arrival = arrival = core.next_arrival
+    core.next_arrival = arrival + 1
     level = side.levels.get(order.price_ticks)
     if level is None:
         level = _make_level(core, side, order.price_ticks)
@@ -37,7 +35,7 @@ def rest(core: ExchangeCore, order: Order) -> None:
         tail.behind = order
     level.tail = order
     order.level = level
-    index(core, order)
+    _index(core, order)
     if not order.is_touched:
         order.is_touched = True
         core.touched.append(order)
@@ -88,7 +86,7 @@ def reattach(core: ExchangeCore, order: Order) -> None:
     else:
         behind.ahead = order
     order.level = level
-    index(core, order)
+    _index(core, order)
 
 
 def shrink(core: ExchangeCore, order: Order, lots: int) -> None:
@@ -121,11 +119,10 @@ def shrink(core: ExchangeCore, order: Order, lots: int) -> None:
 
 
 def note_change(core: ExchangeCore, level: Level) -> None:
-    """Remember the level's total from before the command, once."""
-    if not level.is_changed:
-        level.is_changed = True
-        level.before_lots = level.total_lots
-        core.changed_levels.append(level)
+    """Remember the level's total from before the command; callers do so once per command."""
+    level.is_changed = True
+    level.before_lots = level.total_lots
+    core.changed_levels.append(level)
 
 
 def reduce_only_orders(holding: Holding, side: int) -> list[Order]:
@@ -133,7 +130,7 @@ def reduce_only_orders(holding: Holding, side: int) -> list[Order]:
     return holding.reduce_only_buys if side == _BUY else holding.reduce_only_sells
 
 
-def index(core: ExchangeCore, order: Order) -> None:
+def _index(core: ExchangeCore, order: Order) -> None:
     """Enter a resting order in its account's indexes and its holding's open sums."""
     account = order.account
     holding = order.holding

@@ -10,7 +10,7 @@ from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.matching.self_trade import is_own, prevent_self_trade
 from lockstep_engine.money.fees import fees_of
 from lockstep_engine.money.settle import settle_side
-from lockstep_engine.state import Account, Events, ExchangeCore, Level, Order
+from lockstep_engine.state import Account, BookSide, Events, ExchangeCore, Level, Order
 
 _BUY: Final = int(Side.BUY)
 _ALLOW: Final = int(SelfTradeMode.ALLOW)
@@ -22,18 +22,21 @@ _BUILDER_FEE: Final = int(CashReason.BUILDER_FEE)
 def enter(core: ExchangeCore, taker: Order, events: Events) -> None:
     """Let an accepted order meet the book; then it rests, or what is left of it ends."""
     instrument = taker.instrument
-    opposite = instrument.asks if taker.side == _BUY else instrument.bids
+    if taker.side == _BUY:
+        side, opposite = instrument.bids, instrument.asks
+    else:
+        side, opposite = instrument.asks, instrument.bids
     best = opposite.best
     # The same as `crosses`, without the call that every passive order would pay for.
     if best is not None and (taker.price_ticks - best.price_ticks) * opposite.sign <= 0:
-        if not _sweep(core, taker, events):
+        if not _sweep(core, taker, opposite, events):
             return
         if taker.remaining_lots == 0:
             return
     if taker.tif > _GTD:
         events.append(cancelled(taker, _IMMEDIATE, taker.remaining_lots))
     else:
-        rest(core, taker)
+        rest(core, taker, side)
 
 
 def crosses(order: Order, price_ticks: int) -> bool:
@@ -49,10 +52,8 @@ def cancel_resting(core: ExchangeCore, order: Order, reason: int, events: Events
     events.append(cancelled(order, reason, order.remaining_lots))
 
 
-def _sweep(core: ExchangeCore, taker: Order, events: Events) -> bool:
+def _sweep(core: ExchangeCore, taker: Order, opposite: BookSide, events: Events) -> bool:
     """Match while the taker crosses and is not filled; False if self-trade ended it."""
-    instrument = taker.instrument
-    opposite = instrument.asks if taker.side == _BUY else instrument.bids
     account = taker.account
     while taker.remaining_lots > 0:
         best = opposite.best
@@ -60,12 +61,10 @@ def _sweep(core: ExchangeCore, taker: Order, events: Events) -> bool:
             return True
         maker = best.head
         assert maker is not None  # noqa: S101  # for the type checker: a level is never empty
-        is_own_order = maker.account is account or is_own(maker.account, account)
-        if is_own_order and taker.self_trade != _ALLOW:
-            if not prevent_self_trade(core, maker, taker, events):
-                return False
-        else:
+        if taker.self_trade == _ALLOW or not is_own(maker.account, account):
             _fill(core, best, maker, taker, events)
+        elif not prevent_self_trade(core, maker, taker, events):
+            return False
     return True
 
 
@@ -77,25 +76,24 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
         lots = taker.remaining_lots
     price = maker.price_ticks
     value = price * lots * instrument.value_e6
-    fees = fees_of(maker, taker, lots, value)
+    maker_fee, maker_builder, taker_fee, taker_builder = fees_of(maker, taker, lots, value)
     _take_from_maker(core, level, maker, lots)
     _take_from_taker(taker, lots)
     is_self = maker.account is taker.account
-    signed, signed_value = (-lots, -value) if taker.side == _BUY else (lots, value)
     if is_self:
-        maker_side = _self_side(core, maker, fees[0], fees[1])
-        taker_side = _self_side(core, taker, fees[2], fees[3])
+        maker_side = _self_side(core, maker, maker_fee, maker_builder)
+        taker_side = _self_side(core, taker, taker_fee, taker_builder)
     else:
-        realised = settle_side(core, maker.holding, signed, signed_value, fees[0])
-        maker_side = _side(maker, fees[0], fees[1], realised)
-        realised = settle_side(core, taker.holding, -signed, -signed_value, fees[2])
-        taker_side = _side(taker, fees[2], fees[3], realised)
+        bought, paid = (lots, value) if taker.side == _BUY else (-lots, -value)
+        realised = settle_side(core, maker.holding, -bought, -paid, maker_fee)
+        maker_side = _side(maker, maker_fee, maker_builder, realised)
+        realised = settle_side(core, taker.holding, bought, paid, taker_fee)
+        taker_side = _side(taker, taker_fee, taker_builder, realised)
     treasury = core.treasury
-    treasury.fees_e6 += fees[0] - fees[1] + fees[2] - fees[3]
+    treasury.fees_e6 += maker_fee - maker_builder + taker_fee - taker_builder
     if not treasury.is_touched:
         treasury.is_touched = True
         core.touched.append(treasury)
-    index_price = instrument.underlying.index_price_e6
     trade_id = core.next_trade_id
     core.next_trade_id = trade_id + 1
     events.append(
@@ -105,15 +103,15 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
             price,
             lots,
             taker.side,
-            index_price,
+            instrument.underlying.index_price_e6,
             maker_side,
             taker_side,
         )
     )
-    if fees[1]:
-        _pay_builder(core, maker.builder, fees[1], events)
-    if fees[3]:
-        _pay_builder(core, taker.builder, fees[3], events)
+    if maker_builder:
+        _pay_builder(core, maker.builder, maker_builder, events)
+    if taker_builder:
+        _pay_builder(core, taker.builder, taker_builder, events)
     if not is_self:
         cut_reduce_only(core, maker.holding, events)
         cut_reduce_only(core, taker.holding, events)

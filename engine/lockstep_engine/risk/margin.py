@@ -1,8 +1,8 @@
-"""Margin: cached sums per account, the reserve of an order, and its admission ([MRG]).
+"""Margin: one cached sum per account, the reserve of an order, and its admission ([MRG]).
 
-An account's sums hold the last contribution of each of its holdings. A holding is recomputed when
-its position or open lots changed (it is dirty) or when its instrument's prices moved (versions
-differ); so the cost of admission grows with the account's own instruments only ([MRG-6]).
+A holding's part in the sum is IM(position) plus its open margin less its unrealised profit. It is
+recomputed when its position or open lots changed (it is dirty) or when its instrument's prices
+moved (versions differ); so admission costs no more with more instruments of others ([MRG-6]).
 """
 
 from typing import Final
@@ -46,30 +46,79 @@ def prices_moved(core: ExchangeCore, instrument: Instrument) -> None:
 
 
 def refresh_account(core: ExchangeCore, account: Account) -> None:
-    """Bring the margin sums up to date. O(changed holdings), or O(holdings) after a move."""
+    """Bring the margin sum up to date. O(changed holdings), or O(holdings) after a move."""
     dirty = account.dirty
     if dirty:
         for holding in dirty:
             holding.is_dirty = False
-            refresh_prices(holding.instrument)
-            _refresh_holding(holding)
+            _refresh_holding(account, holding)
         dirty.clear()
     if account.seen_prices != core.price_version:
         account.seen_prices = core.price_version
         for holding in account.holdings.values():
             refresh_prices(holding.instrument)
             if holding.seen_version != holding.instrument.version:
-                _refresh_holding(holding)
+                _refresh_holding(account, holding)
 
 
 def free_e6(core: ExchangeCore, account: Account) -> int:
     """Return collateral less initial margin, open margins and reserves ([MRG-1])."""
     refresh_account(core, account)
-    collateral = account.cash_e6 + account.unrealised_e6
-    return collateral - account.initial_e6 - account.open_e6 - account.reserve_e6
+    return account.cash_e6 - account.margin_e6 - account.reserve_e6
 
 
-def taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_e6: int) -> int:
+def admits(core: ExchangeCore, order: Order) -> bool:
+    """Set the order's reserve and return whether margin admits it ([MRG-1], [MRG-4]).
+
+    The sum of the account is needed without this holding only: if no other is out of date, none is
+    recomputed.
+    """
+    account, holding, instrument = order.account, order.holding, order.instrument
+    dirty = account.dirty
+    is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding)
+    if not is_current or account.seen_prices != core.price_version:
+        refresh_account(core, account)
+    lots = order.remaining_lots
+    value = order.price_ticks * lots * instrument.value_e6
+    fee = _taker_fee_e6(account, instrument, lots, value)
+    up = held = down = holding.qty_lots
+    if order.side == _BUY:
+        adverse = value if instrument.is_option else value - instrument.mark_lot_e6 * lots
+        up += lots
+    else:
+        adverse = 0 if instrument.is_option else instrument.mark_lot_e6 * lots - value
+        down -= lots
+    order.reserve_e6 = reserve = fee + adverse if adverse > 0 else fee
+    up += holding.open_buy_lots
+    down -= holding.open_sell_lots
+    long_lot, short_lot = instrument.long_lot_e6, instrument.short_lot_e6
+    margin = up * long_lot if up >= 0 else -up * short_lot
+    margin_down = down * long_lot if down >= 0 else -down * short_lot
+    if margin_down > margin:
+        margin = margin_down
+    if not instrument.is_option:
+        margin -= held * instrument.mark_lot_e6 - holding.cost_e6
+    others = account.margin_e6 - holding.margin_e6
+    free = account.cash_e6 - others - margin - account.reserve_e6 - reserve
+    return free >= 0 or (is_reducing(order) and _helps(order, value, fee))
+
+
+def initial_e6(instrument: Instrument, qty_lots: int) -> int:
+    """Return IM(q) of a position ([MRG-2])."""
+    if qty_lots >= 0:
+        return qty_lots * instrument.long_lot_e6
+    return -qty_lots * instrument.short_lot_e6
+
+
+def unrealised_e6(holding: Holding) -> int:
+    """Return the profit of a position at its mark, 0 for options ([MRG-1])."""
+    instrument = holding.instrument
+    if instrument.is_option:
+        return 0
+    return holding.qty_lots * instrument.mark_lot_e6 - holding.cost_e6
+
+
+def _taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_e6: int) -> int:
     """Return the taker fee on a trade of that value, 0 where the rate is a rebate ([FEE-1])."""
     fees = account.fees
     if instrument.is_option:
@@ -81,50 +130,6 @@ def taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_
         return -(-(numerator if numerator < capped else capped) // _E9)
     rate = fees.future_taker_e9
     return -(-rate * value_e6 // _E9) if rate > 0 else 0
-
-
-def admits(core: ExchangeCore, order: Order) -> bool:
-    """Set the order's reserve and return whether margin admits it ([MRG-1], [MRG-4])."""
-    account = order.account
-    holding = order.holding
-    instrument = order.instrument
-    qty = order.remaining_lots
-    value = order.price_ticks * qty * instrument.value_e6
-    fee = taker_fee_e6(account, instrument, qty, value)
-    is_buy = order.side == _BUY
-    if instrument.is_option:
-        order.reserve_e6 = fee + value if is_buy else fee
-    else:
-        at_mark = instrument.mark_lot_e6 * qty
-        adverse = value - at_mark if is_buy else at_mark - value
-        order.reserve_e6 = fee + adverse if adverse > 0 else fee
-    if account.dirty or account.seen_prices != core.price_version:
-        refresh_account(core, account)
-    if is_buy:
-        up = holding.qty_lots + holding.open_buy_lots + qty
-        down = holding.qty_lots - holding.open_sell_lots
-    else:
-        up = holding.qty_lots + holding.open_buy_lots
-        down = holding.qty_lots - holding.open_sell_lots - qty
-    open_e6 = _open_margin(instrument, up, down) - holding.initial_e6
-    free = (
-        account.cash_e6
-        + account.unrealised_e6
-        - account.initial_e6
-        - account.open_e6
-        - account.reserve_e6
-        + holding.open_e6
-        - open_e6
-        - order.reserve_e6
-    )
-    return free >= 0 or (is_reducing(order) and _helps(order, value, fee))
-
-
-def initial_e6(instrument: Instrument, qty_lots: int) -> int:
-    """Return IM(q) of a position ([MRG-2])."""
-    if qty_lots >= 0:
-        return qty_lots * instrument.long_lot_e6
-    return -qty_lots * instrument.short_lot_e6
 
 
 def _helps(order: Order, value_e6: int, fee_e6: int) -> bool:
@@ -139,30 +144,12 @@ def _helps(order: Order, value_e6: int, fee_e6: int) -> bool:
     return gain - initial_e6(instrument, before + signed) + initial_e6(instrument, before) >= 0
 
 
-def _open_margin(instrument: Instrument, up: int, down: int) -> int:
-    """Return max(IM(up), IM(down))."""
-    long_lot, short_lot = instrument.long_lot_e6, instrument.short_lot_e6
-    margin_up = up * long_lot if up >= 0 else -up * short_lot
-    margin_down = down * long_lot if down >= 0 else -down * short_lot
-    return margin_up if margin_up > margin_down else margin_down
-
-
-def _refresh_holding(holding: Holding) -> None:
-    account = holding.account
+def _refresh_holding(account: Account, holding: Holding) -> None:
     instrument = holding.instrument
-    qty = holding.qty_lots
-    long_lot, short_lot = instrument.long_lot_e6, instrument.short_lot_e6
-    initial = qty * long_lot if qty >= 0 else -qty * short_lot
-    up = qty + holding.open_buy_lots
-    down = qty - holding.open_sell_lots
-    margin_up = up * long_lot if up >= 0 else -up * short_lot
-    margin_down = down * long_lot if down >= 0 else -down * short_lot
-    open_e6 = (margin_up if margin_up > margin_down else margin_down) - initial
-    unrealised = 0 if instrument.is_option else qty * instrument.mark_lot_e6 - holding.cost_e6
-    account.initial_e6 += initial - holding.initial_e6
-    account.open_e6 += open_e6 - holding.open_e6
-    account.unrealised_e6 += unrealised - holding.unrealised_e6
-    holding.initial_e6 = initial
-    holding.open_e6 = open_e6
-    holding.unrealised_e6 = unrealised
+    refresh_prices(instrument)
+    up = initial_e6(instrument, holding.qty_lots + holding.open_buy_lots)
+    down = initial_e6(instrument, holding.qty_lots - holding.open_sell_lots)
+    margin = (up if up > down else down) - unrealised_e6(holding)
+    account.margin_e6 += margin - holding.margin_e6
+    holding.margin_e6 = margin
     holding.seen_version = instrument.version
