@@ -15,16 +15,17 @@ def main(words: list[str]) -> int:
     """Hunt the bugs whose names hold all words, and return the exit code."""
     chosen = [bug for bug in BUGS if all(word in bug.name for word in words)]
     failures: list[str] = []
-    print(f"{'bug':<62}{'step':>7}{'s':>7}  caught by", flush=True)
+    print(f"{'bug':<62}{'flow':<7}{'step':>7}{'s':>7}  caught by", flush=True)
     for bug in chosen:
         try:
             catch = hunt(bug)
         except CannotPlantError as error:
             failures.append(str(error))
-            print(f"{bug.name:<62}{'':>14}  CANNOT PLANT", flush=True)
+            print(f"{bug.name:<62}{'':>21}  CANNOT PLANT", flush=True)
             continue
         what = catch.what or "NOT CAUGHT"
-        print(f"{bug.name:<62}{catch.steps:>7}{catch.seconds:>7.1f}  {what:.150}", flush=True)
+        when = f"{catch.origin:<7}{catch.steps:>7}{catch.seconds:>7.1f}"
+        print(f"{bug.name:<62}{when}  {what:.150}", flush=True)
         if catch.what is None:
             failures.append(f"'{bug.name}' is not caught")
     print(f"\n{len(chosen) - len(failures)} of {len(chosen)} planted bugs are caught")

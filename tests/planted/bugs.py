@@ -45,7 +45,7 @@ BUGS = (
     Bug(
         "a repeated request burns no nonce",
         f"{_ENGINE}/step.py",
-        "    accept_nonce(core, core.accounts.get(command.account), command, ts_ns)\n",
+        "    accept_nonce(core, account, command.signer, command.nonce, ts_ns)\n",
         "",
     ),
     Bug(
@@ -91,7 +91,7 @@ BUGS = (
         "    _take_from_maker(core, level, maker, lots)\n"
         "    if maker.remaining_lots:\n"
         "        cancel_resting(core, maker, 0, [])\n"
-        "        rest(core, maker)\n",
+        "        rest(core, maker, level.side)\n",
     ),
     Bug(
         "a maker that is filled in part keeps its open lots",
@@ -127,8 +127,8 @@ BUGS = (
     Bug(
         "a FOK counts own orders that would be cancelled",
         f"{_ENGINE}/matching/fill_or_kill.py",
-        "return 0 if taker.self_trade == _CANCEL_MAKER else -1",
-        "return left if taker.self_trade == _CANCEL_MAKER else -1",
+        "                return False\n            continue\n",
+        "                return False\n",
     ),
     Bug(
         "a FOK counts reduce-only lots that its own fills would cut",
@@ -151,7 +151,7 @@ BUGS = (
     Bug(
         "the builder of the taker gets nothing",
         f"{_ENGINE}/matching/sweep.py",
-        "        _pay_builder(core, taker.builder, fees[3], events)\n",
+        "        _pay_builder(core, taker.builder, taker_builder, events)\n",
         "        pass\n",
     ),
     Bug(
@@ -221,10 +221,16 @@ BUGS = (
         "if action.price_ticks != order.price_ticks:",
     ),
     Bug(
-        "margin ignores the margin of open orders",
+        "margin ignores the open sells",
         f"{_ENGINE}/risk/margin.py",
-        "        - account.open_e6\n",
-        "",
+        "    down -= holding.open_sell_lots\n    long_lot",
+        "    long_lot",
+    ),
+    Bug(
+        "admission trusts a sum that another holding made stale",
+        f"{_ENGINE}/risk/margin.py",
+        "is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding)",
+        "is_current = len(dirty) < 2",
     ),
     Bug(
         "an order that helps is admitted though it does not reduce",

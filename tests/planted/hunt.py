@@ -16,15 +16,19 @@ from typing import NamedTuple
 from tests.planted.bugs import Bug
 
 ROOT = Path(__file__).parents[2]
-FLOWS, STEPS, SECONDS_MAX = 400, 100, 300
+FLOWS, SEEDED, SECONDS_MAX = 200, 600, 300
 _PARTS = ("engine", "validator")
 
 
 class Catch(NamedTuple):
-    """What became of a bug: `what` is the first failure, None if it was not caught."""
+    """What became of a bug: `what` is the first failure, None if it was not caught.
+
+    `origin` is `drawn` (hypothesis) or `seeded`; steps and seconds count from the start of both.
+    """
 
     bug: Bug
     what: str | None
+    origin: str
     steps: int
     seconds: float
 
@@ -57,7 +61,7 @@ def plant(bug: Bug, folder: Path) -> None:
 
 def _run(bug: Bug, folder: Path) -> Catch:
     path = os.pathsep.join(str(folder / part) for part in _PARTS)
-    asked = ["--first", "--json", "--flows", str(FLOWS), "--steps", str(STEPS)]
+    asked = ["--first", "--json", "--flows", str(FLOWS), "--seeded", str(SEEDED)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.property", *asked],
         cwd=ROOT,
@@ -74,4 +78,6 @@ def _run(bug: Bug, folder: Path) -> Catch:
     said = json.loads(lines[-1])
     if not said["engine"].startswith(str(folder)):
         raise CannotPlantError(f"'{bug.name}': the run loaded {said['engine']}, not the copy")
-    return Catch(bug, said["failure"], said["failure_steps"], said["failure_seconds"])
+    return Catch(
+        bug, said["failure"], said["origin"], said["failure_steps"], said["failure_seconds"]
+    )

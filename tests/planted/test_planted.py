@@ -9,7 +9,9 @@ from tests.planted.hunt import CannotPlantError, hunt, plant
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.name in QUICK], ids=lambda bug: bug.name)
+@pytest.mark.parametrize(
+    "bug", [bug for bug in BUGS if bug.name in QUICK], ids=lambda bug: bug.name
+)
 def test_a_planted_bug_is_caught(bug: Bug) -> None:
     assert hunt(bug).what is not None
 

@@ -1,1 +1,1 @@
-"""Properties: two machines agree on all commands, and one history has one hash however it is run."""
+"""Properties: two machines agree on all commands, and one history has one hash."""

@@ -39,7 +39,7 @@ def staff_move(draw: StaffMove) -> Move:
 
 def money(dice: Dice, scene: Scene) -> Item:
     """Send cash out, or to another account, up to what is free."""
-    account = orders.draw_account(dice, scene)
+    account = operations.draw_payer(dice, scene)
     action = operations.money(dice, scene, account)
     return scene.by_account(dice, scene.time(dice), account, action)
 
@@ -63,14 +63,16 @@ def repeat(dice: Dice, scene: Scene) -> Item:
     return scene.again(dice, scene.time(dice))
 
 
-PLACE, TAKE, REDUCE, QUOTE = (
-    order_move(draw) for draw in (orders.place, orders.take, orders.reduce, orders.mass_quote)
-)
+PLACE, TAKE, SWEEP = (order_move(draw) for draw in (orders.place, orders.take, orders.sweep))
+REDUCE, QUOTE = (order_move(draw) for draw in (orders.reduce, orders.mass_quote))
 AMEND, REPLACE, CANCEL, CANCEL_ALL, BATCH = (
     order_move(draw, orders.draw_account_with_orders)
     for draw in (orders.amend, orders.replace, orders.cancel, orders.cancel_all, orders.batch)
 )
-TRADING = (*(PLACE,) * 8, *(TAKE,) * 3, *(REDUCE,) * 3, *(AMEND,) * 4, *(REPLACE,) * 3, CANCEL)
+TRADING = (
+    *(*(PLACE,) * 8, *(TAKE,) * 2, *(SWEEP,) * 2, *(REDUCE,) * 4),
+    *(*(AMEND,) * 4, *(REPLACE,) * 3, CANCEL),
+)
 QUOTING = (*(PLACE,) * 2, *(QUOTE,) * 5, *(TAKE,) * 3, AMEND, CANCEL)
 MANY = (CANCEL_ALL, *(QUOTE,) * 2, *(BATCH,) * 3, repeat)
 MARKET = (

@@ -1,4 +1,4 @@
-"""Dice: what decides in a random flow, drawn by hypothesis (which shrinks) or by a seeded generator.
+"""Dice: what decides in a random flow, drawn by hypothesis (which shrinks) or from a seed.
 
 Every decision is `below(sides)`, and 0 is the simplest outcome, so options stand simplest first.
 """

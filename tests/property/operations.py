@@ -67,12 +67,12 @@ _LIMITS: tuple[dict[str, int], ...] = (
     {"qty_step_lots": 2, "min_order_lots": 2},
     {"min_order_lots": 2, "max_order_lots": 3},
     {"min_notional_e6": 1_400},
-    {"max_position_lots": 7},
+    {"max_order_lots": 5, "max_position_lots": 7},
     {"max_open_orders": 2},
     {"max_price_ticks": 101},
     {"price_step_ticks": 0},
     {"min_order_lots": 5, "max_order_lots": 4},
-    {"max_order_lots": 21},
+    {"max_order_lots": 15},
     {"qty_step_lots": 0},
     {"min_order_lots": 0},
     {"min_notional_e6": -1},
@@ -136,9 +136,7 @@ def limits(dice: Dice, scene: Scene) -> Asked:
     return ADMIN, SetTradingLimits(pick(dice, _INSTRUMENTS), new)
 
 
-def _one_of_good(
-    dice: Dice, options: tuple[dict[str, int], ...], good: int
-) -> dict[str, int]:
+def _one_of_good(dice: Dice, options: tuple[dict[str, int], ...], good: int) -> dict[str, int]:
     """Pick one of the first `good` options three times of four."""
     return pick(dice, options[good:] if one_in(dice, 4) else options[:good])
 
@@ -227,6 +225,16 @@ def money(dice: Dice, scene: Scene, account: int) -> Withdraw | Transfer:
     return Transfer(pick(dice, _ACCOUNTS), amount)
 
 
+def draw_payer(dice: Dice, scene: Scene) -> int:
+    """Draw who moves cash: mostly somebody with more free than cash, if there is one."""
+    rich = [
+        number
+        for number in ACCOUNTS
+        if (found := scene.account(number)) and 0 < found.cash_e6 < scene.free_e6(number)
+    ]
+    return pick(dice, rich) if rich and dice.below(4) else pick(dice, ACCOUNTS)
+
+
 def agents(dice: Dice, scene: Scene, account: int) -> AuthorizeAgent | RevokeAgent:
     """Draw an agent to authorise or to revoke."""
     found = scene.account(account)
@@ -234,4 +242,3 @@ def agents(dice: Dice, scene: Scene, account: int) -> AuthorizeAgent | RevokeAge
     if one_in(dice, 3):
         return RevokeAgent(pick(dice, known or AGENTS))
     return AuthorizeAgent(pick(dice, (*AGENTS, *AGENTS, owner_key(1), owner_key(2))))
-

@@ -22,6 +22,8 @@ from lockstep_engine.commands import (
     Quote,
     ReplaceOrder,
 )
+from lockstep_engine.lifecycle.expiry import orders_of
+from lockstep_engine.state import Order
 from tests.property.dice import Dice, one_in, pick
 from tests.property.scene import UNKNOWN_ACCOUNT, Scene
 from tests.property.world import ACCOUNTS, INSTRUMENTS, MS, SECOND, UNDERLYINGS, first_tick
@@ -81,7 +83,7 @@ _ODD: tuple[dict[str, int | bytes], ...] = (
     {"price_ticks": 400},
     {"price_ticks": 1},
     {"qty_lots": 0},
-    {"qty_lots": 7},
+    {"qty_lots": 13},
     {"qty_lots": -(2**60)},
 )
 """Fields that make an order refused, or nearly so."""
@@ -102,11 +104,13 @@ def draw_account_with_orders(dice: Dice, scene: Scene) -> int:
 
 
 def draw_instrument(dice: Dice, scene: Scene, account: int = 0) -> int:
-    """Draw an instrument: mostly one that trades, and in which the account, if given, is not flat."""
+    """Draw an instrument: mostly one that trades, and where the account, if given, is not flat."""
     trading = [number for number in INSTRUMENTS if _is_trading(scene, number)]
     if account:
         trading = [n for n in trading if _closing_side(scene, account, n) >= 0] or trading
-    return pick(dice, trading) if trading and not one_in(dice, 16) else pick(dice, INSTRUMENTS)
+    if not trading or one_in(dice, 16):
+        return pick(dice, INSTRUMENTS)
+    return pick(dice, (trading[0], trading[0], *trading))
 
 
 def _is_trading(scene: Scene, number: int) -> bool:
@@ -165,16 +169,43 @@ def take(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
 
 
 def reduce(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
-    """Draw an order on the closing side: reduce-only and passive, or any and crossing."""
+    """Draw an order on the closing side: passive and reduce-only or not, or crossing."""
     instrument = draw_instrument(dice, scene, account)
-    side = max(0, _closing_side(scene, account, instrument))
+    side = _closing_side(scene, account, instrument)
+    if side < 0:
+        return place(dice, scene, ts_ns, account)
     lowest = first_tick(scene.world.symbols[instrument - 1])
     size = pick(dice, _SIZES)
-    if dice.below(2):
+    choice = dice.below(4)
+    if choice == 3:
         highest = lowest + TICKS - 1
         return PlaceOrder(instrument, side, lowest if side else highest, size, self_trade=1)
     passive = lowest + (TICKS - 1 - dice.below(2) if side else dice.below(2))
-    return PlaceOrder(instrument, side, passive, size, flags=_REDUCE, client_id=dice.below(4))
+    flags = 0 if choice == 2 else _REDUCE
+    return PlaceOrder(instrument, side, passive, size, flags=flags, client_id=dice.below(4))
+
+
+def sweep(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
+    """Draw a FOK of about what others have on the other side: it just fills, or just not."""
+    instrument = draw_instrument(dice, scene)
+    side = dice.below(2)
+    makers = _resting(scene, instrument, 1 - side)
+    if not makers:
+        side, makers = 1 - side, _resting(scene, instrument, side)
+    others = [maker.remaining_lots for maker in makers if maker.account.account != account]
+    if not others:
+        return place(dice, scene, ts_ns, account)
+    lots = sum(others) + pick(dice, (0, 0, -1, -2, 1))
+    lowest = first_tick(scene.world.symbols[instrument - 1])
+    price = lowest if side else lowest + TICKS - 1
+    mode = pick(dice, (1, 0, 1, 2))
+    return PlaceOrder(instrument, side, price, max(1, lots), _FOK, self_trade=mode)
+
+
+def _resting(scene: Scene, instrument: int, side: int) -> list[Order]:
+    """Return the orders that rest on one side of a book."""
+    found = scene.state.instruments.get(instrument)
+    return [] if found is None else orders_of(found.bids if side == Side.BUY else found.asks)
 
 
 def draw_mode(dice: Dice, scene: Scene, instrument: int) -> int:

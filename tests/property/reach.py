@@ -1,7 +1,7 @@
 """Counts what a run reached: actions, codes, event types, and the values of every enumeration."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import get_args
 
@@ -53,7 +53,7 @@ _ENUMS = (Code, AmendReason, CancelReason, CashReason, TimeInForce, OrderType, S
 
 
 class Reach:
-    """How often each name was reached; `missing` must be empty at the end of a run."""
+    """How often each name was reached."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -76,23 +76,6 @@ class Reach:
         """Count anything else."""
         self.counts[what] += 1
 
-    def missing(self) -> list[str]:
-        """Return what was expected and never reached, and is not excused."""
-        return [name for name in expected() if not self.counts[name] and name not in UNREACHABLE]
-
-    def table(self, other: "Reach") -> str:
-        """Return the counters of two runs side by side, the rarest first."""
-        names = sorted({*expected(), *self.counts, *other.counts}, key=self._rarity)
-        head = f"{self.steps:>8}{other.steps:>8}  commands"
-        lines = [
-            f"{self.counts[name]:>8}{other.counts[name]:>8}  {name}{_excuse(name)}"
-            for name in names
-        ]
-        return "\n".join(["  random    tour", head, *lines])
-
-    def _rarity(self, name: str) -> tuple[int, str]:
-        return self.counts[name], name
-
     def _count_action(self, action: msgspec.Struct, events: Sequence[Event]) -> None:
         name = type(action).__name__
         is_refused = any(type(event) is CommandRejected for event in events)
@@ -101,6 +84,23 @@ class Reach:
         if isinstance(action, Batch):
             for item in action.actions:
                 self.counts[f"item {type(item).__name__}"] += 1
+
+
+def never_reached(runs: Sequence[Reach]) -> list[str]:
+    """Return what was expected, was reached in none of the runs, and is not excused."""
+    names = [name for name in expected() if name not in UNREACHABLE]
+    return [name for name in names if not any(run.counts[name] for run in runs)]
+
+
+def table(runs: Mapping[str, Reach]) -> str:
+    """Return the counters of all runs side by side, the rarest first."""
+    names = {name: None for run in runs.values() for name in run.counts}
+    totals = {name: sum(run.counts[name] for run in runs.values()) for name in names}
+    totals |= {name: 0 for name in expected() if name not in totals}
+    rows = [("", runs.keys()), ("commands", [run.steps for run in runs.values()])]
+    for name in sorted(totals, key=lambda name: (totals[name], name)):
+        rows.append((name + _excuse(name), [run.counts[name] for run in runs.values()]))
+    return "\n".join("".join(f"{cell:>9}" for cell in cells) + f"  {name}" for name, cells in rows)
 
 
 def expected() -> list[str]:

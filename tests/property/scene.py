@@ -27,7 +27,7 @@ Item = tuple[int, Command]
 """(ts_ns, command)."""
 
 UNKNOWN_ACCOUNT = 9
-_REQUESTS = (b"",) * 26 + (b"r1", b"r2", b"r3", b"r4", b"r5", b"r6")
+_REQUESTS = (b"",) * 42 + (b"r1", b"r2", b"r3", b"r4", b"r5", b"r6")
 _SIGNERS = (ROOT, ADMIN, ORACLE, TREASURY, RISK, STRANGER)
 _SENT_KEPT = 4
 
@@ -134,16 +134,16 @@ class Scene:
         return command
 
     def _nonce(self, dice: Dice, ts_ns: int, signer: bytes) -> int:
-        choice = dice.below(48)
+        choice = dice.below(96)
         ts_ms = ts_ns // MS
-        if choice < 40:
+        if choice < 88:
             return self._fresh(ts_ns, signer)
-        if choice < 44:
-            return ts_ms + (-NONCE_MS, -NONCE_MS - 1, NONCE_MS, NONCE_MS + 1)[choice - 40]
-        if choice < 46:
+        if choice < 92:
+            return ts_ms + (-NONCE_MS, -NONCE_MS - 1, NONCE_MS, NONCE_MS + 1)[choice - 88]
+        if choice < 94:
             return self._fresh(ts_ns, signer) + 3
         used = self._nonces.get(signer, [ts_ms])
-        return used[-1] if choice == 46 else used[max(0, len(used) - 4)]
+        return used[-1] if choice == 94 else used[max(0, len(used) - 4)]
 
     def _fresh(self, ts_ns: int, signer: bytes) -> int:
         """Return the lowest nonce from now on that was not sent and stands above the floor."""

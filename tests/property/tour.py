@@ -165,7 +165,7 @@ def shapes(now: int) -> Iterator[Ask]:
         {"price_ticks": 0},
         {"price_ticks": 401},
         {"qty_lots": 0},
-        {"qty_lots": 7},
+        {"qty_lots": 13},
     )
     for changed in fields:
         yield 1, msgspec.structs.replace(PlaceOrder(PERP, BUY, 98, 1), **changed)
@@ -184,13 +184,14 @@ def limits(now: int) -> Iterator[Ask]:
     yield 1, order(BUY, 98, 3)
     yield 1, order(BUY, 98, 2)
     yield 1, order(BUY, 94, 2)
-    tight = {"min_order_lots": 2, "max_position_lots": 6, "max_open_orders": 1}
+    narrow = {"max_order_lots": 6, "max_position_lots": 6}
+    tight = {**narrow, "min_order_lots": 2, "max_open_orders": 1}
     yield 0, SetTradingLimits(PERP, msgspec.structs.replace(LIMITS, **tight))
     yield 1, order(BUY, 98, 1)
     yield 1, order(BUY, 98, 6)
     yield 1, order(SELL, 102, 2)
     yield 1, CancelAll()
-    yield 0, SetTradingLimits(PERP, msgspec.structs.replace(LIMITS, max_position_lots=6))
+    yield 0, SetTradingLimits(PERP, msgspec.structs.replace(LIMITS, **narrow))
     yield 1, order(BUY, 98, 6)
     yield 1, order(BUY, 98, 1)
     yield 0, SetTradingLimits(PERP, LIMITS)

@@ -57,9 +57,9 @@ START_NS = 1_772_319_600 * SECOND  # 2026-02-28 23:00 UTC: dated instruments exp
 EXPIRY_TIME_S = 3_600
 LIMITS = TradingLimits(
     max_price_ticks=400,
-    max_order_lots=6,
-    max_position_lots=20,
-    max_open_orders=8,
+    max_order_lots=12,
+    max_position_lots=14,
+    max_open_orders=5,
 )
 PERPETUAL, FUTURE, CALL, PUT = "PERP", "{date}", "{date}-1000-C", "{date}-1001-P"
 
@@ -142,9 +142,7 @@ def is_option(symbol: str) -> bool:
 
 def listing(number: int, symbol: str, allows_self_trade: bool) -> CreateInstrument:
     """Return the action that lists an instrument with this world's units and limits."""
-    return CreateInstrument(
-        number, symbol, TICK_E6, LOT_E8, CONTRACT_E8, LIMITS, allows_self_trade
-    )
+    return CreateInstrument(number, symbol, TICK_E6, LOT_E8, CONTRACT_E8, LIMITS, allows_self_trade)
 
 
 def first_tick(symbol: str) -> int:

@@ -23,6 +23,7 @@ from lockstep_engine.events import (
     MarginModelSet,
     RoleGranted,
     RoleRevoked,
+    RulesActivated,
 )
 from lockstep_kernel import Genesis, Machine, MalformedCommand, UnsupportedError, initial
 from tests.support.exchange import (
@@ -34,6 +35,7 @@ from tests.support.exchange import (
     codes,
     key,
     params,
+    staffed_exchange,
 )
 
 KEY = key("somebody")
@@ -131,6 +133,14 @@ def test_roles_add_up_and_are_taken_one_by_one(bare: Exchange) -> None:
 
 
 @pytest.mark.rule("ADM-8")
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_is_given_and_taken_alone(bare: Exchange, role: Role) -> None:
+    assert [RoleGranted(KEY, role)] == bare.send(GrantRole(KEY, role))
+    bare.do(GrantRole(KEY, 15))
+    assert [RoleRevoked(KEY, 15 - role)] == bare.send(RevokeRole(KEY, role))
+
+
+@pytest.mark.rule("ADM-8")
 @pytest.mark.parametrize("roles", [0, -1, 16, 17, 31, 2**61, -(2**61)])
 def test_roles_that_do_not_exist(bare: Exchange, roles: int) -> None:
     assert Code.UNKNOWN_ROLE == bare.refusal(GrantRole(KEY, roles))
@@ -156,6 +166,28 @@ def test_rules_that_this_release_does_not_have_get_no_sequence_number(
     with pytest.raises(UnsupportedError, match=f"rules version 1 to 1 .* found {version}"):
         staffed.send(ActivateRules(version))
     assert (seq, hash_) == (staffed.state.seq, staffed.state.hash)
+
+
+class NextRelease:
+    """The machine as a release with rules version 2 would be, with the rules of version 1."""
+
+    rules_versions = range(1, 3)
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine, name)
+
+
+@pytest.mark.rule("ADM-9")
+def test_newer_rules_are_in_force_from_the_next_command_on(machine: Machine) -> None:
+    exchange = staffed_exchange(NextRelease(machine))
+    assert [RulesActivated(2)] == exchange.send(ActivateRules(2))
+    assert 2 == exchange.state.core.rules_version()
+    for version in (2, 1):
+        assert Code.RULES_NOT_NEWER == exchange.refusal(ActivateRules(version))
+    assert 2 == exchange.fork().state.core.rules_version()
 
 
 # Accounts

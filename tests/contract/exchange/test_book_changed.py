@@ -4,6 +4,8 @@ That the events fold to the book, with `book_sequence` counting them, is checked
 of every test by tests.support.exchange.
 """
 
+from typing import Any
+
 import pytest
 
 from lockstep_engine.codes import AmendReason, Code, TimeInForce
@@ -132,6 +134,47 @@ def test_a_trade_that_leaves_the_totals_as_they_were_is_not_told(market: Exchang
     batch = Batch((PlaceOrder(PERP, 0, 100, 2), PlaceOrder(PERP, 1, 100, 2)))
     events = market.do(batch, ALICE)
     assert ["OrderAccepted", "Trade", "OrderAccepted"] == names(events)
+
+
+ONE, TWO = PlaceOrder(PERP, 0, 90, 1), PlaceOrder(PERP, 0, 90, 2)
+TEN = PlaceOrder(PERP, 0, 90, 10, client_id=5)
+BAD = PlaceOrder(PERP, 0, 0, 1)
+STORIES: list[tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]] = [
+    ((CancelOrder(1), TEN), ()),
+    ((CancelOrder(1), TWO), ((90, 2),)),
+    ((CancelOrder(1), TEN, CancelByClientId(5)), ((90, 0),)),
+    ((CancelOrder(1), TEN, CancelByClientId(5), TEN), ()),
+    ((CancelOrder(1), TEN, CancelByClientId(5), ONE), ((90, 1),)),
+    ((AmendOrder(1, 90, 4), ReplaceOrder(1, BAD)), ((90, 4),)),
+    ((ReplaceOrder(1, BAD), AmendOrder(1, 90, 4)), ((90, 4),)),
+    ((ReplaceOrder(1, BAD), ReplaceOrder(1, BAD)), ()),
+    ((ReplaceOrder(1, BAD), ONE), ((90, 11),)),
+    ((ReplaceOrder(1, BAD, True), ONE), ((90, 1),)),
+    ((AmendOrder(1, 91, 10), AmendOrder(1, 90, 10)), ()),
+    ((AmendOrder(1, 91, 10), ONE), ((91, 10), (90, 1))),
+    ((AmendOrder(1, 0, 10), AmendOrder(1, 10_001, 11)), ()),
+    ((ReplaceOrder(1, PlaceOrder(PERP, 0, 89, 10)), TWO), ((90, 2), (89, 10))),
+]
+
+
+@pytest.mark.rule("EVT-2")
+@pytest.mark.parametrize(("actions", "expected"), STORIES, ids=range(len(STORIES)))
+def test_a_level_that_ends_and_begins_again_is_compared_with_before_the_command(
+    market: Exchange, actions: tuple[Any, ...], expected: tuple[tuple[int, int], ...]
+) -> None:
+    """Order 1 is the only one of its level, with 10 lots."""
+    market.bid(ALICE, 90, 10)
+    found = [changed.bids for changed in changes(market.send(Batch(actions), ALICE))]
+    assert ([expected] if expected else []) == found
+
+
+@pytest.mark.rule("EVT-2", "EVT-3")
+def test_a_level_swept_and_quoted_again_in_one_command(market: Exchange) -> None:
+    market.ask(BOB, 100, 5)
+    sweep, quote = PlaceOrder(PERP, 0, 100, 5), PlaceOrder(PERP, 1, 100, 7)
+    assert [((), ((100, 7),))] == [
+        (changed.bids, changed.asks) for changed in changes(market.do(Batch((sweep, quote)), ALICE))
+    ]
 
 
 @pytest.mark.rule("EVT-1")

@@ -128,6 +128,14 @@ def test_advance_time_as_a_repeat_does_not_step(market: Exchange) -> None:
     assert START_NS == market.now_ns
 
 
+@pytest.mark.rule("TIM-1", "NON-1")
+def test_advance_time_in_conflict_with_a_request_does_not_step(market: Exchange) -> None:
+    market.do(CreateUnderlying("SOL", 1), request_id=b"tick")
+    at = START_NS + 100 * DAY_NS
+    assert Code.CLOCK_STEP == market.refusal(AdvanceTime(), at=at, request_id=b"tick")
+    assert START_NS == market.now_ns
+
+
 @pytest.mark.rule("TIM-2")
 def test_the_clock_moves_also_when_the_command_is_refused(market: Exchange) -> None:
     at = START_NS + 77
@@ -241,6 +249,14 @@ def test_an_instrument_with_an_earlier_time_expires_before_a_later_order(machine
     order_id = market.bid(ALICE, 90, 1, tif=GTD, expires_ns=at + 1)
     events = market.send(AdvanceTime(), at=at + 1)
     assert [InstrumentExpired(9), order_id] == [events[0], events[1].order_id]
+
+
+@pytest.mark.rule("TIM-2")
+def test_an_instrument_expires_once_also_after_a_restore(market: Exchange) -> None:
+    market.send(AdvanceTime(), at=MARKET_EXPIRY_NS)
+    for later in (MARKET_EXPIRY_NS, MARKET_EXPIRY_NS + DAY_NS):
+        market = market.fork()
+        assert [TimeAdvanced(later)] == market.send(AdvanceTime(), at=later)
 
 
 @pytest.mark.rule("TIM-2")

@@ -8,6 +8,7 @@ from tests.support.exchange import (
     ALICE,
     BOB,
     CAROL,
+    ERIN,
     ETH_PERP,
     GINA,
     HUGO,
@@ -185,6 +186,28 @@ def test_the_dry_run_cuts_step_by_step(market: Exchange) -> None:
     market.ask(BOB, 100, 3)
     market.ask(BOB, 101, 3)
     assert_largest_fok(market, 103, 10)
+
+
+@pytest.mark.rule("ORD-2", "ORD-4")
+def test_a_filled_reduce_only_order_is_not_cut_again(market: Exchange) -> None:
+    """Long 10: reduce-only 4 filled, then 3 sold: of the other reduce-only 6 the bound leaves 3."""
+    long_bob(market, 10)
+    market.ask(BOB, 100, 4, flags=REDUCE_ONLY)
+    market.ask(BOB, 100, 3)
+    market.ask(BOB, 101, 6, flags=REDUCE_ONLY)
+    assert_largest_fok(market, 101, 10)
+
+
+@pytest.mark.rule("ORD-2", "ORD-4")
+def test_cuts_of_several_makers_are_kept_apart(market: Exchange) -> None:
+    """Bob is long 6 and Erin long 4; each loses what its own sales take."""
+    market.trade(BOB, CAROL, 100, 6)
+    market.trade(ERIN, CAROL, 100, 4)
+    market.ask(BOB, 100, 5)
+    market.ask(ERIN, 100, 1)
+    market.ask(BOB, 101, 6, flags=REDUCE_ONLY)
+    market.ask(ERIN, 101, 4, flags=REDUCE_ONLY)
+    assert_largest_fok(market, 101, 10)
 
 
 @pytest.mark.rule("ORD-2", "ORD-4")

@@ -201,14 +201,15 @@ def test_open_orders_need_the_margin_of_the_worse_side(
 
 @pytest.mark.rule("MRG-4", "MRG-2")
 @pytest.mark.parametrize(
-    ("position", "buys", "sells", "margin_lots"),
+    "lots",
     [(0, 0, 4, 4), (10, 0, 4, 0), (10, 0, 14, 4), (-10, 4, 0, 10), (-10, 4, 3, 13), (0, 5, 0, 0)],
 )
 @pytest.mark.parametrize("instrument", [CALL, PUT])
 def test_open_orders_in_an_option_need_the_margin_of_what_they_could_leave_short(
-    *, free: Exchange, position: int, buys: int, sells: int, margin_lots: int, instrument: int
+    free: Exchange, lots: tuple[int, int, int, int], instrument: int
 ) -> None:
-    """Premium: 5,000 a lot for the position, and reserved for what is bid."""
+    """Lots held, bid, offered, and short at worst; 5,000 of premium a lot held, 4,000 a lot bid."""
+    position, buys, sells, margin_lots = lots
     if position:
         hold(free, position, 5, instrument)
     if buys:
@@ -275,6 +276,17 @@ def test_a_rebate_is_not_counted_in_the_reserve(market: Exchange) -> None:
 def test_the_fee_in_the_reserve_is_rounded_up(market: Exchange) -> None:
     market.bid(ALICE, 99, 1)
     assert 50 == market.row(1).reserve_e6
+
+
+@pytest.mark.rule("MRG-4", "FEE-1")
+@pytest.mark.parametrize("instrument", [PERP, CALL, PUT])
+@pytest.mark.parametrize(("rate", "expected"), [(1, 1), (0, 0), (-1, 0)])
+def test_the_smallest_rates_in_the_reserve(
+    market: Exchange, instrument: int, rate: int, expected: int
+) -> None:
+    market.do(SetFeeSchedule(0, 0, rate, 0, rate, 10**9, 0))
+    market.do(PlaceOrder(instrument, SELL, 100, 10), ALICE)
+    assert expected == market.row(1).reserve_e6
 
 
 @pytest.mark.rule("MRG-4")
@@ -358,6 +370,42 @@ def test_an_order_passes_with_exactly_the_money_it_needs(
     market: Exchange, order: PlaceOrder, amount: int
 ) -> None:
     assert_needs(market, order, amount)
+
+
+@pytest.mark.rule("MRG-1", "MRG-4")
+@pytest.mark.parametrize(
+    ("before", "side", "qty", "margin_lots"),
+    [
+        ((0, 5, 0), BUY, 3, 3),
+        ((0, 5, 8), BUY, 4, 1),
+        ((0, 8, 5), SELL, 4, 1),
+        ((0, 5, 8), SELL, 4, 4),
+        ((10, 0, 25), BUY, 7, 2),
+        ((10, 0, 25), SELL, 3, 3),
+        ((10, 7, 0), SELL, 30, 3),
+        ((-10, 25, 0), SELL, 7, 2),
+        ((-10, 25, 0), BUY, 3, 3),
+        ((-10, 0, 7), BUY, 30, 3),
+    ],
+)
+def test_an_order_needs_what_it_adds_to_the_worse_side(
+    free: Exchange, before: tuple[int, int, int], side: int, qty: int, margin_lots: int
+) -> None:
+    """With a position, bids and offers; nothing but the margin of the lots that it adds."""
+    position, buys, sells = before
+    if position:
+        hold(free, position, 100)
+    if buys:
+        free.bid(ALICE, 90, buys)
+    if sells:
+        free.ask(ALICE, 110, sells)
+    held_lots = max(abs(position + buys), abs(position - sells))
+    order = PlaceOrder(PERP, side, 100, qty)
+    poor = free.fork()
+    leave(poor, ALICE, (held_lots + margin_lots) * 2_000 - 1)
+    assert Code.INSUFFICIENT_MARGIN == poor.refusal(order, ALICE)
+    leave(free, ALICE, (held_lots + margin_lots) * 2_000)
+    assert [] == codes(free.send(order, ALICE))
 
 
 @pytest.mark.rule("MRG-1")

@@ -78,6 +78,21 @@ def test_an_exact_close_leaves_nothing(free: Exchange, sign: int) -> None:
 
 @pytest.mark.rule("POS-1")
 @pytest.mark.parametrize("sign", [1, -1])
+def test_a_single_lot_is_closed_and_turned(free: Exchange, sign: int) -> None:
+    fill(free, sign * 1, 100)
+    assert sign * 5_000 == fill(free, -sign * 1, 105)
+    assert None is free.record(10, (ALICE, PERP))
+    fill(free, sign * 1, 100)
+    assert sign * 5_000 == fill(free, -sign * 2, 105)
+    assert (-sign * 1, -sign * 105_000) == free.position(ALICE)
+    assert 0 == fill(free, -sign * 1, 107)
+    assert (-sign * 2, -sign * 212_000) == free.position(ALICE)
+    assert sign * 6_000 == fill(free, sign * 1, 100)
+    assert (-sign * 1, -sign * 106_000) == free.position(ALICE)
+
+
+@pytest.mark.rule("POS-1")
+@pytest.mark.parametrize("sign", [1, -1])
 def test_a_flip_closes_all_and_opens_the_rest_at_the_fill_price(free: Exchange, sign: int) -> None:
     fill(free, sign * 1, 100)
     fill(free, sign * 2, 101)
@@ -95,22 +110,15 @@ def test_a_loss_is_realised_likewise(free: Exchange) -> None:
 @pytest.mark.rule("POS-1")
 def test_cost_value_and_realised_always_balance(free: Exchange) -> None:
     """old cost + signed value of the fill = new cost - realised."""
-    fills = [
-        (3, 97),
-        (5, 101),
-        (-4, 103),
-        (-1, 88),
-        (7, 99),
-        (-13, 107),
-        (2, 95),
-        (-6, 111),
-        (9, 90),
-    ]
+    fills = [(3, 97), (1, 101), (1, 99), (-4, 103), (-1, 88), (7, 99), (-13, 107), (-1, 95)]
+    fills += [(1, 94), (2, 95), (-6, 111), (20, 90), (-1, 89), (1, 93), (-11, 91), (1, 90)]
     for signed_lots, price in fills:
         _qty, cost = free.position(ALICE)
         realised = fill(free, signed_lots, price)
         expected = cost + signed_lots * price * 1_000
-        assert expected == free.position(ALICE)[1] - realised
+        qty, cost = free.position(ALICE)
+        assert expected == cost - realised
+        assert (qty > 0) - (qty < 0) == (cost > 0) - (cost < 0)
 
 
 @pytest.mark.rule("POS-2")

@@ -70,6 +70,13 @@ def test_all_of_one_side_together_are_cut_to_the_position(long: Exchange) -> Non
     assert INCREASE == long.refusal(reduce_only(Side.SELL, 1), ALICE)
 
 
+@pytest.mark.rule("ORD-4", "ORD-5")
+@pytest.mark.parametrize("qty", [1, 2])
+def test_the_last_lot_of_the_position_may_be_closed(long: Exchange, qty: int) -> None:
+    long.ask(ALICE, 110, 9, flags=REDUCE_ONLY)
+    assert 1 == long.sell(ALICE, 110, qty, flags=REDUCE_ONLY)[0].qty_lots
+
+
 @pytest.mark.rule("ORD-4")
 def test_ordinary_orders_do_not_count_against_it(long: Exchange) -> None:
     long.ask(ALICE, 110, 10)

@@ -1,0 +1,1 @@
+"""Faults: processes that are killed, and what must be true afterwards."""

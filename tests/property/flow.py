@@ -1,0 +1,159 @@
+"""One flow against the twins, with every check after every command; and how a failure is shrunk."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from lockstep_engine.commands import Command
+from lockstep_engine.state import ExchangeCore
+from lockstep_kernel import Genesis
+from lockstep_naive.core import NaiveCore
+from lockstep_naive.margin import free_e6
+from tests.property.author import FOCUSES, next_item
+from tests.property.dice import Dice, SeededDice, one_in, pick
+from tests.property.reach import Reach
+from tests.property.scene import Item, Scene
+from tests.property.twins import RESTARTS, Twins
+from tests.property.world import draw_world
+
+_NAIVE_EVERY = 4
+_COMPARE_EVERY = 16
+_RESTART_ONE_IN = 24
+
+
+class Run:
+    """What a run of many flows did: counters, its first failure, and the flow that failed last.
+
+    `failure_steps` and `failure_seconds` count from the run before on, if there was one.
+    """
+
+    def __init__(self, before: int = 0, started: float | None = None) -> None:
+        self.reach = Reach()
+        self.started = time.perf_counter() if started is None else started
+        self.failure: str | None = None
+        self.failure_steps = 0
+        self.failure_seconds = 0.0
+        self.failed: Flow | None = None
+        self._before = before
+
+    @property
+    def steps(self) -> int:
+        """All commands so far."""
+        return self._before + self.reach.steps
+
+    def fail(self, error: Exception, flow: "Flow") -> None:
+        """Remember the first failure and the last flow."""
+        self.failed = flow
+        if self.failure is None:
+            self.failure = f"{type(error).__name__}: {error}"
+            self.failure_steps = self.steps
+            self.failure_seconds = time.perf_counter() - self.started
+
+
+class Flow:
+    """One flow in a world of its own: `step` sends a command or restarts a twin, then checks."""
+
+    def __init__(self, dice: Dice, run: Run) -> None:
+        self._run = run
+        self.history: list[Item] = []
+        world = draw_world(dice)
+        self._focus = pick(dice, FOCUSES)
+        self.twins = Twins(world.genesis())
+        self._scene = Scene(world, self._free_e6)
+        for item in self._scene.setup():
+            self._apply(*item)
+        self._guarded(self.twins.verify)
+
+    def step(self, dice: Dice) -> None:
+        """Send the next command, perhaps restart one of the twins, and check everything."""
+        core = self.twins.engine.core
+        assert isinstance(core, ExchangeCore)
+        self._scene.core = core
+        self._apply(*next_item(dice, self._scene, self._focus))
+        if one_in(dice, _RESTART_ONE_IN):
+            self._restart(dice.below(len(RESTARTS)))
+        is_naive_due = len(self.history) % _NAIVE_EVERY == 0
+        self._guarded(lambda: self.twins.verify(is_naive_due))
+        if len(self.history) % _COMPARE_EVERY == 0:
+            self._guarded(self.twins.compare)
+
+    def finish(self) -> None:
+        """Compare once more what is left at the end."""
+        self._guarded(self.twins.finish)
+
+    def _free_e6(self, account: int) -> int:
+        """Ask the naive machine what is free: the engine's own answer would refresh its sums."""
+        core = self.twins.naive.core
+        assert isinstance(core, NaiveCore)
+        return free_e6(core, account)
+
+    def _apply(self, ts_ns: int, command: Command) -> None:
+        self.history.append((ts_ns, command))
+        self._guarded(lambda: self._run.reach.count(command, self.twins.apply(ts_ns, command)))
+
+    def _restart(self, way: int) -> None:
+        self._run.reach.note(f"restart {RESTARTS[way]}")
+        self._guarded(lambda: self.twins.restart(way))
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do the work; a failure is remembered."""
+        try:
+            work()
+        except Exception as error:
+            self._run.fail(error, self)
+            raise
+
+
+def run_seeded(flows: int, steps: int, seed: int, run: Run) -> Exception | None:
+    """Run flows of seeded dice and return the first failure."""
+    for number in range(flows):
+        dice = SeededDice(seed + number)
+        try:
+            flow = Flow(dice, run)
+            for _ in range(steps):
+                flow.step(dice)
+            flow.finish()
+        except Exception as error:  # noqa: BLE001  # whatever failed is handed to the caller
+            error.add_note(f"seed of the flow: {seed + number}")
+            return error
+    return None
+
+
+def fails(genesis: Genesis, history: Sequence[Item]) -> bool:
+    """Return whether the twins fail on these commands, without any restart."""
+    twins = Twins(genesis)
+    try:
+        for ts_ns, command in history:
+            twins.apply(ts_ns, command)
+            twins.verify()
+        twins.finish()
+    except Exception:  # noqa: BLE001  # any failure counts
+        return True
+    return False
+
+
+def shortest(flow: Flow) -> str:
+    """Return a shortest list of commands of a failed flow as text."""
+    return listed(shrunk(flow.twins.genesis, flow.history))
+
+
+def shrunk(genesis: Genesis, history: Sequence[Item]) -> list[Item]:
+    """Return a shortest list of the commands that still fails: half, then quarters, then single."""
+    left = list(history)
+    if not fails(genesis, left):
+        return left
+    size = len(left) // 2
+    while size:
+        start = 0
+        while start < len(left):
+            fewer = left[:start] + left[start + size :]
+            if fails(genesis, fewer):
+                left = fewer
+            else:
+                start += size
+        size //= 2
+    return left
+
+
+def listed(history: Sequence[Item]) -> str:
+    """Return a history as text that can be pasted into a test."""
+    return "\n".join(["commands:", *(f"  ({ts_ns}, {command!r})," for ts_ns, command in history)])

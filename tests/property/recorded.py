@@ -1,0 +1,80 @@
+"""A recorded flow: seeded commands of every kind, for tests that run one history in many ways.
+
+    python -m tests.property.recorded SEED STEPS
+
+prints the final hash, a hash over all events, and where the kernel was loaded from.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from xxhash import xxh3_128
+
+from lockstep_engine.exchange import MACHINE
+from lockstep_engine.state import ExchangeCore
+from lockstep_kernel import Genesis, Sequenced, apply_batch, arith, initial
+from tests.property.author import FOCUSES, next_item
+from tests.property.dice import SeededDice
+from tests.property.scene import Item, Scene
+from tests.property.world import draw_world
+
+
+class Recorded(NamedTuple):
+    """A history: its genesis, its commands, and what came of them when they were recorded."""
+
+    genesis: Genesis
+    commands: list[Sequenced]
+    hashes: list[bytes]
+    events_hash: str
+
+
+def items_of(seed: int, digest_every: int = 1) -> tuple[Genesis, Iterator[Item]]:
+    """Return a genesis, and an endless flow of items for it that depends on the seed alone."""
+    dice = SeededDice(seed)
+    world = draw_world(dice, digest_every)
+    return world.genesis(), _items(dice, Scene(world, lambda account: 10_000))
+
+
+def _items(dice: SeededDice, scene: Scene) -> Iterator[Item]:
+    """Apply each command to a state of its own, which the author of the next one looks at."""
+    state = initial(MACHINE, scene.world.genesis())
+    core = state.core
+    assert isinstance(core, ExchangeCore)
+    for ts_ns, command in scene.setup():
+        MACHINE.step(core, ts_ns, command)
+        yield ts_ns, command
+    scene.core = core
+    while True:
+        ts_ns, command = next_item(dice, scene, FOCUSES[0])
+        MACHINE.step(core, ts_ns, command)
+        yield ts_ns, command
+
+
+@cache
+def record(seed: int, steps: int, digest_every: int = 1) -> Recorded:
+    """Run a flow one command at a time and keep everything."""
+    genesis, items = items_of(seed, digest_every)
+    state = initial(MACHINE, genesis)
+    commands: list[Sequenced] = []
+    hashes: list[bytes] = [state.hash]
+    events_hash = xxh3_128()
+    for _ in range(steps):
+        ts_ns, command = next(items)
+        commands.append(MACHINE.codec.sequence(ts_ns, command))
+        state, ((*_head, encoded, _previous, hash_),) = apply_batch(state, commands[-1:])
+        hashes.append(hash_)
+        events_hash.update(encoded)
+    return Recorded(genesis, commands, hashes, events_hash.hexdigest())
+
+
+def main(arguments: list[str]) -> int:
+    """Print the hashes of a flow and return 0."""
+    recorded = record(int(arguments[0]), int(arguments[1]))
+    print(recorded.hashes[-1].hex(), recorded.events_hash, arith.__file__)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
