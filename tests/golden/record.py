@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_kernel import (
     Genesis,
     Machine,
@@ -22,10 +23,12 @@ from lockstep_kernel import (
     initial,
     pack_record,
 )
+from lockstep_runtime import open_feed
 from tests.machines.counter import COUNTER, ActivateRules, Add, counter_genesis
 
 FOLDER = Path(__file__).parent
 PINNED = FOLDER / "pinned.txt"
+MARKET = "market:11:500"
 START_NS = 1_700_000_000_000_000_000
 
 Timed = tuple[int, msgspec.Struct]
@@ -67,6 +70,20 @@ def counter_sparse() -> list[Timed]:
     return [(START_NS + i, Add(f"cell{i % 11}", i * i - 300)) for i in range(40)]
 
 
+def exchange_market() -> list[Timed]:
+    """The simulated market: every action, most refusals, expiries; it listens to the exchange."""
+    feed = open_feed(MARKET)
+    state = initial(EXCHANGE, feed.genesis())
+    commands: list[Timed] = []
+    for chunk in feed.chunks():
+        commands += chunk
+        sequenced_chunk = [EXCHANGE.codec.sequence(ts_ns, command) for ts_ns, command in chunk]
+        state, applied = apply_batch(state, sequenced_chunk)
+        for done in applied:
+            feed.listen(done[3])
+    return commands
+
+
 GOLDENS = (
     Golden(
         name="counter-switch",
@@ -83,6 +100,14 @@ GOLDENS = (
         commands=counter_sparse,
         has_events=False,
         snapshots=(10,),
+    ),
+    Golden(
+        name="exchange-market",
+        machine=EXCHANGE,
+        genesis=open_feed(MARKET).genesis(),
+        commands=exchange_market,
+        snapshots=(200,),
+        restarts=(300,),
     ),
 )
 

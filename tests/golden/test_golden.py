@@ -8,6 +8,7 @@ import os
 import pytest
 
 from lockstep_kernel import FrameType, StreamReader, unpack_record
+from lockstep_naive.machine import MACHINE as NAIVE
 from lockstep_validator import Mark, Options, Status, validate
 from tests.golden.record import FOLDER, GOLDENS, Golden, pinned, record_all, recorded
 from tests.machines.counter import COUNTER
@@ -67,3 +68,9 @@ def test_a_wrong_pin_would_be_seen() -> None:
     wrong = bytes([hash_[0] ^ 1]) + hash_[1:]
     verdict = validate(golden.path, Options(machine=COUNTER, expect=(Mark(seq, wrong),)))
     assert Status.DIVERGED is verdict.status
+
+
+def test_the_naive_machine_comes_to_the_same_hash_as_the_engine() -> None:
+    (golden,) = (golden for golden in GOLDENS if golden.name == "exchange-market")
+    verdict = validate(golden.path, Options(machine=NAIVE))
+    assert (Status.OK, pinned()[golden.name][1]) == (verdict.status, verdict.hash), verdict.message
