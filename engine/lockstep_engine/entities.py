@@ -8,6 +8,7 @@ from lockstep_engine.codes import EntityKind
 from lockstep_kernel.entity import Entity, Record
 
 _NONCE: Final = struct.Struct("<q")
+_NONCE_BYTES: Final = 8
 _AGENT: Final = int(EntityKind.AGENT)
 _ROLE: Final = int(EntityKind.ROLE)
 _NONCES: Final = int(EntityKind.NONCES)
@@ -105,17 +106,17 @@ class NonceSet(Entity):
 
     def add(self, nonce: int, capacity: int) -> None:
         """Enter a nonce; above capacity drop the smallest, the new floor. O(capacity)."""
+        packed, entry = self.packed, nonce.to_bytes(_NONCE_BYTES, "little")
         if nonce > self.highest:
-            self.packed += nonce.to_bytes(8, "little")
+            packed += entry
             self.highest = nonce
         else:
-            nonces = self.live()
-            place = 8 * bisect_left(nonces, nonce)
-            entry = nonce.to_bytes(8, "little")
-            self.packed = self.packed[:place] + entry + self.packed[place:]
-        if len(self.packed) > 8 * capacity:
-            self.floor = int.from_bytes(self.packed[:8], "little")
-            self.packed = self.packed[8:]
+            place = _NONCE_BYTES * bisect_left(self.live(), nonce)
+            packed = packed[:place] + entry + packed[place:]
+        if len(packed) > _NONCE_BYTES * capacity:
+            self.floor = int.from_bytes(packed[:_NONCE_BYTES], "little")
+            packed = packed[_NONCE_BYTES:]
+        self.packed = packed
 
     def has(self, nonce: int) -> bool:
         """Return whether the nonce is in the set. O(capacity)."""

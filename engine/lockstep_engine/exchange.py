@@ -42,6 +42,9 @@ __all__ = [
     "order",
 ]
 
+# Bound here once: the compiled build looks up any other global by name at each use.
+_command: Final = Command
+_activate_rules: Final = ActivateRules
 MACHINE_NAME: Final = "exchange"
 RULES_VERSION: Final = 1
 
@@ -86,8 +89,8 @@ class ExchangeMachine:
 
     def rules_required(self, command: msgspec.Struct) -> int:
         """Return the version that an ActivateRules names, 0 for everything else."""
-        action = command.action if type(command) is Command else None
-        return max(0, action.rules_version) if type(action) is ActivateRules else 0
+        action = command.action if type(command) is _command else None
+        return max(0, action.rules_version) if type(action) is _activate_rules else 0
 
     def views(self, core: ExchangeCore) -> dict[str, list[dict[str, object]]]:
         """Return book, accounts and positions as named tables."""

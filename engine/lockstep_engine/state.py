@@ -24,6 +24,7 @@ from lockstep_engine.entities import (
 from lockstep_kernel.entity import Entity, Record
 
 CLOCKS: Final = struct.Struct(">qIQQQQ")
+_pack_clocks: Final = CLOCKS.pack
 
 _ACCOUNT: Final = int(EntityKind.ACCOUNT)
 _INSTRUMENT: Final = int(EntityKind.INSTRUMENT)
@@ -468,7 +469,7 @@ class ExchangeCore:
 
     def clocks(self) -> bytes:
         """Pack the clock, the rules version and the id counters."""
-        return CLOCKS.pack(
+        return _pack_clocks(
             self.now_ns,
             self.rules,
             self.next_order_id,

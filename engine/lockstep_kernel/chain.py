@@ -295,7 +295,8 @@ def apply_batch(state: State, commands: Sequence[Sequenced]) -> tuple[State, lis
     for command in commands:
         previous = chain.hash
         events, encoded, hash_ = chain.advance(command)
-        applied.append((chain.seq, command.ts_ns, command.body, events, encoded, previous, hash_))
+        body = command.body
+        applied.append((chain.seq, chain.ts_ns, body, events, encoded, previous, hash_))
     return State(chain), applied
 
 

@@ -21,6 +21,8 @@ _TS_NS_LAST: Final = TS_NS_MAX - 1
 BODY_BYTES_MAX: Final = 1 << 20
 """A longer command body is refused before it is decoded."""
 
+# Bound here once: the compiled build looks up any other global by name at each use.
+_sequenced: Final = Sequenced
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -63,7 +65,7 @@ class Codec:
                 f"not canonical: {type(command).__name__} has {len(canonical)} canonical bytes, "
                 f"found {len(body)} that differ at offset {_first_difference(canonical, body)}"
             )
-        return Sequenced(ts_ns, command, canonical)
+        return _sequenced(ts_ns, command, canonical)
 
     def encode(self, value: object) -> bytes:
         """Encode one command, one event or a list of events."""

@@ -51,7 +51,7 @@ BUGS = (
     Bug(
         "a dropped nonce does not raise the floor",
         f"{_ENGINE}/entities.py",
-        '            self.floor = int.from_bytes(self.packed[:8], "little")\n',
+        '            self.floor = int.from_bytes(packed[:_NONCE_BYTES], "little")\n',
         "",
     ),
     Bug(

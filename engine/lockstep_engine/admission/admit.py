@@ -25,12 +25,11 @@ def admit(core: ExchangeCore, order: Order) -> int:
     """
     if order.client_id and order.client_id in order.account.client_ids:
         return _DUPLICATE_CLIENT_ID
-    code = check_shape(core, order)
-    if code == _ACCEPTED:
-        code = check_amounts(order.instrument, order.price_ticks, order.qty_lots)
-    if code == _ACCEPTED:
-        code = admit_size(core, order)
-    return code
+    return (
+        check_shape(core, order)
+        or check_amounts(order.instrument, order.price_ticks, order.qty_lots)
+        or admit_size(core, order)
+    )
 
 
 def admit_size(core: ExchangeCore, order: Order) -> int:

@@ -26,9 +26,7 @@ def check_amounts(instrument: Instrument, price_ticks: int, qty_lots: int) -> in
         return _PRICE_OFF_TICK
     if price_ticks > instrument.max_price_ticks:
         return _PRICE_ABOVE_MAX
-    band = instrument.price_band_bps
-    mark = instrument.mark_price_e6
-    if band and mark and abs(price_ticks * instrument.tick_e6 - mark) * _E4 > mark * band:
+    if instrument.price_band_bps and _is_out_of_band(instrument, price_ticks):
         return _PRICE_OUT_OF_BAND
     if qty_lots < 1:
         return _SIZE_NOT_POSITIVE
@@ -38,6 +36,13 @@ def check_amounts(instrument: Instrument, price_ticks: int, qty_lots: int) -> in
         return _SIZE_BELOW_MIN
     if qty_lots > instrument.max_order_lots:
         return _SIZE_ABOVE_MAX
-    if price_ticks * qty_lots * instrument.value_e6 < instrument.min_notional_e6:
+    notional_min = instrument.min_notional_e6
+    if notional_min and price_ticks * qty_lots * instrument.value_e6 < notional_min:
         return _NOTIONAL_BELOW_MIN
     return _ACCEPTED
+
+
+def _is_out_of_band(instrument: Instrument, price_ticks: int) -> bool:
+    mark = instrument.mark_price_e6
+    distance = abs(price_ticks * instrument.tick_e6 - mark)
+    return mark != 0 and distance * _E4 > mark * instrument.price_band_bps

@@ -1,7 +1,12 @@
 """BookChanged: what became of the level totals in a command ([EVT-2])."""
 
+from typing import Final
+
 from lockstep_engine.events import BookChanged
 from lockstep_engine.state import BookCounter, Events, ExchangeCore, Level
+
+# Bound here once: the compiled build looks up any other global by name at each use.
+_book_changed: Final = BookChanged
 
 _Rows = tuple[tuple[int, int], ...]
 
@@ -32,7 +37,7 @@ def _emit(
     if not counter.is_touched:
         counter.is_touched = True
         core.touched.append(counter)
-    events.append(BookChanged(counter.instrument, sequence, bids, asks))
+    events.append(_book_changed(counter.instrument, sequence, bids, asks))
 
 
 def _emit_many(core: ExchangeCore, changed: list[Level], events: Events) -> None:

@@ -151,7 +151,7 @@ def _index(core: ExchangeCore, order: Order) -> None:
         if quotes is None:
             quotes = account.quote_sets[order.quote_set] = {}
         quotes[2 * order.instrument.instrument + order.side] = order
-    if order.flags & _REDUCE_ONLY:
+    if order.flags and order.flags & _REDUCE_ONLY:
         insort(reduce_only_orders(holding, order.side), order, key=_order_id)
     if order.tif == _GTD:
         schedule_order(core, order)
@@ -177,7 +177,7 @@ def _unindex(core: ExchangeCore, order: Order) -> None:
         del quotes[2 * order.instrument.instrument + order.side]
         if not quotes:
             del account.quote_sets[order.quote_set]
-    if order.flags & _REDUCE_ONLY:
+    if order.flags and order.flags & _REDUCE_ONLY:
         reduce_only_orders(holding, order.side).remove(order)
     if order.tif == _GTD:
         del core.expiring[order.order_id]

@@ -1,12 +1,18 @@
 """The events of an order's life, built from the order."""
 
+from typing import Final
+
 from lockstep_engine.events import OrderAccepted, OrderAmended, OrderCancelled
 from lockstep_engine.state import Order
+
+# Bound here once: the compiled build looks up any other global by name at each use.
+_order_accepted: Final = OrderAccepted
+_order_cancelled: Final = OrderCancelled
 
 
 def cancelled(order: Order, reason: int, remaining_lots: int) -> OrderCancelled:
     """Return the event of an order's end."""
-    return OrderCancelled(
+    return _order_cancelled(
         order.order_id,
         order.account.account,
         order.instrument.instrument,
@@ -33,7 +39,7 @@ def amended(order: Order, reason: int) -> OrderAmended:
 
 def accepted(order: Order) -> OrderAccepted:
     """Return the event of an order's admission."""
-    return OrderAccepted(
+    return _order_accepted(
         order.order_id,
         order.account.account,
         order.instrument.instrument,

@@ -12,6 +12,9 @@ from lockstep_engine.money.fees import fees_of
 from lockstep_engine.money.settle import settle_side
 from lockstep_engine.state import Account, BookSide, Events, ExchangeCore, Level, Order
 
+# Bound here once: the compiled build looks up any other global by name at each use.
+_trade: Final = Trade
+_trade_side: Final = TradeSide
 _BUY: Final = int(Side.BUY)
 _ALLOW: Final = int(SelfTradeMode.ALLOW)
 _GTD: Final = int(TimeInForce.GTD)
@@ -21,14 +24,17 @@ _BUILDER_FEE: Final = int(CashReason.BUILDER_FEE)
 
 def enter(core: ExchangeCore, taker: Order, events: Events) -> None:
     """Let an accepted order meet the book; then it rests, or what is left of it ends."""
+    # The same as `crosses`, without the call that every passive order would pay for.
     instrument = taker.instrument
     if taker.side == _BUY:
         side, opposite = instrument.bids, instrument.asks
+        best = opposite.best
+        is_crossing = best is not None and taker.price_ticks >= best.price_ticks
     else:
         side, opposite = instrument.asks, instrument.bids
-    best = opposite.best
-    # The same as `crosses`, without the call that every passive order would pay for.
-    if best is not None and (taker.price_ticks - best.price_ticks) * opposite.sign <= 0:
+        best = opposite.best
+        is_crossing = best is not None and taker.price_ticks <= best.price_ticks
+    if is_crossing:
         if not _sweep(core, taker, opposite, events):
             return
         if taker.remaining_lots == 0:
@@ -97,7 +103,7 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
     trade_id = core.next_trade_id
     core.next_trade_id = trade_id + 1
     events.append(
-        Trade(
+        _trade(
             trade_id,
             instrument.instrument,
             price,
@@ -150,7 +156,7 @@ def _take_from_taker(taker: Order, lots: int) -> None:
 def _side(order: Order, fee_e6: int, builder_fee_e6: int, realised_e6: int) -> TradeSide:
     account = order.account
     holding = order.holding
-    return TradeSide(
+    return _trade_side(
         order.order_id,
         account.account,
         order.client_id,

@@ -13,6 +13,8 @@ from lockstep_engine.matching.reports import accepted, cancelled
 from lockstep_engine.matching.sweep import cancel_resting, enter
 from lockstep_engine.state import Account, Events, ExchangeCore, Order, holding_of
 
+# Bound here once: the compiled build looks up any other global by name at each use.
+_fields_of: Final = astuple
 PLACE: Final = 40
 REPLACE: Final = 45
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -68,7 +70,7 @@ def replace(core: ExchangeCore, account: Account, action: ReplaceOrder, events: 
 
 def order_from(core: ExchangeCore, account: Account, action: PlaceOrder) -> Order | None:
     """Build the order of an action, None if its instrument is unknown."""
-    fields = astuple(action)
+    fields = _fields_of(action)
     number: int = fields[0]
     holding = account.holdings.get(number)
     if holding is None:
