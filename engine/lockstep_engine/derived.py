@@ -53,7 +53,7 @@ def _side(side: BookSide) -> object:
     queues = [(order.price_ticks, order.order_id, _is_linked(order)) for order in orders_of(side)]
     totals = sorted((price, level.total_lots) for price, level in side.levels.items())
     best = None if side.best is None else side.best.price_ticks
-    return queues, totals, list(side.keys), best
+    return queues, totals, list(side.keys), best, sorted(side.emptied)
 
 
 def _is_linked(order: Order) -> bool:

@@ -58,10 +58,11 @@ class BookSide:
     """One side of a book. All derived.
 
     Invariants: `keys` rises strictly and holds price x `sign` of every level, so the best price is
-    last; `best` is its level.
+    last; `best` is its level; `emptied` holds the levels that this command emptied, and nothing
+    between commands.
     """
 
-    __slots__ = ("best", "counter", "instrument", "keys", "levels", "sign")
+    __slots__ = ("best", "counter", "emptied", "instrument", "keys", "levels", "sign")
 
     def __init__(self, instrument: "Instrument", counter: "BookCounter", sign: int) -> None:
         self.instrument = instrument
@@ -70,6 +71,7 @@ class BookSide:
         self.levels: dict[int, Level] = {}
         self.keys: list[int] = []
         self.best: Level | None = None
+        self.emptied: dict[int, Level] = {}
 
 
 class BookCounter(Entity):

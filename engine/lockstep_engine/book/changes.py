@@ -21,8 +21,10 @@ def emit_changes(core: ExchangeCore, events: Events) -> None:
     level = changed.pop()
     level.is_changed = False
     total = level.total_lots
+    side = level.side
+    if total == 0:
+        side.emptied.clear()
     if total != level.before_lots:
-        side = level.side
         rows = ((level.price_ticks, total),)
         if side.sign > 0:
             _emit(core, side.counter, rows, (), events)
@@ -49,6 +51,8 @@ def _emit_many(core: ExchangeCore, changed: list[Level], events: Events) -> None
     for level in changed:
         level.is_changed = False
         side = level.side
+        if level.total_lots == 0:
+            side.emptied.clear()
         if side.counter is not counter:
             if bids or asks:
                 _emit(core, counter, tuple(bids), tuple(asks), events)

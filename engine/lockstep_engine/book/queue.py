@@ -23,7 +23,7 @@ def rest(core: ExchangeCore, order: Order, side: BookSide) -> None:
     core.next_arrival = arrival + 1
     level = side.levels.get(order.price_ticks)
     if level is None:
-        level = _make_level(core, side, order.price_ticks)
+        level = _make_level(side, order.price_ticks)
     if not level.is_changed:
         note_change(core, level)
     level.total_lots += order.remaining_lots
@@ -72,7 +72,7 @@ def reattach(core: ExchangeCore, order: Order) -> None:
     side = instrument.bids if order.side == _BUY else instrument.asks
     level = side.levels.get(order.price_ticks)
     if level is None:
-        level = _make_level(core, side, order.price_ticks)
+        level = _make_level(side, order.price_ticks)
     if not level.is_changed:
         note_change(core, level)
     level.total_lots += order.remaining_lots
@@ -187,12 +187,9 @@ def _order_id(order: Order) -> int:
     return order.order_id
 
 
-def _make_level(core: ExchangeCore, side: BookSide, price_ticks: int) -> Level:
+def _make_level(side: BookSide, price_ticks: int) -> Level:
     """Put a level into the book: one that this command emptied, or a new one."""
-    level = None
-    for emptied in core.changed_levels:
-        if emptied.side is side and emptied.price_ticks == price_ticks:
-            level = emptied
+    level = side.emptied.pop(price_ticks, None)
     if level is None:
         level = Level(side, price_ticks)
     side.levels[price_ticks] = level
@@ -210,6 +207,7 @@ def _drop_level(level: Level) -> None:
     side = level.side
     price_ticks = level.price_ticks
     del side.levels[price_ticks]
+    side.emptied[price_ticks] = level
     keys = side.keys
     if side.best is level:
         keys.pop()
