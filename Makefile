@@ -87,7 +87,7 @@ bench: $(C)/.done ## Measure speed, interpreted and compiled, against a bare mat
 	@LOCKSTEP_COMPILED=$(C) $(BIN)/lockstep bench
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
-	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/unit/test_exported_names.py
+	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py
 
 build: setup-dev no-so ## Build the source archive and the wheel into dist
 	@rm -rf build/lib build/bdist.* dist && mkdir -p build
