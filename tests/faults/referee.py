@@ -23,7 +23,7 @@ from tests.faults.tape import Tape
 from tests.faults.writer import GROWING, SNAPSHOTS
 
 ROOT = Path(__file__).parents[2]
-START_S_MAX, RUN_S_MAX, RUN_S_MEAN = 60.0, 0.5, 0.15
+START_S_MAX, RUN_S_MAX, RUN_S_MEAN = 60.0, 0.8, 0.25
 NEW_COMMANDS = 5
 PHASES = {
     "ready": "between batches",

@@ -31,14 +31,13 @@ def load_tape(path: Path) -> Tape:
 
 
 def record_tape(seed: int, length: int) -> Tape:
-    """Record a flow, and run it in memory without interruption."""
-    genesis, source = items_of(seed)
+    """Record a simulated market, and run it in memory without interruption."""
+    genesis, source = items_of(f"market:{seed}", length)
     state = initial(MACHINE, genesis)
     items: list[tuple[int, bytes]] = []
     hashes = [state.hash]
     last_ns = 0
-    for _ in range(length):
-        proposed_ns, command = next(source)
+    for proposed_ns, command in source:
         last_ns = max(last_ns, proposed_ns)
         sequenced = MACHINE.codec.sequence(last_ns, command)
         state, ((*_head, hash_),) = apply_batch(state, [sequenced])

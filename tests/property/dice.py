@@ -1,4 +1,4 @@
-"""Dice: what decides in a random flow, drawn by hypothesis (which shrinks) or from a seed.
+"""Dice: what decides in a random flow, drawn by hypothesis or from a seed.
 
 Every decision is `below(sides)`, and 0 is the simplest outcome, so options stand simplest first.
 """
@@ -24,7 +24,7 @@ class Dice(Protocol):
 
 
 class HypothesisDice:
-    """Dice that hypothesis draws and shrinks."""
+    """Dice that hypothesis draws."""
 
     def __init__(self, data: DataObject) -> None:
         self._draw = data.draw

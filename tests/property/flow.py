@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from lockstep_engine.commands import Command
 from lockstep_engine.state import ExchangeCore
 from lockstep_kernel import Genesis
@@ -18,6 +20,10 @@ from tests.property.world import draw_world
 _NAIVE_EVERY = 4
 _COMPARE_EVERY = 16
 _RESTART_ONE_IN = 24
+
+
+Step = Item | int
+"""A command, or the number of a way to restart."""
 
 
 class Run:
@@ -54,7 +60,7 @@ class Flow:
 
     def __init__(self, dice: Dice, run: Run) -> None:
         self._run = run
-        self.history: list[Item] = []
+        self.history: list[Step] = []
         world = draw_world(dice)
         self._focus = pick(dice, FOCUSES)
         self.twins = Twins(world.genesis())
@@ -91,6 +97,7 @@ class Flow:
         self._guarded(lambda: self._run.reach.count(command, self.twins.apply(ts_ns, command)))
 
     def _restart(self, way: int) -> None:
+        self.history.append(way)
         self._run.reach.note(f"restart {RESTARTS[way]}")
         self._guarded(lambda: self.twins.restart(way))
 
@@ -118,12 +125,46 @@ def run_seeded(flows: int, steps: int, seed: int, run: Run) -> Exception | None:
     return None
 
 
-def fails(genesis: Genesis, history: Sequence[Item]) -> bool:
-    """Return whether the twins fail on these commands, without any restart."""
+def shortest(flow: Flow) -> str:
+    """Return a shortest list of steps with which a failed flow fails, as text."""
+    genesis = flow.twins.genesis
+    return "\n".join([f"{genesis}", *map(shown, shrunk(genesis, flow.history))])
+
+
+def shrunk(genesis: Genesis, history: Sequence[Step]) -> list[Step]:
+    """Leave out halves, quarters, ... and single steps for as long as the rest still fails."""
+    left = list(history)
+    if not fails(genesis, left):
+        return left
+    size = len(left) // 2
+    while size:
+        fewer = _without(genesis, left, size)
+        # Singles are tried again and again: each that goes may let one before it go.
+        size = 1 if size == 1 and len(fewer) < len(left) else size // 2
+        left = fewer
+    return left
+
+
+def _without(genesis: Genesis, left: list[Step], size: int) -> list[Step]:
+    """Leave out every run of `size` steps that the failure does not need, last first."""
+    start = len(left) - size
+    while start > -size:
+        fewer = left[: max(0, start)] + left[start + size :]
+        if fails(genesis, fewer):
+            left = fewer
+        start -= size
+    return left
+
+
+def fails(genesis: Genesis, history: Sequence[Step]) -> bool:
+    """Return whether the twins fail on these steps."""
     twins = Twins(genesis)
     try:
-        for ts_ns, command in history:
-            twins.apply(ts_ns, command)
+        for step in history:
+            if isinstance(step, int):
+                twins.restart(step)
+            else:
+                twins.apply(*step)
             twins.verify()
         twins.finish()
     except Exception:  # noqa: BLE001  # any failure counts
@@ -131,29 +172,12 @@ def fails(genesis: Genesis, history: Sequence[Item]) -> bool:
     return False
 
 
-def shortest(flow: Flow) -> str:
-    """Return a shortest list of commands of a failed flow as text."""
-    return listed(shrunk(flow.twins.genesis, flow.history))
-
-
-def shrunk(genesis: Genesis, history: Sequence[Item]) -> list[Item]:
-    """Return a shortest list of the commands that still fails: half, then quarters, then single."""
-    left = list(history)
-    if not fails(genesis, left):
-        return left
-    size = len(left) // 2
-    while size:
-        start = 0
-        while start < len(left):
-            fewer = left[:start] + left[start + size :]
-            if fails(genesis, fewer):
-                left = fewer
-            else:
-                start += size
-        size //= 2
-    return left
-
-
-def listed(history: Sequence[Item]) -> str:
-    """Return a history as text that can be pasted into a test."""
-    return "\n".join(["commands:", *(f"  ({ts_ns}, {command!r})," for ts_ns, command in history)])
+def shown(step: object) -> str:
+    """Return a step as the text that builds it, without what has its default."""
+    if isinstance(step, tuple):
+        return f"({', '.join(map(shown, step))}{',' * (len(step) == 1)})"
+    if not isinstance(step, msgspec.Struct):
+        return repr(step)
+    values = [(field, getattr(step, field.name)) for field in msgspec.structs.fields(step)]
+    texts = [f"{field.name}={shown(value)}" for field, value in values if value != field.default]
+    return f"{type(step).__name__}({', '.join(texts)})"

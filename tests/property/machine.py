@@ -1,4 +1,4 @@
-"""The hypothesis state machine: every step of a flow is drawn, and shrunk, by hypothesis."""
+"""The hypothesis state machine: every step of a flow is drawn by hypothesis."""
 
 from typing import ClassVar
 

@@ -1,6 +1,8 @@
 """A recorded flow: seeded commands of every kind, for tests that run one history in many ways.
 
-    python -m tests.property.recorded SEED STEPS
+A flow is `small:SEED`, in the small world of these tests, or `market:SEED`, the market simulator.
+
+    python -m tests.property.recorded FLOW STEPS
 
 prints the final hash, a hash over all events, and where the kernel was loaded from.
 """
@@ -8,17 +10,20 @@ prints the final hash, a hash over all events, and where the kernel was loaded f
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
+import msgspec
 from xxhash import xxh3_128
 
 from lockstep_engine.exchange import MACHINE
 from lockstep_engine.state import ExchangeCore
 from lockstep_kernel import Genesis, Sequenced, apply_batch, arith, initial
+from lockstep_runtime.feeds.market import MarketFeed
 from tests.property.author import FOCUSES, next_item
 from tests.property.dice import SeededDice
 from tests.property.scene import Item, Scene
-from tests.property.world import draw_world
+from tests.property.world import World, draw_world
 
 
 class Recorded(NamedTuple):
@@ -30,18 +35,23 @@ class Recorded(NamedTuple):
     events_hash: str
 
 
-def items_of(seed: int, digest_every: int = 1) -> tuple[Genesis, Iterator[Item]]:
-    """Return a genesis, and an endless flow of items for it that depends on the seed alone."""
-    dice = SeededDice(seed)
+def items_of(flow: str, steps: int, digest_every: int = 1) -> tuple[Genesis, Iterator[Item]]:
+    """Return a genesis and at most `steps` items for it, which depend on the flow alone."""
+    kind, seed = flow.split(":")
+    if kind == "market":
+        feed = MarketFeed(int(seed), steps)
+        genesis = msgspec.structs.replace(feed.genesis(), digest_every=digest_every)
+        return genesis, _market_items(feed)
+    dice = SeededDice(int(seed))
     world = draw_world(dice, digest_every)
-    return world.genesis(), _items(dice, Scene(world, lambda account: 10_000))
+    return world.genesis(), islice(_small_items(dice, world), steps)
 
 
-def _items(dice: SeededDice, scene: Scene) -> Iterator[Item]:
+def _small_items(dice: SeededDice, world: World) -> Iterator[Item]:
     """Apply each command to a state of its own, which the author of the next one looks at."""
-    state = initial(MACHINE, scene.world.genesis())
-    core = state.core
+    core = initial(MACHINE, world.genesis()).core
     assert isinstance(core, ExchangeCore)
+    scene = Scene(world, lambda account: 10_000)
     for ts_ns, command in scene.setup():
         MACHINE.step(core, ts_ns, command)
         yield ts_ns, command
@@ -52,16 +62,25 @@ def _items(dice: SeededDice, scene: Scene) -> Iterator[Item]:
         yield ts_ns, command
 
 
+def _market_items(feed: MarketFeed) -> Iterator[Item]:
+    """Apply each command to a state of its own and tell the feed what happened."""
+    core = initial(MACHINE, feed.genesis()).core
+    assert isinstance(core, ExchangeCore)
+    for chunk in feed.chunks():
+        for ts_ns, command in chunk:
+            feed.listen(MACHINE.step(core, ts_ns, command))
+            yield ts_ns, command
+
+
 @cache
-def record(seed: int, steps: int, digest_every: int = 1) -> Recorded:
+def record(flow: str, steps: int, digest_every: int = 1) -> Recorded:
     """Run a flow one command at a time and keep everything."""
-    genesis, items = items_of(seed, digest_every)
+    genesis, items = items_of(flow, steps, digest_every)
     state = initial(MACHINE, genesis)
     commands: list[Sequenced] = []
     hashes: list[bytes] = [state.hash]
     events_hash = xxh3_128()
-    for _ in range(steps):
-        ts_ns, command = next(items)
+    for ts_ns, command in items:
         commands.append(MACHINE.codec.sequence(ts_ns, command))
         state, ((*_head, encoded, _previous, hash_),) = apply_batch(state, commands[-1:])
         hashes.append(hash_)
@@ -71,7 +90,7 @@ def record(seed: int, steps: int, digest_every: int = 1) -> Recorded:
 
 def main(arguments: list[str]) -> int:
     """Print the hashes of a flow and return 0."""
-    recorded = record(int(arguments[0]), int(arguments[1]))
+    recorded = record(arguments[0], int(arguments[1]))
     print(recorded.hashes[-1].hex(), recorded.events_hash, arith.__file__)
     return 0
 

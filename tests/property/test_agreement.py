@@ -7,6 +7,8 @@ import pytest
 
 from tests.property.agreement import plan_of_environment, run_agreement, run_tour
 from tests.property.reach import UNREACHABLE, expected, never_reached, table
+from tests.property.recorded import items_of
+from tests.property.twins import Twins
 
 
 @pytest.mark.slow
@@ -25,6 +27,18 @@ def test_engine_and_naive_machine_agree_on_random_flows() -> None:
 @pytest.mark.rule("EVT-1", "EVT-2", "POS-3", "MRG-6")
 def test_the_tour_reaches_everything_and_both_machines_agree_on_it() -> None:
     assert [] == never_reached([run_tour()])
+
+
+@pytest.mark.slow
+def test_both_machines_agree_on_a_simulated_market() -> None:
+    genesis, items = items_of("market:5", 1_500)
+    twins = Twins(genesis)
+    for number, (ts_ns, command) in enumerate(items):
+        twins.apply(ts_ns, command)
+        if number % 50 == 0:
+            twins.verify()
+            twins.compare()
+    twins.finish()
 
 
 def test_what_is_excused_is_a_name_that_is_counted() -> None:

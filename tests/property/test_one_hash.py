@@ -27,12 +27,13 @@ from lockstep_kernel import (
 )
 from lockstep_naive.machine import MACHINE as NAIVE
 from lockstep_replay import LiveOptions, begin, recover
-from tests.property.recorded import Recorded, record
+from tests.property.recorded import record
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / folder for folder in ("engine", "journal", "replay", "validator", "runtime")]
-SEED, STEPS = 11, 1_200
+SMALL, MARKET, STEPS = "small:11", "market:11", 1_200
 MACHINES = pytest.mark.parametrize("machine", [ENGINE, NAIVE], ids=["engine", "naive"])
+FLOWS = pytest.mark.parametrize("flow", [SMALL, MARKET])
 
 
 def run(state: State, commands: list[Sequenced], size: int) -> State:
@@ -42,10 +43,11 @@ def run(state: State, commands: list[Sequenced], size: int) -> State:
     return state
 
 
+@FLOWS
 @MACHINES
 @pytest.mark.parametrize("size", [1, 7, 1_000])
-def test_the_batch_size_changes_nothing(machine: Machine, size: int) -> None:
-    recorded = record(SEED, STEPS)
+def test_the_batch_size_changes_nothing(flow: str, machine: Machine, size: int) -> None:
+    recorded = record(flow, STEPS)
     state = run(initial(machine, recorded.genesis), recorded.commands, size)
     assert recorded.hashes[-1] == state.hash
 
@@ -53,7 +55,7 @@ def test_the_batch_size_changes_nothing(machine: Machine, size: int) -> None:
 @MACHINES
 @pytest.mark.parametrize("size", [1, 7, 1_000])
 def test_a_sequencer_gives_the_hash_of_plain_application(machine: Machine, size: int) -> None:
-    recorded = record(SEED, STEPS)
+    recorded = record(SMALL, STEPS)
     # The sequencer never stamps a time before the last one, so this history has none either.
     items = [(c.ts_ns, c.body) for c in forward_only(recorded.commands)]
     journal = MemoryJournal(recorded.genesis)
@@ -74,8 +76,11 @@ def forward_only(commands: list[Sequenced]) -> list[Sequenced]:
     return forward
 
 
-def test_a_live_history_recovers_from_genesis_and_from_every_snapshot(tmp_path: Path) -> None:
-    recorded = record(SEED, STEPS)
+@FLOWS
+def test_a_live_history_recovers_from_genesis_and_from_every_snapshot(
+    flow: str, tmp_path: Path
+) -> None:
+    recorded = record(flow, STEPS)
     options = LiveOptions(snapshots=SnapshotPolicy(every=150, keep=100))
     live = begin(tmp_path / "journal", ENGINE, recorded.genesis, lambda: 0, options)
     with live:
@@ -106,7 +111,7 @@ def _loaded(machine: Machine, genesis: Genesis, snapshot: bytes) -> State:
 def test_snapshots_and_restarts_at_random_sequences_change_nothing(
     seed: int, cuts: list[tuple[int, str]]
 ) -> None:
-    recorded = record(seed % 40, 400)
+    recorded = record(f"small:{seed % 40}", 400)
     state = initial(ENGINE, recorded.genesis)
     for cut, way in sorted(cuts):
         state = run(state, recorded.commands[state.seq : cut], 1_000)
@@ -127,7 +132,7 @@ def restarted(state: State, way: str) -> State:
 @MACHINES
 @pytest.mark.parametrize("every", [2, 7, 1_000])
 def test_the_digest_interval_changes_hashes_and_nothing_else(machine: Machine, every: int) -> None:
-    each, sparse = record(SEED, 400), record(SEED, 400, every)
+    each, sparse = record(SMALL, 400), record(SMALL, 400, every)
     assert [c.body for c in each.commands] == [c.body for c in sparse.commands]
     assert each.events_hash == sparse.events_hash
     assert each.hashes[-1] != sparse.hashes[-1]
@@ -137,10 +142,10 @@ def test_the_digest_interval_changes_hashes_and_nothing_else(machine: Machine, e
     assert [r.hashes[-1] for r in (each, sparse)] == [state.hash for state in states]
 
 
-def printed(*options: str, **environment: str) -> tuple[str, str, str]:
+def printed(flow: str, *options: str, **environment: str) -> tuple[str, str, str]:
     """Return what another process prints: final hash, hash of all events, place of the kernel."""
     done = subprocess.run(
-        [sys.executable, *options, "-m", "tests.property.recorded", str(SEED), str(STEPS)],
+        [sys.executable, *options, "-m", "tests.property.recorded", flow, str(STEPS)],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -151,20 +156,22 @@ def printed(*options: str, **environment: str) -> tuple[str, str, str]:
     return final, events, kernel.strip()
 
 
-def here() -> tuple[str, str]:
+def here(flow: str) -> tuple[str, str]:
     """Return the final hash and the hash of all events in this process."""
-    recorded: Recorded = record(SEED, STEPS)
+    recorded = record(flow, STEPS)
     return recorded.hashes[-1].hex(), recorded.events_hash
 
 
+@FLOWS
 @pytest.mark.parametrize("hash_seed", ["0", "1", "2", "3", "4", "5"])
-def test_the_seed_of_python_hashes_changes_nothing(hash_seed: str) -> None:
-    assert here() == printed(PYTHONHASHSEED=hash_seed)[:2]
+def test_the_seed_of_python_hashes_changes_nothing(flow: str, hash_seed: str) -> None:
+    assert here(flow) == printed(flow, PYTHONHASHSEED=hash_seed)[:2]
 
 
-def test_python_without_asserts_changes_nothing() -> None:
-    assert here() == printed("-O")[:2]
-    assert here() == printed("-OO", PYTHONHASHSEED="3")[:2]
+@FLOWS
+def test_python_without_asserts_changes_nothing(flow: str) -> None:
+    assert here(flow) == printed(flow, "-O")[:2]
+    assert here(flow) == printed(flow, "-OO", PYTHONHASHSEED="3")[:2]
 
 
 def other_build() -> str | None:
@@ -175,11 +182,12 @@ def other_build() -> str | None:
     return None if compiled is None else os.pathsep.join([compiled, str(ROOT)])
 
 
+@FLOWS
 @pytest.mark.skipif(other_build() is None, reason="only one build: see LOCKSTEP_COMPILED")
-def test_both_builds_give_one_hash() -> None:
+def test_both_builds_give_one_hash(flow: str) -> None:
     path = other_build()
     assert path is not None
-    final, events, kernel = printed(PYTHONPATH=path)
+    final, events, kernel = printed(flow, PYTHONPATH=path)
     is_compiled = kernel.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
     assert (os.environ.get("LOCKSTEP_EXPECT") != "compiled") == is_compiled
-    assert here() == (final, events)
+    assert here(flow) == (final, events)
