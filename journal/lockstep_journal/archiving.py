@@ -38,14 +38,15 @@ class Archived(msgspec.Struct, frozen=True):
 def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | Path) -> Archived:
     """Move the records up to the newest good snapshot at or below `below_seq` into a stream file.
 
-    The file ends with that snapshot, from which the journal recovers afterwards. The owner must
-    have claimed. Raises `CannotRunError` if there is no such snapshot or the file exists.
+    The file ends with that snapshot, from which the journal recovers afterwards. The owner
+    claims, if it has not, only when the file is good. Raises `CannotRunError`
+    if there is no such snapshot or the file exists.
     """
     path = Path(destination)
     state, skipped = newest_state(owner, machine, below_seq)
     first = owner.check_end().first_seq
     if state is None or state.seq < first:
-        reasons = "; ".join(skip.reason for skip in skipped) or "none was taken"
+        reasons = "; ".join(skip.reason for skip in skipped) or _kept(owner, below_seq)
         raise CannotRunError(
             f"{owner.directory}: expected a good snapshot from {first} to {below_seq}, "
             f"found none: {reasons}"
@@ -58,6 +59,8 @@ def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | P
         with partial.open("wb") as file:
             written = _write_archive(owner, seq, file)
         _check_archive(owner, partial, written)
+        if not owner.has_claimed:
+            owner.claim()
         partial.rename(path)
     except OSError as error:
         raise CannotRunError(f"{path}: the archive cannot be written: {error}") from error
@@ -100,6 +103,16 @@ def backup(
         shutil.rmtree(partial, ignore_errors=True)
     sync_directory(path.absolute().parent)
     return verification
+
+
+def _kept(owner: Owner, below_seq: int) -> str:
+    """Say which snapshots there are and what to do when none is at or below `below_seq`."""
+    seqs = [seq for seq in owner.snapshot_seqs() if seq >= owner.end().first_seq]
+    if not seqs:
+        return "none is kept: take one first (lockstep run --snapshot-every)"
+    if below_seq >= seqs[0]:
+        return f"those kept are {seqs[0]} to {seqs[-1]}"
+    return f"the oldest kept is {seqs[0]}, the newest {seqs[-1]}: use --below {seqs[0]} or more"
 
 
 def _write_archive(owner: Owner, seq: int, file: BinaryIO) -> Transferred:

@@ -9,12 +9,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from lockstep_kernel import LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DAMAGED
+
+EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
+"""What a shell shows of a program that SIGPIPE killed."""
 
 Work = Callable[..., int]
 """Does the work of one command with keyword arguments that JSON can hold; returns the exit code."""
@@ -29,12 +34,15 @@ def run(module: str, command: str, arguments: Mapping[str, Any], subject: str) -
     sentence that is printed if reading it kills the child.
     """
     argv = [*_python(module), command, json.dumps(arguments)]
-    with subprocess.Popen(argv, env=_environment()) as process:  # noqa: S603  # our own module
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.wait()
-            return EXIT_CANNOT_RUN
+    # The child takes Ctrl-C only from `serve` on, which can say so and clean up.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(argv, env=_environment())  # noqa: S603  # our own module
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
+    with process:
+        code = _wait(process, before)
     if code >= 0:
         return code
     return _report_death(-code, command, subject)
@@ -53,6 +61,7 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
     """Do the work that `run` asked for and return the exit code; never raises."""
     command, arguments = argv
     try:
+        _take_interrupts()
         code = works[command](**json.loads(arguments))
         sys.stdout.flush()
     except LockstepError as error:
@@ -61,10 +70,10 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_CANNOT_RUN
+        return EXIT_CLOSED_PIPE
     except KeyboardInterrupt:
         print(f"{command}: interrupted", file=sys.stderr)
-        return EXIT_CANNOT_RUN
+        return EXIT_INTERRUPTED
     except OSError as error:
         print(f"{command}: {error}", file=sys.stderr)
         return EXIT_CANNOT_RUN
@@ -72,6 +81,32 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
         print(f"{command}: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         return EXIT_CANNOT_RUN
     return code
+
+
+def _wait(process: "subprocess.Popen[bytes]", mask: Iterable[int]) -> int:
+    """Return how the child ended, in the signal mask `mask`; pass every interrupt on to it."""
+    is_masked = True
+    while True:
+        try:
+            if is_masked:
+                is_masked = False
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+
+
+def _take_interrupts() -> None:
+    """Raise `KeyboardInterrupt` at the first SIGINT and none later: cleaning up must end."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _report_death(number: int, command: str, subject: str) -> int:

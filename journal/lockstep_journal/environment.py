@@ -29,6 +29,15 @@ _DAMAGE = (
     lmdb.NotFoundError,
     lmdb.BadValsizeError,
 )
+_NO_DAMAGE = (
+    lmdb.DiskError,
+    lmdb.LockError,
+    lmdb.MapResizedError,
+    lmdb.MemoryError,
+    lmdb.ReadersFullError,
+    lmdb.ReadonlyError,
+)
+"""What goes wrong around a journal; every other error while pages are read is their damage."""
 
 
 def data_path(directory: Path) -> Path:
@@ -102,8 +111,19 @@ def opening_fault(directory: Path, error: lmdb.Error) -> Fault:
 
 def reading_fault(directory: Path, error: lmdb.Error) -> Fault:
     """Return what an error while reading means to the operator."""
+    if isinstance(error, _NO_DAMAGE):
+        return CannotRunError(f"{directory}: cannot be read: {error}")
+    return DamagedError(
+        f"{directory}: the pages of {DATA_NAME} are damaged and cannot be followed "
+        f"(LMDB says: {error})",
+        None,
+    )
+
+
+def copying_fault(directory: Path, error: lmdb.Error) -> Fault:
+    """Return what an error while copying or beginning to read means to the operator."""
     if isinstance(error, _DAMAGE):
-        return DamagedError(f"{directory}: LMDB cannot follow its own pages: {error}", None)
+        return reading_fault(directory, error)
     return CannotRunError(f"{directory}: cannot be read: {error}")
 
 

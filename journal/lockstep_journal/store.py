@@ -18,6 +18,7 @@ import lmdb
 from lockstep_journal.environment import (
     check_length,
     check_present,
+    copying_fault,
     open_for_reading,
     opening_fault,
     reading_fault,
@@ -205,7 +206,7 @@ class Journal:
             with self._map_lock:
                 self._environment.copy(str(directory), compact=is_compact)
         except lmdb.Error as error:
-            raise reading_fault(self.directory, error) from None
+            raise copying_fault(self.directory, error) from None
 
     def database(self, name: bytes) -> lmdb._Database:
         """Return the handle of a database; for this package."""
@@ -256,7 +257,7 @@ class Journal:
             self._environment.set_mapsize(0)
             return self._environment.begin()
         except lmdb.Error as error:
-            raise reading_fault(self.directory, error) from None
+            raise copying_fault(self.directory, error) from None
 
     def _attempt(self, txn: ReadTransaction, body: Callable[[ReadTransaction], _T]) -> _T | Fault:
         try:

@@ -1,10 +1,13 @@
 """Values as JSON can hold them: structs by field, bytes in hex, enumerations by name."""
 
+import json
 from collections.abc import Sequence
 from enum import Enum
+from functools import cache
 from typing import cast
 
 import msgspec
+from msgspec.structs import fields
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 """What JSON can hold."""
@@ -40,3 +43,41 @@ def plain_struct(struct: msgspec.Struct, has_types: bool = True) -> dict[str, Pl
     for name in struct.__struct_fields__:
         named[name] = plain(getattr(struct, name), has_types)
     return named
+
+
+def compact(value: object) -> str:
+    """Return a value in one short line: a struct with its type and the fields not at defaults.
+
+    >>> compact((1, b"\\xff", "a"))
+    '[1, ff, "a"]'
+    """
+    match value:
+        case msgspec.Struct():
+            kind = type(value)
+            named = [(name, getattr(value, name)) for name in value.__struct_fields__]
+            shown = [(name, item) for name, item in named if not _is_default(kind, name, item)]
+            return (
+                f"{kind.__name__}({', '.join(f'{name}={compact(item)}' for name, item in shown)})"
+            )
+        case bytes() | Enum():
+            return str(plain(value))
+        case list() | tuple():
+            return f"[{', '.join(map(compact, cast(Sequence[object], value)))}]"
+        case _:
+            return json.dumps(plain(value), ensure_ascii=False)
+
+
+def _is_default(kind: type[msgspec.Struct], name: str, value: object) -> bool:
+    defaults = _defaults(kind)
+    return name in defaults and defaults[name] == value
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for field in fields(kind):
+        if field.default is not msgspec.NODEFAULT:
+            found[field.name] = field.default
+        elif field.default_factory is not msgspec.NODEFAULT:
+            found[field.name] = field.default_factory()
+    return found

@@ -10,10 +10,10 @@ from functools import partial
 import msgspec
 
 from lockstep_journal.environment import data_path
-from lockstep_journal.layout import COMMANDS, EVENTS, KEY_BYTES, End, unpack_events
+from lockstep_journal.layout import COMMANDS, EVENTS, KEY_BYTES, SNAPSHOTS, End, unpack_events
 from lockstep_journal.snapshots import check_snapshot
 from lockstep_journal.store import Journal, ReadTransaction, link_fault
-from lockstep_kernel import Fault, genesis_hash, unpack_record
+from lockstep_kernel import DamagedError, Fault, genesis_hash, unpack_record
 
 _PAGE = 1024
 
@@ -76,9 +76,7 @@ class _Walk:
         yield from self._guarded(self._record_findings())
         if self._journal.keeps_events:
             yield from self._guarded(self._event_findings())
-        for seq in self._journal.snapshot_seqs():
-            self.snapshots += 1
-            yield from self._check(partial(check_snapshot, self._journal, seq), seq)
+        yield from self._guarded(self._snapshot_findings())
 
     def _length_findings(self) -> Iterator[Finding]:
         """Yield whether the file is short; all in use may be there even so."""
@@ -92,10 +90,12 @@ class _Walk:
         expected, previous, epoch = end.first_seq, end.base_hash, 0
         for key, raw in self._entries(COMMANDS):
             seq = int.from_bytes(key, "big")
-            if seq > end.last_seq:
+            if seq > end.last_seq and expected > end.last_seq:
                 break
             if seq != expected or len(key) != KEY_BYTES:
                 yield Finding(expected, f"expected record {expected}, found key {key.hex()}")
+                # A key out of all order says nothing of the keys after it.
+                seq = seq if expected <= seq <= end.last_seq else expected
             try:
                 record = unpack_record(raw, seq)
             except Fault as fault:
@@ -111,6 +111,12 @@ class _Walk:
             self.records += 1
             if self.records % _PAGE == 0:
                 self._progress(self.records, end.count)
+        # A damaged page may end LMDB's cursor early, without an error.
+        if expected <= end.last_seq:
+            yield Finding(
+                expected,
+                f"expected records up to {end.last_seq}, the pages end before record {expected}",
+            )
 
     def _event_findings(self) -> Iterator[Finding]:
         expected = self._end.first_seq
@@ -125,13 +131,28 @@ class _Walk:
         if expected <= self._end.last_seq:
             yield Finding(expected, f"events of record {expected} are missing")
 
+    def _snapshot_findings(self) -> Iterator[Finding]:
+        for seq in self._journal.snapshot_seqs():
+            self.snapshots += 1
+            yield from self._check(partial(check_snapshot, self._journal, seq), seq)
+        expected = self._journal.read(self._snapshot_count)
+        # A live writer may have saved or pruned some meanwhile: then a second look agrees.
+        if self.snapshots != expected and len(self._journal.snapshot_seqs()) != expected:
+            yield Finding(None, f"expected {expected} snapshots, found {self.snapshots}")
+
+    def _snapshot_count(self, txn: ReadTransaction) -> int:
+        return txn.stat(self._journal.database(SNAPSHOTS))["entries"]
+
     def _entries(self, name: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries of a database, a page at a time; stop where LMDB cannot go on."""
         after: bytes | None = b""
         while after is not None:
             page = self._journal.read(partial(self._page, name=name, after=after))
             yield from page
-            after = page[-1][0] if len(page) == _PAGE else None
+            last = page[-1][0] if len(page) == _PAGE else None
+            if last is not None and last <= after:
+                raise DamagedError(f"the keys do not ascend: {after.hex()} then {last.hex()}", None)
+            after = last
 
     def _page(self, txn: ReadTransaction, name: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
         cursor = txn.cursor(self._journal.database(name))

@@ -114,6 +114,11 @@ class Owner(Journal):
         return new
 
     @property
+    def has_claimed(self) -> bool:
+        """Whether this owner may write."""
+        return self._epoch_value is not None
+
+    @property
     def owner_epoch(self) -> int:
         """The epoch that stands in the records of this owner."""
         return self._epoch

@@ -37,9 +37,22 @@ class Filter(msgspec.Struct, frozen=True):
         missing = dict(self.wanted)
         for name, text in _fields((step.command, *step.events)):
             for wanted in [key for key, texts in missing.items() if text in texts]:
-                if name == wanted or name.endswith(f"_{wanted}"):
+                if _names((name,), wanted):
                     del missing[wanted]
         return not missing
+
+
+class FieldNames:
+    """Learns which of the wanted names any step had a field for: the others are misspelt."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self.unknown = sorted(wanted)
+
+    def see(self, step: Step) -> None:
+        """Take the fields of one step."""
+        if self.unknown:
+            names = {name for name, _text_ in _fields((step.command, *step.events))}
+            self.unknown = [wanted for wanted in self.unknown if not _names(names, wanted)]
 
 
 def steps(
@@ -88,6 +101,10 @@ def plain_step(step: Step) -> dict[str, Plain]:
         "command": plain(step.command),
         "events": [plain(event) for event in step.events],
     }
+
+
+def _names(names: Iterable[str], wanted: str) -> bool:
+    return any(name == wanted or name.endswith(f"_{wanted}") for name in names)
 
 
 def _fields(values: Iterable[object]) -> Iterator[tuple[str, str]]:

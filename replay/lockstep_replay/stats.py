@@ -24,6 +24,16 @@ class HistoryStatistics(msgspec.Struct, frozen=True):
     entities: int
 
 
+def command_name(command: msgspec.Struct) -> str:
+    """Return the type that a command is counted as: that of its action if it is an envelope.
+
+    An envelope, signed or not, is any struct with a field `action` that holds a struct. Nothing
+    else is asked of it, so that every machine's envelope is known without its name.
+    """
+    action = getattr(command, "action", None) if "action" in command.__struct_fields__ else None
+    return type(action if isinstance(action, msgspec.Struct) else command).__name__
+
+
 def history_statistics(
     journal: Journal, machine: Machine, progress: Progress = lambda seq, last: None
 ) -> HistoryStatistics:
@@ -39,7 +49,7 @@ def history_statistics(
         ts_ns_first = ts_ns_first or records[0].ts_ns
         ts_ns_last = records[-1].ts_ns
         for done in execution.page(records):
-            commands[type(decode(done[1], done[2]).command).__name__] += 1
+            commands[command_name(decode(done[1], done[2]).command)] += 1
             events.update(type(event).__name__ for event in done[3])
         progress(execution.state.seq, end.last_seq)
     state = execution.state

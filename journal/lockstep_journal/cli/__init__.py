@@ -72,7 +72,7 @@ def backup(
 @click.option(
     "--below",
     "below_seq",
-    type=int,
+    type=click.IntRange(min=0),
     required=True,
     metavar="SEQ",
     help="Archive up to the newest snapshot at or below SEQ.",

@@ -26,7 +26,7 @@ def put_report(report: Mapping[str, Plain], is_json: bool) -> None:
     if is_json:
         put_json(dict(report))
         return
-    rows = [{"name": name, "value": _cell(value)} for name, value in report.items()]
+    rows = [{"name": name, "value": _named_cell(name, value)} for name, value in report.items()]
     if sys.stdout.isatty():
         put_table(rows, "", has_header=False)
         return
@@ -41,7 +41,7 @@ def put_table(rows: Sequence[Mapping[str, Plain]], title: str, has_header: bool 
         if has_header and columns:
             print("\t".join(columns))
         for row in rows:
-            print("\t".join(_cell(row[column]) for column in columns))
+            print("\t".join(_named_cell(column, row[column]) for column in columns))
         return
     # Only a terminal needs it, and it takes a while to load.
     from rich.console import Console
@@ -49,7 +49,7 @@ def put_table(rows: Sequence[Mapping[str, Plain]], title: str, has_header: bool 
 
     table = Table(*columns, title=title or None, show_header=has_header)
     for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
+        table.add_row(*(_named_cell(column, row[column]) for column in columns))
     Console().print(table)
 
 
@@ -85,6 +85,14 @@ class Progress:
         """Wipe the line."""
         if self._is_on and self._next_s:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def _named_cell(name: str, value: Plain) -> str:
+    if "ts_ns" in name and isinstance(value, int):
+        return utc(value)
+    if name == "snapshots" and isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return _cell(value)
 
 
 def _cell(value: Plain) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lockstep_journal.archiving import archive as archive_records
 from lockstep_journal.archiving import backup as copy_journal
 from lockstep_journal.child import Work, serve
-from lockstep_journal.cli.output import Progress, put_report, put_table, utc
+from lockstep_journal.cli.output import Progress, put_report, put_table
 from lockstep_journal.stats import Statistics, statistics
 from lockstep_journal.stats import status as status_of
 from lockstep_journal.store import open_reader
@@ -58,7 +58,6 @@ def archive(directory: str, destination: str, below_seq: int, is_json: bool) -> 
     with open_owner(directory) as owner:
         machine = find_machine(owner.genesis.machine)
         owner.check_end()
-        owner.claim()
         done = archive_records(owner, machine, below_seq, destination)
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
@@ -70,7 +69,6 @@ def status(directory: str, is_json: bool) -> int:
     report = plain_struct(seen, has_types=False)
     if not is_json:
         report["owner_pid"] = _owner(seen.owner_pid)
-        report["last_ts_ns"] = utc(seen.last_ts_ns)
     put_report(report, is_json)
     return EXIT_OK
 
@@ -98,8 +96,6 @@ def _put_statistics(seen: Statistics, is_json: bool) -> None:
     if not is_json:
         report.pop("status")
         report = {**plain_struct(seen.status, has_types=False), **report}
-        report["ts_ns_first"] = utc(seen.ts_ns_first)
-        report["last_ts_ns"] = utc(seen.status.last_ts_ns)
     put_report(report, is_json)
 
 

@@ -20,11 +20,12 @@ from lockstep_journal import (
 )
 from lockstep_journal.child import Work, serve
 from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
+from lockstep_journal.values import compact
 from lockstep_kernel import CannotRunError, Change, Genesis, Machine, find_machine
 from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
 from lockstep_replay.comparison import Comparison, changes_between, compare
 from lockstep_replay.execution import ImportVerifier
-from lockstep_replay.history import Filter, Step, plain_step, recomputed_events, steps
+from lockstep_replay.history import FieldNames, Filter, Step, plain_step, recomputed_events, steps
 from lockstep_replay.recovery import recover_from
 from lockstep_replay.stats import history_statistics
 from lockstep_replay.views import Row, views_of
@@ -54,13 +55,20 @@ def show(
     wanted = _filter(fields)
     with open_reader(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
+        _check_asked(journal, seqs["first_seq"], seqs["last_seq"])
+        names = FieldNames(wanted.wanted)
         for step in steps(journal, machine, seqs["first_seq"], seqs["last_seq"]):
+            names.see(step)
             if not wanted.passes(step):
                 continue
             if is_json:
                 put_json(plain_step(step))
             else:
                 _put_step(step)
+    if names.unknown:
+        raise CannotRunError(
+            f"expected a field that a command or event here has, found '{names.unknown[0]}'"
+        )
     return EXIT_OK
 
 
@@ -137,6 +145,9 @@ def export_stream(
     with ExitStack() as stack:
         journal = stack.enter_context(open_reader(directory))
         from_seq, events = options["from_seq"], None
+        last_seq = journal.end().last_seq
+        if from_seq is not None and from_seq > last_seq:
+            raise CannotRunError(f"{directory}: expected --from up to {last_seq}, found {from_seq}")
         if options["has_events"]:
             events = _event_source(journal, machine_name)
         if destination == "-":
@@ -177,6 +188,22 @@ def _machine(genesis: Genesis, name: str | None) -> Machine:
     return find_machine(name or genesis.machine)
 
 
+def _check_asked(journal: Journal, first_seq: int | None, last_seq: int | None) -> None:
+    """Raise `CannotRunError` for a range that holds no record of the journal."""
+    end = journal.end()
+    for name, seq in (("--from", first_seq), ("--to", last_seq)):
+        if seq is not None and (seq < 0 or (name == "--from" and seq > end.last_seq)):
+            raise CannotRunError(
+                f"{journal.directory}: expected {name} from {end.first_seq} to {end.last_seq}, "
+                f"found {seq}"
+            )
+    first = end.first_seq if first_seq is None else first_seq
+    if last_seq is not None and last_seq < first:
+        raise CannotRunError(
+            f"{journal.directory}: expected --to {first} or later, found {last_seq}"
+        )
+
+
 def _filter(fields: Sequence[str]) -> Filter:
     wanted: dict[str, frozenset[str]] = {}
     for field in fields:
@@ -209,9 +236,9 @@ def _rows(table: Sequence[Row]) -> list[dict[str, Plain]]:
 
 def _put_step(step: Step) -> None:
     record = step.record
-    print(f"{record.seq}\t{utc(record.ts_ns)}\t{record.hash.hex()}\t{step.command}")
+    print(f"{record.seq}\t{utc(record.ts_ns)}\t{record.hash.hex()}\t{compact(step.command)}")
     for event in step.events:
-        print(f"\t\t\t{event}")
+        print(f"\t\t\t{compact(event)}")
 
 
 def _put_changes(found: Sequence[Change], is_json: bool) -> None:

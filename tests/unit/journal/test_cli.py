@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lockstep_journal import MapPolicy, layout, open_owner
+from lockstep_journal import MapPolicy, layout, open_owner, open_reader
 from lockstep_replay import recover
 from tests.machines.counter import COUNTER
 from tests.machines.histories import read_stream, write_journal
@@ -218,7 +218,7 @@ def test_an_output_that_closes_early_is_no_crash(directory: Path) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert 3 == process.wait(20)
+        assert 141 == process.wait(20)
         assert b"Traceback" not in process.stderr.read()
 
 
@@ -244,3 +244,48 @@ def test_a_terminal_gets_a_table(directory: Path) -> None:
     os.close(master)
     assert "│ machine" in seen.decode()
     assert "\x1b[3" not in seen.decode()
+
+
+def test_a_walk_that_ends_early_names_the_next_record(directory: Path, tmp_path: Path) -> None:
+    data = data_of(directory).read_bytes()
+    key = layout.pack_key(31)
+    # The node's header, eight bytes, ends with the size of its key.
+    data_of(directory).write_bytes(data.replace(b"\x08\x00" + key, b"\x08\x00" + b"\xff" + key[1:]))
+    run = journal("verify", directory, "--json")
+    assert 2 == run.code
+    assert 31 in [finding["seq"] for finding in run.json["findings"]]
+    assert 2 == journal("backup", directory, tmp_path / "copy").code
+    assert not (tmp_path / "copy").exists()
+
+
+def test_any_error_of_lmdb_on_a_page_is_damage(directory: Path, tmp_path: Path) -> None:
+    data = data_of(directory).read_bytes()
+    for page in range(2, len(data) // PAGE):
+        changed = bytearray(data)
+        changed[PAGE * page + 10] ^= 0xFF
+        data_of(directory).write_bytes(changed)
+        run = journal("verify", directory)
+        assert run.code in (0, 2), (page, run.err)
+
+
+def test_a_refused_archive_raises_no_epoch_and_says_what_to_do(
+    directory: Path, tmp_path: Path
+) -> None:
+    site = install_counter(tmp_path / "site")
+    with open_reader(directory) as seen:
+        epoch, snapshots = seen.epoch(), seen.snapshot_seqs()
+    run = journal("archive", directory, tmp_path / "old", "--below", 1, path=site)
+    assert 3 == run.code
+    assert f"the oldest kept is {snapshots[0]}, the newest {snapshots[-1]}" in run.err
+    assert f"use --below {snapshots[0]} or more" in run.err
+    with open_reader(directory) as seen:
+        assert epoch == seen.epoch()
+    refused = journal("archive", directory, tmp_path / "old", "--below", -1, path=site)
+    assert 0 != refused.code
+    assert "-1 is not in the range" in refused.err
+
+
+def test_status_lists_snapshots_without_brackets(directory: Path) -> None:
+    with open_reader(directory) as seen:
+        expected = ", ".join(map(str, seen.snapshot_seqs()))
+    assert f"snapshots\t{expected}\n" in status(directory).out

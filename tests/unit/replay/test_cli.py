@@ -1,18 +1,26 @@
 """The commands of the replay, run as a user runs them."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lockstep_journal import layout, open_owner
+from lockstep_journal.values import compact
 from lockstep_kernel import StreamReader
 from lockstep_kernel.values import FrameType
 from lockstep_replay import recover, resume
+from lockstep_replay.stats import command_name
 from tests.machines.counter import COUNTER, Add
 from tests.machines.histories import applied, pack, reading, stream, submit_all, write_journal
 from tests.unit.journal.damage import PAGE, copy_of, data_of, edit, flip, truncate, value_of
-from tests.unit.journal.programs import Run, install_counter, run_command
+from tests.unit.journal.programs import Run, install_counter, python_path, run_command
 
 COUNT = 60
 
@@ -216,3 +224,80 @@ def test_everything_works_beside_a_live_owner(replay, directory: Path) -> None:
     with open_owner(directory):
         assert 0 == replay("recover", directory).code
         assert 0 == replay("show", directory, "--to", 3).code
+
+
+def test_show_prints_bytes_in_hex_and_no_defaults() -> None:
+    class Inner(msgspec.Struct):
+        key: bytes
+        depth: int = 7
+
+    class Outer(msgspec.Struct):
+        action: Inner
+        names: list[str] = []
+
+    assert "Outer(action=Inner(key=14ff))" == compact(Outer(Inner(b"\x14\xff")))
+    assert "Inner" == command_name(Outer(Inner(b"")))
+    assert "Inner" == command_name(Inner(b""))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--from", COUNT + 1),
+        ("--from", 9, "--to", 8),
+        ("--from", -1),
+        ("--to", -1),
+        ("--field", "nosuch=1"),
+    ],
+)
+def test_show_refuses_what_no_journal_can_answer(
+    replay, directory: Path, arguments: tuple[object, ...]
+) -> None:
+    run = replay("show", directory, *arguments)
+    assert (3, "") == (run.code, run.out)
+    assert "expected" in run.err
+
+
+def test_export_refuses_a_record_that_is_not_there(replay, directory: Path, tmp_path: Path) -> None:
+    run = replay("export", directory, tmp_path / "s", "--from", COUNT + 1)
+    assert 3 == run.code
+    assert not (tmp_path / "s").exists()
+
+
+def test_times_are_words_in_tables_and_numbers_in_json(replay, directory: Path) -> None:
+    assert isinstance(replay("recover", directory, "--json").json["last_ts_ns"], int)
+    for command, name in (("recover", "last_ts_ns"), ("stats", "ts_ns_last")):
+        row = next(x for x in replay(command, directory).out.splitlines() if x.startswith(name))
+        assert row.endswith("Z")
+
+
+def test_an_interrupt_ends_an_import_and_leaves_nothing(site: Path, tmp_path: Path) -> None:
+    code = "from lockstep_replay.cli import replay; replay()"
+    argv = [sys.executable, "-c", code, "import", str(tmp_path / "new"), "-"]
+    environment = {**os.environ, "PYTHONPATH": python_path([site])}
+    with subprocess.Popen(
+        argv, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(stream(3000)[:-100])
+        process.stdin.flush()
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "new.partial").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        error = process.stderr.read()
+        assert (130, b"import: interrupted\n") == (process.wait(20), error)
+    assert [] == list(tmp_path.glob("new*"))
+
+
+def test_a_closed_pipe_ends_quietly(site: Path, directory: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    arguments = {"directory": str(directory), "fields": [], "is_json": False}
+    arguments |= {"machine_name": None, "first_seq": None, "last_seq": None}
+    argv = [sys.executable, "-m", "lockstep_replay.cli.work", "show", json.dumps(arguments)]
+    environment = {**os.environ, "PYTHONPATH": python_path([site])}
+    done = subprocess.run(argv, env=environment, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (141, b"") == (done.returncode, done.stderr)
