@@ -18,6 +18,7 @@ from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
 GROUP = "lockstep.commands"
 DISTRIBUTION = "lockstep-exchange"
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
 
 _SUMMARIES = {
     "bench": "Measure speed against a bare matcher.",
@@ -38,7 +39,8 @@ Examples:
   lockstep journal verify data/market
 
 \b
-Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn tail, 130 interrupted.
+Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn tail, 130 interrupted,
+141 the reader of the output went away.
 """
 
 
@@ -99,18 +101,21 @@ def lockstep() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; never raises."""
     try:
+        if sys.stdout is None:  # the caller closed it: nobody wants to see anything
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for good
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_CANNOT_RUN
+        return EXIT_CLOSED_PIPE
     except KeyboardInterrupt:
         return _fail("interrupted", EXIT_INTERRUPTED)
     except LockstepError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:
-        return _fail(str(error), EXIT_CANNOT_RUN)
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", EXIT_CANNOT_RUN)
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
         return _fail(f"internal error: {type(error).__name__}: {error}", EXIT_CANNOT_RUN)
     return code

@@ -222,9 +222,15 @@ def _until_fault(chunks: Iterator[list[Item]], faults: list[Fault]) -> Iterator[
 def _opened(feed: Feed, options: RunOptions, sinks: Sequence[EventSink]) -> Live:
     """Create the journal, or open it and recover."""
     live_options = LiveOptions(Outlets(tuple(sinks)), SnapshotPolicy(options.snapshot_every))
-    if (options.directory / DATA_NAME).exists():
-        return resume(options.directory, options.machine, _no_clock, live_options)
-    return begin(options.directory, options.machine, feed.genesis(), _no_clock, live_options)
+    directory = options.directory
+    if (directory / DATA_NAME).exists():
+        return resume(directory, options.machine, _no_clock, live_options)
+    if directory.is_dir() and any(directory.iterdir()):
+        raise CannotRunError(
+            f"{directory}: expected a journal or an empty directory, "
+            f"found files but no {DATA_NAME}: restore a backup or give another directory"
+        )
+    return begin(directory, options.machine, feed.genesis(), _no_clock, live_options)
 
 
 def _no_clock() -> int:

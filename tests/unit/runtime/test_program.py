@@ -136,7 +136,29 @@ def test_a_closed_pipe_is_met_in_silence(site: Path) -> None:
         check=False,
     )
     os.close(writer)
-    assert (3, b"") == (done.returncode, done.stderr)
+    assert (141, b"") == (done.returncode, done.stderr)
+
+
+def test_a_closed_stdout_is_no_error(site: Path, tmp_path: Path) -> None:
+    program = f"{sys.executable} -m lockstep_runtime run market:5:20 --journal {tmp_path / 'j'} >&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", program],
+        env=environment(site),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+
+
+def test_a_journal_that_lost_its_data_is_not_begun_anew(site: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "j"
+    assert 0 == lockstep(site, "run", "market:5:20", "--journal", journal).returncode
+    (journal / "data.mdb").unlink()
+    done = lockstep(site, "run", "market:5:20", "--journal", journal)
+    assert 3 == done.returncode
+    assert "found files but no data.mdb" in done.stderr
+    assert not (journal / "data.mdb").exists()
 
 
 def test_a_run_prints_its_figures(site: Path, tmp_path: Path) -> None:
