@@ -101,8 +101,7 @@ def lockstep() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; never raises."""
     try:
-        if sys.stdout is None:  # the caller closed it: nobody wants to see anything
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for good
+        _replace_closed_stdout()
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -119,6 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
         return _fail(f"internal error: {type(error).__name__}: {error}", EXIT_CANNOT_RUN)
     return code
+
+
+def _replace_closed_stdout() -> None:
+    """Write to nowhere if the caller closed stdout: nobody wants to see anything."""
+    if getattr(sys, "stdout", None) is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # open to the end
 
 
 def version() -> str:
