@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from lockstep_kernel import CannotRunError
+from lockstep_kernel import CannotRunError, TornTailError
 from lockstep_runtime.feeds.base import Feed
 from lockstep_runtime.feeds.binance import FIRST_LINE, BinanceFeed
-from lockstep_runtime.feeds.lines import numbered_lines, shown
+from lockstep_runtime.feeds.lines import XZ_MAGIC, numbered_lines, shown
 from lockstep_runtime.feeds.market import MarketFeed
 from lockstep_runtime.feeds.order_flow import FLASH_HEADER, FlashFeed, FlowFeed, flow_messages
 from lockstep_runtime.flows import FLOWS, FlowGenerator
@@ -18,6 +18,7 @@ Write = Callable[[bytes], object]
 _FLOW_START = re.compile(rb"\d+,[NIMCRA],\d+,\d+,\d+,[BS],\d+,\d+")
 _MARKET = re.compile(r"market:([0-9]{1,18})(?::([0-9]{1,12}))?")
 _FLOW = re.compile(r"flow:(\w+)")
+_BEGINNING_BYTES = 80
 
 
 def open_feed(name: str, limit: int | None = None) -> Feed:
@@ -55,7 +56,13 @@ def reporter_of(feed: Feed, name: str, write: Write | None, write_more: Write | 
 
 
 def _open_file(path: Path, limit: int | None) -> Feed:
-    number, line = next(numbered_lines(path), (0, b""))
+    try:
+        number, line = next(numbered_lines(path), (0, b""))
+    except TornTailError:
+        beginning = path.read_bytes()[:_BEGINNING_BYTES]
+        if beginning.startswith(XZ_MAGIC) or _may_begin_a_feed(beginning):
+            raise
+        raise _no_feed(path, beginning) from None
     if number == 0:
         raise CannotRunError(f"{path}: expected a feed, found an empty file")
     if line == FLASH_HEADER:
@@ -64,7 +71,17 @@ def _open_file(path: Path, limit: int | None) -> Feed:
         return FlowFeed(str(path), flow_messages(path), limit)
     if FIRST_LINE.fullmatch(line):
         return BinanceFeed(path, limit)
-    raise CannotRunError(
+    raise _no_feed(path, line)
+
+
+def _may_begin_a_feed(beginning: bytes) -> bool:
+    """Return whether a feed that was cut inside its first line may look like this."""
+    return FLASH_HEADER.startswith(beginning) or beginning[:1].isdigit()
+
+
+def _no_feed(path: Path, line: bytes) -> CannotRunError:
+    hint = "; its lines end with CR LF, expected LF" if line.endswith(b"\r") else ""
+    return CannotRunError(
         f"{path}: line 1: expected the header of an order flow, a message of a benchmark flow or a "
-        f"market data message after its receive time, found {shown(line)}"
+        f"market data message after its receive time, found {shown(line)}{hint}"
     )
