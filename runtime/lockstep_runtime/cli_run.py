@@ -33,7 +33,8 @@ Examples:
   lockstep run flow:w1k --journal data/w1k --batch 100 --json
 
 \b
-Exit codes: 0 ok, 2 damaged, 3 could not run, 4 the feed ends in the middle, 130 interrupted.
+Exit codes: 0 ok, 2 damaged, 3 could not run, 4 the feed ends in the middle, 130 interrupted,
+141 the reader of the output went away.
 What was read before a fault is durable; run again to go on.
 """
 

@@ -6,14 +6,23 @@ listener before it is durable.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from lockstep_engine.events import CommandRejected, OrderRejected, Trade
-from lockstep_journal import Outlets, Owner, SnapshotPolicy, held_interrupts
+from lockstep_journal import (
+    Outlets,
+    Owner,
+    Sequencer,
+    SnapshotPolicy,
+    create,
+    held_interrupts,
+    open_owner,
+)
 from lockstep_kernel import (
     CannotRunError,
     EventSink,
@@ -21,10 +30,11 @@ from lockstep_kernel import (
     JournalRecord,
     Machine,
     MalformedCommand,
+    State,
     UnsupportedError,
     initial,
 )
-from lockstep_replay import Execution, Live, LiveOptions, begin, resume
+from lockstep_replay import Execution, recover_from
 from lockstep_runtime.feeds.base import Feed
 from lockstep_runtime.signing import Item
 
@@ -97,17 +107,17 @@ def run_feed(feed: Feed, options: RunOptions) -> RunResult:
     if feed.listens:
         sinks.append(_Listener(feed))
     sinks += options.sinks
-    with _opened(feed, options, sinks) as live, held_interrupts() as is_interrupted:
-        run = _Run(live, options, is_interrupted)
-        first_seq = live.sequencer.state.seq
+    with _opened(feed, options, sinks) as target, held_interrupts() as is_interrupted:
+        run = _Run(target, options, is_interrupted)
+        first_seq = target.state.seq
         started = time.perf_counter()
-        past = _Past(live, feed, options, sinks[1:])
+        past = _Past(target, feed, options, sinks[1:])
         faults: list[Fault] = []
         for chunk in _until_fault(feed.chunks(), faults):
             run.submit(past.without_known(chunk))
             if is_interrupted():
                 break
-        state = live.sequencer.state
+        state = target.state
         return RunResult(
             first_seq,
             *(state.seq, state.hash),
@@ -129,11 +139,42 @@ class _Listener:
         self._feed.listen(events)
 
 
+class _Target:
+    """The journal that a run writes to, and its state.
+
+    It is claimed with the first new command, after everything that it holds was compared with the
+    feed: a journal that is refused keeps every byte.
+    """
+
+    def __init__(self, owner: Owner, options: RunOptions, sinks: Sequence[EventSink]) -> None:
+        self.owner = owner
+        self._options = options
+        self._sinks = sinks
+        self._recovered, _report = recover_from(owner, options.machine)
+        self._sequencer: Sequencer | None = None
+
+    @property
+    def state(self) -> State:
+        """The state after the last durable command."""
+        return self._recovered if self._sequencer is None else self._sequencer.state
+
+    def sequencer(self) -> Sequencer:
+        """Return the sequencer; the first call claims the journal."""
+        if self._sequencer is None:
+            self.owner.claim()
+            outlets = Outlets(tuple(self._sinks))
+            snapshots = SnapshotPolicy(self._options.snapshot_every)
+            self._sequencer = Sequencer(self._recovered, self.owner, _no_clock, outlets, snapshots)
+        return self._sequencer
+
+
 class _Run:
     """Submits in batches and measures how long that takes."""
 
-    def __init__(self, live: Live, options: RunOptions, is_interrupted: Callable[[], bool]) -> None:
-        self._sequencer = live.sequencer
+    def __init__(
+        self, target: _Target, options: RunOptions, is_interrupted: Callable[[], bool]
+    ) -> None:
+        self._target = target
         self._options = options
         self._is_interrupted = is_interrupted
         self.durable_seconds = 0.0
@@ -146,13 +187,14 @@ class _Run:
             self._submit_batch(items[start : start + self._options.batch])
 
     def _submit_batch(self, batch: Sequence[Item]) -> None:
+        sequencer = self._target.sequencer()
         started = time.perf_counter()
-        results = self._sequencer.submit(batch)
+        results = sequencer.submit(batch)
         self.durable_seconds += time.perf_counter() - started
         for result in results:
             if isinstance(result, MalformedCommand | UnsupportedError):
                 raise result
-        state = self._sequencer.state
+        state = sequencer.state
         self._options.acknowledge(state.seq, state.hash)
         self._options.progress(state.seq)
 
@@ -165,18 +207,18 @@ class _Past:
     """
 
     def __init__(
-        self, live: Live, feed: Feed, options: RunOptions, sinks: Sequence[EventSink]
+        self, target: _Target, feed: Feed, options: RunOptions, sinks: Sequence[EventSink]
     ) -> None:
         self._directory = options.directory
         self._feed = feed
         self._encode = options.machine.codec.encode
-        self._left = live.sequencer.state.seq
+        self._left = target.state.seq
         self._records: Iterator[JournalRecord] = iter(())
         self._execution: Execution | None = None
         self._sinks = sinks
         if self._left:
-            self._check_genesis(live.owner)
-            self._records = live.owner.records(1)
+            self._check_genesis(target.owner)
+            self._records = target.owner.records(1)
             if sinks:
                 self._execution = Execution(initial(options.machine, feed.genesis()))
 
@@ -219,18 +261,26 @@ def _until_fault(chunks: Iterator[list[Item]], faults: list[Fault]) -> Iterator[
         faults.append(error)
 
 
-def _opened(feed: Feed, options: RunOptions, sinks: Sequence[EventSink]) -> Live:
-    """Create the journal, or open it and recover."""
-    live_options = LiveOptions(Outlets(tuple(sinks)), SnapshotPolicy(options.snapshot_every))
+@contextmanager
+def _opened(feed: Feed, options: RunOptions, sinks: Sequence[EventSink]) -> Generator[_Target]:
+    """Create the journal, or open it and recover; let the next owner in at the end."""
+    owner = _owner(feed, options)
+    try:
+        yield _Target(owner, options, sinks)
+    finally:
+        owner.close()
+
+
+def _owner(feed: Feed, options: RunOptions) -> Owner:
     directory = options.directory
     if (directory / DATA_NAME).exists():
-        return resume(directory, options.machine, _no_clock, live_options)
+        return open_owner(directory, options.machine)
     if directory.is_dir() and any(directory.iterdir()):
         raise CannotRunError(
             f"{directory}: expected a journal or an empty directory, "
             f"found files but no {DATA_NAME}: restore a backup or give another directory"
         )
-    return begin(directory, options.machine, feed.genesis(), _no_clock, live_options)
+    return create(directory, options.machine, feed.genesis())
 
 
 def _no_clock() -> int:

@@ -15,13 +15,15 @@ from types import FrameType
 from typing import NoReturn
 
 from lockstep_kernel import CannotRunError
-from lockstep_kernel.errors import EXIT_CANNOT_RUN
+from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
 from lockstep_validator.options import Options, parse_mark
 from lockstep_validator.report import as_json, as_text, printable
 from lockstep_validator.session import validate
 from lockstep_validator.verdict import Status, Verdict
 
 PROGRAM = "lockstep-validator"
+DISTRIBUTION = "lockstep-exchange"
+EXIT_INTERRUPTED = 130
 PROGRESS_INTERVAL_S = 0.2
 
 DESCRIPTION = """\
@@ -43,7 +45,8 @@ exit codes:
   1  diverged: a recomputed hash, event or snapshot differs; the report names the first
   2  damaged: corrupt, missing, reordered or foreign data
   3  could not run: usage, missing, newer format or rules, other machine, internal error
-  4  torn: the data ends in the middle"""
+  4  torn: the data ends in the middle
+  130  interrupted before a verdict, or followed and stopped before the first record"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,11 +58,12 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
+    _replace_closed_stdout()
     _reconfigure()
     try:
         return _run(arguments)
     except KeyboardInterrupt:
-        return _fail("interrupted before a verdict")
+        return _fail("interrupted before a verdict", EXIT_INTERRUPTED)
     except CannotRunError as error:
         return _fail(str(error))
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
@@ -104,6 +108,11 @@ class Progress:
 
 def _run(arguments: Sequence[str] | None) -> int:
     chosen = _parser().parse_args(arguments)
+    if chosen.version:
+        print(f"{PROGRAM} {_version()}")
+        return EXIT_OK
+    if chosen.source is None:
+        raise CannotRunError(f"expected a SOURCE, found none (see {PROGRAM} --help)")
     progress = Progress(sys.stderr.isatty() and not chosen.quiet)
     with _stop_on_signals(chosen.follow) as signals:
 
@@ -125,6 +134,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             verdict = validate(chosen.source, options)
         finally:
             progress.clear()
+        if signals and verdict.seq is None and verdict.status is Status.COULD_NOT_RUN:
+            return _fail("interrupted before the first record", EXIT_INTERRUPTED)
     _print_verdict(verdict, chosen.json, chosen.quiet)
     return verdict.exit_code
 
@@ -138,7 +149,12 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("source", metavar="SOURCE", help="stream file, journal directory, or - for standard input")
+    add(
+        "source",
+        metavar="SOURCE",
+        nargs="?",
+        help="stream file, journal directory, or - for standard input",
+    )
     add("--trust", metavar="SEQ:HASH", help="start from the snapshot at SEQ if its hash is HASH")
     add(
         "--expect",
@@ -153,7 +169,18 @@ def _parser() -> _Parser:
     add("--events", action="store_true", help="compare the events that a journal keeps, too")
     add("--json", action="store_true", help="print the verdict as one JSON object")
     add("--quiet", action="store_true", help="print no verdict and no progress")
+    add("--version", action="store_true", help="print the version and exit")
     return parser
+
+
+def _version() -> str:
+    """Return the installed version, or "unknown" when it runs from sources alone."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _sequence(text: str) -> int:
@@ -190,17 +217,26 @@ def _print_verdict(verdict: Verdict, is_json: bool, is_quiet: bool) -> None:
             print(as_text(verdict), flush=True)
     except BrokenPipeError:
         _drop_output()
+    except OSError as error:
+        _drop_output()
+        raise CannotRunError(f"could not write the verdict: {error.strerror or error}") from None
     if verdict.status is not Status.OK:
         _say(verdict.message)
 
 
-def _fail(sentence: str) -> int:
+def _fail(sentence: str, code: int = EXIT_CANNOT_RUN) -> int:
     _say(sentence)
-    return EXIT_CANNOT_RUN
+    return code
 
 
 def _say(sentence: str) -> None:
     print(f"{PROGRAM}: {printable(sentence)}", file=sys.stderr)
+
+
+def _replace_closed_stdout() -> None:
+    """Write to nowhere if the caller closed stdout: nobody wants to see anything."""
+    if getattr(sys, "stdout", None) is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # open to the end
 
 
 def _reconfigure() -> None:
@@ -212,7 +248,7 @@ def _reconfigure() -> None:
 def _flush() -> None:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         _drop_output()
 
 

@@ -74,6 +74,8 @@ class LiveInput(Input):
             data = os.read(self._fd, size) if ready else b""
             if data or self._is_last or (ready and not self._is_file):
                 self.is_at_end = bool(ready)
+                # A terminal interrupts the writer of a pipe too: its end is then no finding.
+                self.is_stopped = not data and not self._is_last and self._should_stop()
                 return data
             if ready:
                 self._wait_for_growth()

@@ -27,6 +27,7 @@ def trusted_start(first: Chain, frames: Iterator[Frame], trust: Mark) -> Start:
         check_hash("trusted", trust, first.hash)
         return Start(first, 0)
     links = Links(first.hash)
+    others: list[int] = []
     for frame_type, seq, payload in frames:
         if seq > trust.seq or frame_type == FrameType.END:
             break
@@ -37,10 +38,15 @@ def trusted_start(first: Chain, frames: Iterator[Frame], trust: Mark) -> Start:
             if seq == trust.seq:
                 check_hash("trusted", trust, head.hash)
             links.follow_snapshot(head)
+            others.append(seq)
             if seq == trust.seq:
                 state = loaded(first.machine, first.genesis, payload, seq)
                 return Start(state.take(), links.epoch)
-    raise CannotRunError(f"there is no snapshot at {trust.seq} to start from")
+    found = ", ".join(map(str, others)) or "none"
+    raise CannotRunError(
+        f"there is no snapshot at {trust.seq} to start from: up to there found {found}; "
+        f"0 is the genesis"
+    )
 
 
 def check_hash(reason: str, mark: Mark, found: bytes) -> None:
@@ -48,6 +54,7 @@ def check_hash(reason: str, mark: Mark, found: bytes) -> None:
     if found == mark.hash:
         return
     raise Diverged(
-        f"expected the {reason} hash {mark.hash.hex()}, found {found.hex()}",
+        f"expected {'trusted ' if reason == 'trusted' else ''}hash {mark.hash.hex()} "
+        f"at {mark.seq}, found {found.hex()}",
         Divergence(reason, mark.seq, expected_hash=mark.hash, computed_hash=found),
     )

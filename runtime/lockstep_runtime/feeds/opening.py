@@ -16,6 +16,8 @@ from lockstep_runtime.reports import FlashReport, FlowReport, MarketDataReport, 
 Write = Callable[[bytes], object]
 
 _FLOW_START = re.compile(rb"\d+,[NIMCRA],\d+,\d+,\d+,[BS],\d+,\d+")
+_CUT_FIRST_LINE = re.compile(rb"\d{1,19}|\d{1,9},([NIMCRA](,[\d,BS]*)?)?|\d{1,19} (\{[^\r\n]*)?")
+"""What is left of the first line of a benchmark flow or a recording that was cut inside it."""
 _MARKET = re.compile(r"market:([0-9]{1,18})(?::([0-9]{1,12}))?")
 _FLOW = re.compile(r"flow:(\w+)")
 _BEGINNING_BYTES = 80
@@ -62,7 +64,7 @@ def _open_file(path: Path, limit: int | None) -> Feed:
         beginning = path.read_bytes()[:_BEGINNING_BYTES]
         if beginning.startswith(XZ_MAGIC) or _may_begin_a_feed(beginning):
             raise
-        raise _no_feed(path, beginning) from None
+        raise _no_feed(path, beginning, "CR") from None
     if number == 0:
         raise CannotRunError(f"{path}: expected a feed, found an empty file")
     if line == FLASH_HEADER:
@@ -71,16 +73,17 @@ def _open_file(path: Path, limit: int | None) -> Feed:
         return FlowFeed(str(path), flow_messages(path), limit)
     if FIRST_LINE.fullmatch(line):
         return BinanceFeed(path, limit)
-    raise _no_feed(path, line)
+    raise _no_feed(path, line, "CR LF")
 
 
 def _may_begin_a_feed(beginning: bytes) -> bool:
     """Return whether a feed that was cut inside its first line may look like this."""
-    return FLASH_HEADER.startswith(beginning) or beginning[:1].isdigit()
+    return FLASH_HEADER.startswith(beginning) or bool(_CUT_FIRST_LINE.fullmatch(beginning))
 
 
-def _no_feed(path: Path, line: bytes) -> CannotRunError:
-    hint = "; its lines end with CR LF, expected LF" if line.endswith(b"\r") else ""
+def _no_feed(path: Path, line: bytes, line_end: str) -> CannotRunError:
+    """Return the fault of a foreign file; `line_end` is what a CR in the line means."""
+    hint = f"; its lines end with {line_end}, expected LF" if b"\r" in line else ""
     return CannotRunError(
         f"{path}: line 1: expected the header of an order flow, a message of a benchmark flow or a "
         f"market data message after its receive time, found {shown(line)}{hint}"

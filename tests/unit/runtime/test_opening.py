@@ -14,7 +14,7 @@ def made(tmp_path: Path, content: bytes) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("content", [b'{"columns": []}', b"a,b\rc,d\r", b"\x00\xff"])
+@pytest.mark.parametrize("content", [b'{"columns": []}', b"a,b\rc,d\r", b"\x00\xff", b"12 monkeys"])
 def test_a_foreign_file_without_a_line_end_is_no_feed(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(CannotRunError, match="line 1: expected the header"):
         open_feed(made(tmp_path, content))
@@ -26,7 +26,10 @@ def test_a_feed_that_is_cut_inside_its_first_line_is_torn(tmp_path: Path, conten
         open_feed(made(tmp_path, content))
 
 
-def test_other_line_ends_are_named(tmp_path: Path) -> None:
-    header = b"seq,type,side,ioc,qty,order_id,price_ticks\r\n"
-    with pytest.raises(CannotRunError, match="its lines end with CR LF, expected LF"):
-        open_feed(made(tmp_path, header))
+@pytest.mark.parametrize(("end", "name"), [(b"\r\n", "CR LF"), (b"\r", "CR")])
+@pytest.mark.parametrize(
+    "line", [b"seq,type,side,ioc,qty,order_id,price_ticks", b"1,N,0,1,1,B,100,5"]
+)
+def test_other_line_ends_are_named(tmp_path: Path, line: bytes, end: bytes, name: str) -> None:
+    with pytest.raises(CannotRunError, match=f"its lines end with {name}, expected LF"):
+        open_feed(made(tmp_path, line + end))

@@ -73,10 +73,12 @@ def test_a_finished_feed_has_nothing_to_add(tmp_path: Path) -> None:
 
 def test_a_journal_of_another_feed_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     first = run(MarketFeed(3, 300), tmp_path)
+    data = (tmp_path / "data.mdb").read_bytes()
     with pytest.raises(CannotRunError, match="expected a journal of market:4, found another"):
         run(MarketFeed(4, 300), tmp_path)
     with pytest.raises(CannotRunError, match="its genesis differs"):
         run(FlashFeed(NORMAL), tmp_path)
+    assert data == (tmp_path / "data.mdb").read_bytes()
     with open_reader(tmp_path) as journal:
         assert first.last_hash == journal.end().last_hash
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from lockstep_runtime import cli
-from lockstep_runtime.cli import lockstep as group
+from lockstep_runtime import program
+from lockstep_runtime.program import lockstep as group
 from tests.unit.runtime.driving import NORMAL, environment, install, install_points, lockstep
 
 HEAVY = ("rich", "lmdb", "matplotlib", "lockstep_engine", "lockstep_journal")
@@ -27,6 +27,10 @@ def stop():
     raise KeyboardInterrupt
 
 @click.command()
+def lost():
+    open("/nonexist/x.partial")
+
+@click.command()
 def nothing():
     pass
 """
@@ -36,6 +40,7 @@ missing = no_such_module:command
 other = lockstep_kernel:check
 bug = angry_commands:bug
 stop = angry_commands:stop
+lost = angry_commands:lost
 nothing = angry_commands:nothing
 """
 
@@ -86,7 +91,7 @@ def test_help_says_of_a_command_what_the_command_says() -> None:
     for name in ("run", "demo"):
         command = group.get_command(context, name)
         assert command is not None
-        assert cli._SUMMARIES[name] == (command.help or "").split("\n")[0]
+        assert program._SUMMARIES[name] == (command.help or "").split("\n")[0]
 
 
 def test_the_version_is_shown(site: Path) -> None:
@@ -105,6 +110,7 @@ def test_the_version_is_shown(site: Path) -> None:
         (["missing"], 3, "the command 'missing' cannot be loaded from no_such_module:command"),
         (["other"], 3, "expected a command at lockstep_kernel:check"),
         (["bug"], 3, "internal error: ValueError: two lines"),
+        (["lost"], 3, "lockstep: /nonexist/x.partial: No such file or directory"),
         (["stop"], 130, "interrupted"),
     ],
 )
@@ -112,6 +118,28 @@ def test_a_wrong_use_ends_with_one_sentence(
     site: Path, arguments: list[str], code: int, sentence: str
 ) -> None:
     fails(lockstep(site, *arguments), code, sentence)
+
+
+@pytest.mark.parametrize("module", ["click", "lockstep_kernel", "msgspec"])
+def test_an_interrupt_while_modules_load_is_one_sentence(site: Path, module: str) -> None:
+    code = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from lockstep_runtime.cli import main
+sys.exit(main(["--help"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(site),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    fails(done, 130, "lockstep: interrupted")
 
 
 def test_a_command_that_says_nothing_is_well(site: Path) -> None:
@@ -125,12 +153,14 @@ def test_without_a_command_help_is_shown(site: Path) -> None:
     assert "Usage: lockstep" in done.stderr
 
 
-def test_a_closed_pipe_is_met_in_silence(site: Path) -> None:
+@pytest.mark.parametrize("command", ["--help", "run market:5:200 --batch 10 --acks --journal j"])
+def test_a_closed_pipe_is_met_in_silence(site: Path, tmp_path: Path, command: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "lockstep_runtime", "--help"],
+        [sys.executable, "-m", "lockstep_runtime", *command.split()],
         env=environment(site),
+        cwd=tmp_path,
         stdout=writer,
         stderr=subprocess.PIPE,
         check=False,
@@ -140,9 +170,9 @@ def test_a_closed_pipe_is_met_in_silence(site: Path) -> None:
 
 
 def test_a_closed_stdout_is_no_error(site: Path, tmp_path: Path) -> None:
-    program = f"{sys.executable} -m lockstep_runtime run market:5:20 --journal {tmp_path / 'j'} >&-"
+    line = f"{sys.executable} -m lockstep_runtime run market:5:20 --journal {tmp_path / 'j'} >&-"
     done = subprocess.run(
-        ["/bin/sh", "-c", program],
+        ["/bin/sh", "-c", line],
         env=environment(site),
         stderr=subprocess.PIPE,
         text=True,

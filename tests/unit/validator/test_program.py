@@ -1,8 +1,10 @@
 """The program `lockstep-validator` in processes of its own: exit codes, output, no traceback."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from lockstep_kernel import FrameType, Genesis
 from lockstep_validator.cli import main
 from tests.machines.counter import COUNTER, Add, Added
-from tests.unit.validator.programs import PROGRAM, environment, install, run
+from tests.unit.validator.programs import PROGRAM, TIMEOUT_S, environment, install, run
 from tests.unit.validator.streams import COUNT, SNAPSHOT_SEQ, Stream, counter_stream, timed
 from tests.unit.validator.test_options import newer_stream, with_header
 
@@ -152,9 +154,14 @@ def test_trust_expect_and_until_are_options(program: Run) -> None:
     finished = program("-", "--json", "--trust", trust, "--until", "40", *expect)
     verdict = json.loads(finished.stdout)
     assert (0, 40, 15) == (finished.returncode, verdict["seq"], verdict["commands"])
-    assert 1 == program("-", "--expect", f"30:{STREAM.hash(31).hex()}").returncode
+    wrong = program("-", "--expect", f"30:{STREAM.hash(31).hex()}")
+    sentence = f"expected hash {STREAM.hash(31).hex()} at 30, found {STREAM.hash(30).hex()}"
+    assert 1 == wrong.returncode
+    assert f"lockstep-validator: sequence 30: {sentence}\n" == wrong.stderr.decode()
     assert 1 == program("-", "--trust", f"{SNAPSHOT_SEQ}:{STREAM.hash(31).hex()}").returncode
-    assert 3 == program("-", "--trust", f"30:{STREAM.hash(30).hex()}").returncode
+    untrusted = program("-", "--trust", f"30:{STREAM.hash(30).hex()}")
+    assert 3 == untrusted.returncode
+    assert f"up to there found {SNAPSHOT_SEQ};".encode() in untrusted.stderr
     assert 3 == program("-", "--expect", f"51:{STREAM.hash(30).hex()}").returncode
 
 
@@ -222,14 +229,15 @@ def test_wrong_usage_could_not_run(
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("error", "code", "sentence"),
     [
-        (ZeroDivisionError("planted"), "internal error: ZeroDivisionError: planted"),
-        (KeyboardInterrupt(), "interrupted before a verdict"),
+        (ZeroDivisionError("planted"), 3, "internal error: ZeroDivisionError: planted"),
+        (KeyboardInterrupt(), 130, "interrupted before a verdict"),
     ],
 )
 def test_whatever_is_raised_becomes_one_sentence(
     error: BaseException,
+    code: int,
     sentence: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -238,7 +246,7 @@ def test_whatever_is_raised_becomes_one_sentence(
         raise error
 
     monkeypatch.setattr("lockstep_validator.cli.validate", broken)
-    assert 3 == main(["-"])
+    assert code == main(["-"])
     assert ("", f"lockstep-validator: {sentence}\n") == capsys.readouterr()
 
 
@@ -279,3 +287,58 @@ def test_a_closed_output_is_quiet_and_changes_no_exit_code(folder: Path) -> None
     lines = finished.stderr.decode().splitlines()
     assert "1" == lines[-1]
     assert ["lockstep-validator"] == [line.partition(":")[0] for line in lines[:-1]]
+
+
+def test_a_verdict_that_cannot_be_written_is_said(folder: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        finished = subprocess.run(
+            [*PROGRAM, "-"],
+            input=DATA,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(folder),
+            check=False,
+        )
+    sentence = b"lockstep-validator: could not write the verdict: No space left on device\n"
+    assert (3, sentence) == (finished.returncode, finished.stderr)
+
+
+def test_a_closed_stdout_is_no_error(folder: Path) -> None:
+    finished = subprocess.run(
+        ["/bin/sh", "-c", f"{' '.join(PROGRAM)} - >&-"],
+        input=DATA,
+        stderr=subprocess.PIPE,
+        env=environment(folder),
+        check=False,
+    )
+    assert (0, b"") == (finished.returncode, finished.stderr)
+
+
+@pytest.mark.parametrize("options", [[], ["--follow"]])
+@pytest.mark.parametrize("is_writer_gone", [False, True])
+def test_an_interrupt_before_the_first_record_is_no_finding(
+    folder: Path, options: list[str], is_writer_gone: bool
+) -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "-", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(folder),
+    ) as child:
+        assert child.stdin is not None
+        time.sleep(1.5)
+        child.send_signal(signal.SIGINT)
+        if is_writer_gone:
+            child.stdin.close()
+            child.stdin = None
+        output, errors = child.communicate(timeout=TIMEOUT_S)
+    assert (130, b"") == (child.returncode, output)
+    assert errors.startswith(b"lockstep-validator: interrupted before ")
+    assert 1 == errors.count(b"\n")
+
+
+def test_the_version_is_shown(program: Run) -> None:
+    finished = program("--version")
+    assert 0 == finished.returncode
+    assert finished.stdout.startswith(b"lockstep-validator ")

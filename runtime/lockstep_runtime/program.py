@@ -1,0 +1,164 @@
+"""The program `lockstep`: a group whose commands are entry points of group `lockstep.commands`.
+
+Each package brings its own; a command is imported when it is called, so help is fast and a package
+that is broken spoils its own commands only. The guard around everything turns usage errors and
+exceptions into one sentence and an exit code: never a traceback.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+import click
+
+from lockstep_kernel import CannotRunError, LockstepError
+from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
+
+GROUP = "lockstep.commands"
+DISTRIBUTION = "lockstep-exchange"
+EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
+
+_SUMMARIES = {
+    "bench": "Measure speed against a bare matcher.",
+    "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
+    "journal": "Look after a journal: verify, measure, back up, archive.",
+    "replay": "Recover a journal, look into its past, compare two, move it.",
+    "run": "Run a feed through sequencer, engine and journal.",
+    "status": "Say what a journal holds, who writes it, and how full it is.",
+}
+"""What help says of the commands of this distribution, so that it need not import them."""
+
+_EPILOG = """
+\b
+Examples:
+  lockstep demo
+  lockstep run market:7:50000 --journal data/market
+  lockstep replay recover data/market
+  lockstep journal verify data/market
+
+\b
+Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn tail, 130 interrupted,
+141 the reader of the output went away.
+"""
+
+
+class EntryPointGroup(click.Group):
+    """Knows the names of its commands from metadata, and loads one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names, sorted."""
+        return sorted({point.name for point in metadata.entry_points(group=GROUP)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; raise `CannotRunError` if its package cannot be imported."""
+        for point in metadata.entry_points(group=GROUP, name=cmd_name):
+            try:
+                loaded = point.load()
+            except Exception as error:
+                raise CannotRunError(
+                    f"the command '{cmd_name}' cannot be loaded from {point.value}: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            if not isinstance(loaded, click.Command):
+                raise CannotRunError(f"expected a command at {point.value}, found another object")
+            return loaded
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names and summaries without loading anything."""
+        rows = [(name, _SUMMARIES.get(name, "")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows or [("(none installed)", "")])
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        print(f"lockstep {version()}")
+        ctx.exit()
+
+
+@click.command(
+    cls=EntryPointGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def lockstep() -> None:
+    """Run and look into a deterministic, event-sourced exchange.
+
+    Every change of state is recomputable: commands go through a pure core into a durable journal,
+    and whoever has the commands can prove every state, event and hash.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code; never raises."""
+    try:
+        _replace_closed_stdout()
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_CLOSED_PIPE
+    except KeyboardInterrupt:
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except LockstepError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", EXIT_CANNOT_RUN)
+    except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
+        return _fail(f"internal error: {type(error).__name__}: {error}", EXIT_CANNOT_RUN)
+    return code
+
+
+def _replace_closed_stdout() -> None:
+    """Write to nowhere if the caller closed stdout: nobody wants to see anything."""
+    if getattr(sys, "stdout", None) is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # open to the end
+
+
+def version() -> str:
+    """Return the installed version, or "unknown" when it runs from sources alone."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        # Not `lockstep.main`: it has exit codes of its own.
+        with lockstep.make_context("lockstep", given) as context:
+            result = lockstep.invoke(context)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except click.UsageError as error:
+        return _misused(error)
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_CANNOT_RUN)
+    return result if isinstance(result, int) else EXIT_OK
+
+
+def _misused(error: click.UsageError) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message(), file=sys.stderr)
+        return EXIT_CANNOT_RUN
+    where = error.ctx.command_path if error.ctx is not None else "lockstep"
+    return _fail(f"{error.format_message()} (see '{where} --help')", EXIT_CANNOT_RUN)
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"lockstep: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
