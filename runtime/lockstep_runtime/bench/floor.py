@@ -1,14 +1,15 @@
-"""The floor: a bare price-time matcher, which tells what this machine and CPython can do at all.
+"""The floor: a bare price-time matcher, which tells what this machine and CPython can do.
 
 It matches and lists trades, and does nothing else: no validation, accounts, money, events, bytes or
 hashes. It is never compiled, and the exchange never uses it. Its speed is the unit of all others.
 
-An order is a list [left, order_id], a level a deque of orders, a side a dict of levels and a heap
-of their prices. A cancelled order stays in its level with nothing left, and goes when it is met.
+It is written and called as a matcher is: one call per message, an object per order, a deque per
+level. A cancelled order stays in its level with nothing left, and goes when it is met.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from lockstep_runtime.flows import SIDE_LETTERS, Message
@@ -34,80 +35,85 @@ def steps_of(messages: Iterable[Message]) -> list[Step]:
     return steps
 
 
+@dataclass(slots=True)
+class Order:
+    """An order and what is left of it."""
+
+    order_id: int
+    side: int
+    price: int
+    left: int
+
+
 class Book:
     """One instrument. Heaps hold bids negated; each price with a level stands there once."""
 
-    __slots__ = ("heaps", "levels")
+    __slots__ = ("heaps", "levels", "orders")
 
     def __init__(self) -> None:
-        self.levels: tuple[dict[int, deque[list[int]]], ...] = ({}, {})
+        self.levels: tuple[dict[int, deque[Order]], ...] = ({}, {})
         self.heaps: tuple[list[int], ...] = ([], [])
+        self.orders: dict[int, Order] = {}
+
+    def handle(self, step: Step) -> list[Trade]:
+        """Carry out one step and return its trades, in order."""
+        op, _instrument, order_id, side, price, qty = step
+        if op == CANCEL:
+            self.orders.pop(order_id).left = 0
+            return []
+        if op == REDUCE:
+            self.orders[order_id].left = qty
+            return []
+        trades: list[Trade] = []
+        taker = Order(order_id, side, price, qty)
+        if op == REPRICE:
+            self.orders[order_id].left = 0
+        else:
+            self._match(taker, trades)
+        if taker.left and op in (LIMIT, REPRICE):
+            self._rest(taker)
+        return trades
+
+    def _match(self, taker: Order, trades: list[Trade]) -> None:
+        """Trade with the best opposite orders while the taker's limit allows."""
+        side, levels, heap = taker.side, self.levels[1 - taker.side], self.heaps[1 - taker.side]
+        while heap and taker.left:
+            price = -heap[0] if side else heap[0]
+            if (price < taker.price) if side else (price > taker.price):
+                return
+            level = levels[price]
+            while level and taker.left:
+                maker = level[0]
+                lots = maker.left if maker.left < taker.left else taker.left
+                if lots:
+                    maker.left -= lots
+                    taker.left -= lots
+                    trades.append((taker.order_id, maker.order_id, price, lots))
+                    if not maker.left:
+                        del self.orders[maker.order_id]
+                if not maker.left:
+                    level.popleft()
+            if not level:
+                del levels[price]
+                heappop(heap)
+
+    def _rest(self, order: Order) -> None:
+        """Put what is left of an order at the end of its level."""
+        self.orders[order.order_id] = order
+        level = self.levels[order.side].get(order.price)
+        if level is None:
+            level = self.levels[order.side][order.price] = deque()
+            heappush(self.heaps[order.side], order.price if order.side else -order.price)
+        level.append(order)
 
 
 class Floor:
-    """All books and live orders of a flow."""
+    """All books of a flow."""
 
     def __init__(self, instruments: int) -> None:
         self._books = [Book() for _ in range(instruments)]
-        self._orders: dict[int, list[int]] = {}
 
     def run(self, steps: Sequence[Step]) -> list[Trade]:
-        """Carry out the steps and return the trades, in order."""
-        books, orders = self._books, self._orders
-        trades: list[Trade] = []
-        for op, instrument, order_id, side, price, left in steps:
-            if op == CANCEL:
-                orders.pop(order_id)[0] = 0
-                continue
-            if op == REDUCE:
-                orders[order_id][0] = left
-                continue
-            book = books[instrument]
-            if op == REPRICE:
-                orders[order_id][0] = 0
-                rest = left
-            else:
-                heap = book.heaps[1 - side]
-                if heap and (heap[0] <= price if side == 0 else -heap[0] >= price):
-                    rest = self._take(book, (order_id, side, price, left), trades)
-                else:
-                    rest = left
-                if op != LIMIT or not rest:
-                    continue
-            order = [rest, order_id]
-            orders[order_id] = order
-            level = book.levels[side].get(price)
-            if level is None:
-                book.levels[side][price] = deque((order,))
-                heappush(book.heaps[side], price if side else -price)
-            else:
-                level.append(order)
-        return trades
-
-    def _take(self, book: Book, taker: tuple[int, int, int, int], trades: list[Trade]) -> int:
-        """Match a taker (order_id, side, limit, qty) and return what is left of it."""
-        order_id, side, limit, left = taker
-        orders, levels, heap = self._orders, book.levels[1 - side], book.heaps[1 - side]
-        while heap:
-            price = -heap[0] if side else heap[0]
-            if (price < limit) if side else (price > limit):
-                break
-            level = levels[price]
-            while level:
-                maker = level[0]
-                lots = maker[0]
-                if lots > left:
-                    maker[0] = lots - left
-                    trades.append((order_id, maker[1], price, left))
-                    return 0
-                level.popleft()
-                if not lots:
-                    continue
-                left -= lots
-                trades.append((order_id, maker[1], price, lots))
-                del orders[maker[1]]
-                if not left:
-                    return 0
-            del levels[price]
-            heappop(heap)
-        return left
+        """Carry out the steps, one call each, and return the trades, in order."""
+        books = self._books
+        return [trade for step in steps for trade in books[step[1]].handle(step)]
