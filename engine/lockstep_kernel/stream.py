@@ -27,18 +27,25 @@ _END_PAYLOAD: Final = struct.Struct(f">QQ{HASH_BYTES}s")
 _HEADER_CHECK_BYTES: Final = 8
 _FRAME_CHECK_BYTES: Final = 4
 _PAYLOAD_CHECK_BYTES: Final = 8
-_FRAME_HEAD_BYTES: Final = _FRAME.size + _FRAME_CHECK_BYTES
+_FRAME_BYTES: Final = _FRAME.size
+_FRAME_HEAD_BYTES: Final = _FRAME_BYTES + _FRAME_CHECK_BYTES
 _CHUNK_BYTES: Final = 1 << 20
+# Bound here once: the compiled build looks up any other global by name at each use.
+_unpack_frame: Final = _CHECKED_FRAME.unpack_from
+_hash64: Final = xxh3_64_intdigest
+_check_of: Final = xxh3_64_digest
 _encode: Final = msgspec.msgpack.Encoder().encode
-_genesis = msgspec.msgpack.Decoder(Genesis)
+_genesis: Final = msgspec.msgpack.Decoder(Genesis)
 
 
 Frame = tuple[int, int, bytes]
 """(type, seq, payload)."""
 
 _TYPES: Final = frozenset(int(frame_type) for frame_type in FrameType)
-_RECORD, _EVENTS = int(FrameType.RECORD), int(FrameType.EVENTS)
-_SNAPSHOT, _END = int(FrameType.SNAPSHOT), int(FrameType.END)
+_RECORD: Final = int(FrameType.RECORD)
+_EVENTS: Final = int(FrameType.EVENTS)
+_SNAPSHOT: Final = int(FrameType.SNAPSHOT)
+_END: Final = int(FrameType.END)
 
 
 class StreamWriter:
@@ -186,20 +193,21 @@ class StreamReader:
         ):
             self._check_stop()
             return None
-        offset = self._offset
-        frame_type, length, seq, check = _CHECKED_FRAME.unpack_from(self._buffer, offset)
-        head = self._buffer[offset : offset + _FRAME.size]
-        if xxh3_64_intdigest(head) >> 32 != check:
+        buffer, offset = self._buffer, self._offset
+        frame_type, length, seq, check = _unpack_frame(buffer, offset)
+        head = buffer[offset : offset + _FRAME_BYTES]
+        if _hash64(head) >> 32 != check:
             self._damaged("frame head: check does not match its bytes")
         if frame_type not in _TYPES:
             raise UnsupportedError(f"expected a known frame type, found {frame_type}")
         size: int = _FRAME_HEAD_BYTES + length + _PAYLOAD_CHECK_BYTES
-        if len(self._buffer) - offset < size and not self._fill(size):
-            self._torn(f"frame of {length} bytes")
-        buffer, start = self._buffer, self._offset
-        end = start + size
-        payload = buffer[start + _FRAME_HEAD_BYTES : end - _PAYLOAD_CHECK_BYTES]
-        if xxh3_64_digest(head + payload) != buffer[end - _PAYLOAD_CHECK_BYTES : end]:
+        if len(buffer) - offset < size:
+            if not self._fill(size):
+                self._torn(f"frame of {length} bytes")
+            buffer, offset = self._buffer, self._offset
+        end = offset + size
+        payload = buffer[offset + _FRAME_HEAD_BYTES : end - _PAYLOAD_CHECK_BYTES]
+        if _check_of(head + payload) != buffer[end - _PAYLOAD_CHECK_BYTES : end]:
             self._damaged("frame: check does not match its bytes")
         self._offset = end
         return frame_type, seq, payload
