@@ -2,7 +2,6 @@
 
 It matches and lists trades, and does nothing else: no validation, accounts, money, events, bytes or
 hashes. It is never compiled, and the exchange never uses it. Its speed is the unit of all others.
-
 It is written and called as a matcher is: one call per message, an object per order, a deque per
 level. A cancelled order stays in its level with nothing left, and goes when it is met.
 """
@@ -48,8 +47,6 @@ class Order:
 class Book:
     """One instrument. Heaps hold bids negated; each price with a level stands there once."""
 
-    __slots__ = ("heaps", "levels", "orders")
-
     def __init__(self) -> None:
         self.levels: tuple[dict[int, deque[Order]], ...] = ({}, {})
         self.heaps: tuple[list[int], ...] = ([], [])
@@ -81,21 +78,24 @@ class Book:
             price = -heap[0] if side else heap[0]
             if (price < taker.price) if side else (price > taker.price):
                 return
-            level = levels[price]
-            while level and taker.left:
-                maker = level[0]
-                lots = maker.left if maker.left < taker.left else taker.left
-                if lots:
-                    maker.left -= lots
-                    taker.left -= lots
-                    trades.append((taker.order_id, maker.order_id, price, lots))
-                    if not maker.left:
-                        del self.orders[maker.order_id]
-                if not maker.left:
-                    level.popleft()
-            if not level:
+            self._take(levels[price], taker, trades)
+            if not levels[price]:
                 del levels[price]
                 heappop(heap)
+
+    def _take(self, level: deque[Order], taker: Order, trades: list[Trade]) -> None:
+        """Trade with the orders of one level, first come first."""
+        while level and taker.left:
+            maker = level[0]
+            lots = maker.left if maker.left < taker.left else taker.left
+            if lots:
+                maker.left -= lots
+                taker.left -= lots
+                trades.append((taker.order_id, maker.order_id, maker.price, lots))
+                if not maker.left:
+                    del self.orders[maker.order_id]
+            if not maker.left:
+                level.popleft()
 
     def _rest(self, order: Order) -> None:
         """Put what is left of an order at the end of its level."""
