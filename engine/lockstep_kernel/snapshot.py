@@ -89,7 +89,8 @@ def _split(snapshot: bytes) -> tuple[SnapshotHead, bytes]:
     fields = _HEAD.unpack_from(payload)
     magic, version, seq, ts_ns, hash_, genesis, digest, clocks_bytes, records_bytes = fields
     if magic != SNAPSHOT_MAGIC:
-        raise DamagedError(f"snapshot: expected magic {SNAPSHOT_MAGIC!r}, found {magic!r}", None)
+        expected = SNAPSHOT_MAGIC.hex()
+        raise DamagedError(f"snapshot: expected {expected} at the start, found {magic.hex()}", None)
     if xxh3_64_digest(payload) != snapshot[-_CHECK_BYTES:]:
         raise DamagedError(f"snapshot {seq}: check does not match its bytes", seq)
     if version != SNAPSHOT_VERSION:

@@ -136,12 +136,12 @@ class StreamReader:
         size = _HEADER.size + _HEADER_CHECK_BYTES
         if not self._fill(size):
             if not STREAM_MAGIC.startswith(self._buffer[: len(STREAM_MAGIC)]):
-                self._damaged(f"not a Lockstep stream, it starts with {self._buffer!r}")
+                self._damaged(_foreign(self._buffer))
             self._torn("header")
         header = self._take(size)
         magic, version, flags = _HEADER.unpack_from(header)
         if magic != STREAM_MAGIC:
-            self._damaged(f"not a Lockstep stream, it starts with {magic!r}")
+            self._damaged(_foreign(magic))
         if xxh3_64_digest(header[: _HEADER.size]) != header[_HEADER.size :]:
             self._damaged("check does not match its bytes")
         if version != STREAM_VERSION or flags & ~FLAG_EVENTS:
@@ -247,3 +247,10 @@ def pack_frame(frame_type: int, seq: int, payload: bytes) -> bytes:
     head = _FRAME.pack(frame_type, len(payload), seq)
     check = xxh3_64_digest(head)[:_FRAME_CHECK_BYTES]
     return head + check + payload + xxh3_64_digest(head + payload)
+
+
+def _foreign(start: bytes) -> str:
+    return (
+        f"not a Lockstep stream: expected the bytes {STREAM_MAGIC.hex()} at the start, "
+        f"found {start[: len(STREAM_MAGIC)].hex()}"
+    )

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import msgspec
 
 from lockstep_journal.environment import DATA_NAME, sync_directory
+from lockstep_journal.places import check_place
 from lockstep_journal.snapshots import check_snapshot, newest_state
 from lockstep_journal.store import Journal, open_reader
 from lockstep_journal.transfer import Exporter, Transferred, retained_events
@@ -40,7 +41,7 @@ def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | P
 
     The file ends with that snapshot, from which the journal recovers afterwards. The owner
     claims, if it has not, only when the file is good. Raises `CannotRunError`
-    if there is no such snapshot or the file exists.
+    if there is no such snapshot, the file exists or its directory is missing or in a journal.
     """
     path = Path(destination)
     state, skipped = newest_state(owner, machine, below_seq)
@@ -55,6 +56,7 @@ def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | P
     partial = path.with_name(f"{path.name}.partial")
     if path.exists():
         raise CannotRunError(f"{path}: expected no file, found one")
+    check_place(path)
     try:
         with partial.open("wb") as file:
             written = _write_archive(owner, seq, file)
@@ -63,7 +65,9 @@ def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | P
             owner.claim()
         partial.rename(path)
     except OSError as error:
-        raise CannotRunError(f"{path}: the archive cannot be written: {error}") from error
+        raise CannotRunError(
+            f"{path}: the archive cannot be written: {error.strerror or error}"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
     sync_directory(path.absolute().parent)
@@ -79,15 +83,17 @@ def backup(
 ) -> Verification:
     """Copy a journal, live or not, into a new directory; verify the copy; return what was found.
 
-    Raises `DamagedError` with the first finding, and leaves nothing behind, if the copy is bad.
+    Raises `DamagedError` with the first finding, and leaves nothing behind, if the copy is bad, and
+    `CannotRunError` if its place is taken, in a directory that is missing, or in a journal.
     """
     path = Path(destination)
     partial = path.with_name(f"{path.name}.partial")
     if path.exists() or partial.exists():
         found = path if path.exists() else partial
         raise CannotRunError(f"{found}: expected a new place for the backup, found this")
+    check_place(path)
     try:
-        partial.mkdir(parents=True)
+        partial.mkdir()
         journal.copy_to(partial, is_compact)
         _sync_file(partial / DATA_NAME)
         with open_reader(partial) as copy:
@@ -98,7 +104,9 @@ def backup(
         sync_directory(partial)
         partial.rename(path)
     except OSError as error:
-        raise CannotRunError(f"{path}: the backup cannot be written: {error}") from error
+        raise CannotRunError(
+            f"{path}: the backup cannot be written: {error.strerror or error}"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     sync_directory(path.absolute().parent)

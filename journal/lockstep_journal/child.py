@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lockstep_journal.errors import told
 from lockstep_kernel import LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DAMAGED
 
@@ -75,7 +76,7 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
         print(f"{command}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except OSError as error:
-        print(f"{command}: {error}", file=sys.stderr)
+        print(f"{command}: {told(error)}", file=sys.stderr)
         return EXIT_CANNOT_RUN
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
         print(f"{command}: internal error: {type(error).__name__}: {error}", file=sys.stderr)

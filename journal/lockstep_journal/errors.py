@@ -37,3 +37,14 @@ class OutletFailed(CannotRunError):
         super().__init__(message)
         self.seq = seq
         self.results = results
+
+
+def told(error: Exception) -> str:
+    """Return what an error says, one of the operating system without its number.
+
+    >>> told(FileNotFoundError(2, "No such file or directory", "a/b"))
+    'a/b: No such file or directory'
+    """
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from lockstep_journal.errors import told
 from lockstep_journal.store import Journal, open_reader
 from lockstep_journal.transfer import Exporter, retained_events
 from lockstep_kernel import LockstepError
@@ -63,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LockstepError as error:
         print(f"reader: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"reader: {told(error)}", file=sys.stderr)
+        return EXIT_CANNOT_RUN
     return EXIT_OK
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from lockstep_journal.errors import JournalFailed, OutletFailed
+from lockstep_journal.errors import JournalFailed, OutletFailed, told
 from lockstep_kernel import (
     Applied,
     CannotRunError,
@@ -255,10 +255,7 @@ def _publish(publisher: CommandPublisher, records: Sequence[JournalRecord]) -> O
 
 
 def _outlet_failed(outlet: object, seq: int, error: Exception) -> OutletFailed:
-    failure = OutletFailed(
-        f"{type(outlet).__name__} failed at {seq} and is detached: {type(error).__name__}: {error}",
-        seq,
-        (),
-    )
+    name, what = type(outlet).__name__, f"{type(error).__name__}: {told(error)}"
+    failure = OutletFailed(f"{name} failed at {seq} and is detached: {what}", seq, ())
     failure.__cause__ = error
     return failure

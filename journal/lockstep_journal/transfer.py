@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from lockstep_journal.environment import sync_directory
+from lockstep_journal.places import check_place
 from lockstep_journal.snapshots import SkippedSnapshot, check_snapshot, newest_snapshot
 from lockstep_journal.store import PAGE_RECORDS, Journal, link_fault
 from lockstep_journal.writer import Owner, create_unchecked
@@ -185,14 +186,16 @@ def import_streams(
     """Make a new journal of one stream, or of several that follow each other.
 
     Without a verifier bytes and links are checked, and no machine is needed. The journal appears
-    under its name only when it is whole and durable. Raises `DamagedError`, `TornTailError` or
-    `UnsupportedError` for the streams, and what the verifier raises.
+    under its name only when it is whole and durable. Raises `CannotRunError` for a place that is
+    taken, in a directory that is missing, or in a journal; `DamagedError`, `TornTailError` or
+    `UnsupportedError` for the streams; and what the verifier raises.
     """
     path = Path(directory)
     partial = path.with_name(f"{path.name}.partial")
     if path.exists() or partial.exists():
         found = path if path.exists() else partial
         raise CannotRunError(f"{found}: expected a new place for the import, found this")
+    check_place(path)
     streams = [StreamReader(read) for read in reads]
     for stream in streams[1:]:
         if stream.genesis != streams[0].genesis:

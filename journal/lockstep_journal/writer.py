@@ -19,7 +19,7 @@ from lockstep_journal.environment import (
     open_for_writing,
     sync_directory,
 )
-from lockstep_journal.errors import JournalFailed, MapFull
+from lockstep_journal.errors import JournalFailed, MapFull, told
 from lockstep_journal.layout import (
     COMMANDS,
     DATABASES,
@@ -290,7 +290,7 @@ class Owner(Journal):
             ) from error
         except (lmdb.Error, OSError) as error:
             raise self._ended(
-                JournalFailed(f"{self.directory}: a transaction failed: {error}")
+                JournalFailed(f"{self.directory}: a transaction failed: {told(error)}")
             ) from error
         except BaseException as error:
             self._ended(error)

@@ -7,7 +7,7 @@ none there is the table of all entities.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from lockstep_kernel import Core, State, sorted_records
+from lockstep_kernel import Core, Machine, State, sorted_records
 
 Row = Mapping[str, object]
 Views = Mapping[str, Sequence[Row]]
@@ -37,6 +37,16 @@ def views_of(state: State) -> Views:
 def entity_rows(state: State) -> list[Row]:
     """Return one row per entity, by (kind, key)."""
     return [
-        {"kind": record[0], "key": record[1], "fields": list(record[2:])}
+        {
+            "kind": kind_name(state.machine, record[0]),
+            "key": record[1],
+            "fields": list(record[2:]),
+        }
         for record in sorted_records(state)
     ]
+
+
+def kind_name(machine: Machine, kind: int) -> str:
+    """Return the machine's own name of a kind of entity, `kind N` if it gives none."""
+    names: Mapping[int, str] = getattr(machine, "kind_names", {})
+    return names.get(kind, f"kind {kind}")

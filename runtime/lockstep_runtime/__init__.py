@@ -1,11 +1,10 @@
 """The shell around the core: feeds, market simulator, durable pipeline, demo, bench, `lockstep`.
 
-Names are loaded when they are first used, so that a program's `--help` does not load LMDB.
+Names are loaded when they are first used, so that a program's `--help` does not load LMDB, and
+nothing before: the guard of `lockstep` against Ctrl-C stands in a module of this package.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lockstep_runtime.feeds.base import Feed
     from lockstep_runtime.feeds.binance import BinanceFeed
@@ -104,11 +103,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a public name from its module, once."""
+    from importlib import import_module
+
     module = _HOME_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{module}"), name)
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value

@@ -2,13 +2,27 @@
 
 It owns the verdict on a stream and the report of its first divergence. It never writes to what it
 reads, opens no journal itself (a child process does), and knows machines by the kernel only.
+
+Names are loaded when they are first used, and nothing is imported before: the program's guard
+against Ctrl-C stands in a module of this package.
 """
 
-from lockstep_validator.options import Mark, Options, parse_mark
-from lockstep_validator.report import as_json, as_text
-from lockstep_validator.session import validate
-from lockstep_validator.source import Readable, Source
-from lockstep_validator.verdict import Divergence, EntityChange, Status, Verdict
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lockstep_validator.options import Mark, Options, parse_mark
+    from lockstep_validator.report import as_json, as_text
+    from lockstep_validator.session import validate
+    from lockstep_validator.source import Readable, Source
+    from lockstep_validator.verdict import Divergence, EntityChange, Status, Verdict
+
+_HOMES = {
+    "options": ("Mark", "Options", "parse_mark"),
+    "report": ("as_json", "as_text"),
+    "session": ("validate",),
+    "source": ("Readable", "Source"),
+    "verdict": ("Divergence", "EntityChange", "Status", "Verdict"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Divergence",
@@ -24,3 +38,15 @@ __all__ = [
     "parse_mark",
     "validate",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module, once."""
+    from importlib import import_module
+
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value

@@ -88,4 +88,5 @@ def loaded(machine: Machine, genesis: Genesis, snapshot: bytes, seq: int) -> Sta
     except LockstepError:
         raise
     except Exception as error:  # a forged record can break a machine in any way
-        raise DamagedError(f"sequence {seq}: its snapshot does not load: {error!r}", seq) from error
+        what = f"{type(error).__name__}: {error}"
+        raise DamagedError(f"sequence {seq}: its snapshot does not load: {what}", seq) from error

@@ -11,7 +11,8 @@ import click
 from lockstep_journal.child import run
 
 _EXIT_CODES = """
-Exit codes: 0 ok, 2 damaged, 3 could not run.
+Exit codes: 0 ok, 2 damaged, 3 could not run, 130 interrupted,
+141 the reader of the output went away.
 """
 
 _directory = click.argument("directory", metavar="DIR")
@@ -55,7 +56,10 @@ def stats(context: click.Context, directory: str, is_json: bool) -> None:
 def backup(
     context: click.Context, directory: str, destination: str, is_json: bool, is_compact: bool
 ) -> None:
-    """Copy the journal in DIR to NEW_DIR while it may be written, and verify the copy."""
+    """Copy the journal in DIR to NEW_DIR while it may be written, and verify the copy.
+
+    NEW_DIR lies in a directory that is there, and outside every journal.
+    """
     _run(
         context,
         directory,
@@ -85,7 +89,8 @@ def archive(
     """Move old records of the journal in DIR into the stream NEW_FILE.
 
     They are deleted only when the file was synced and read back. Nobody may write the journal
-    meanwhile. `lockstep replay import` makes one journal of the file and the rest again.
+    meanwhile. `lockstep replay import` makes one journal of the file and the rest again. NEW_FILE
+    lies in a directory that is there, and outside every journal.
     """
     _run(
         context,

@@ -1,7 +1,8 @@
 """How the command lines of journal and replay speak: data on stdout, progress on stderr.
 
 On a terminal data is a table; into a file or pipe it is one item a line, its columns apart by tabs;
-with `--json` it is JSON, a document or one a line.
+with `--json` it is JSON, a document or one a line. In text a name says the unit of its value as it
+is shown there: a time is in UTC.
 """
 
 import json
@@ -14,6 +15,8 @@ from lockstep_journal.values import Plain
 
 _PAUSE_S = 0.1
 _NS = 1_000_000_000
+_TEXT_NAMES = {"digest_every": "digest_every_commands", "snapshots": "snapshot_seqs"}
+"""What the text calls a field whose own name does not say what its numbers count."""
 
 
 def put_json(value: Plain) -> None:
@@ -26,7 +29,10 @@ def put_report(report: Mapping[str, Plain], is_json: bool) -> None:
     if is_json:
         put_json(dict(report))
         return
-    rows = [{"name": name, "value": _named_cell(name, value)} for name, value in report.items()]
+    rows = [
+        {"name": _text_name(name, value), "value": _named_cell(name, value)}
+        for name, value in report.items()
+    ]
     if sys.stdout.isatty():
         put_table(rows, "", has_header=False)
         return
@@ -37,9 +43,10 @@ def put_report(report: Mapping[str, Plain], is_json: bool) -> None:
 def put_table(rows: Sequence[Mapping[str, Plain]], title: str, has_header: bool = True) -> None:
     """Write rows that have the same columns; an empty table is its title alone."""
     columns = list(rows[0]) if rows else []
+    titles = [_text_name(column, rows[0][column]) for column in columns]
     if not sys.stdout.isatty():
         if has_header and columns:
-            print("\t".join(columns))
+            print("\t".join(titles))
         for row in rows:
             print("\t".join(_named_cell(column, row[column]) for column in columns))
         return
@@ -47,7 +54,7 @@ def put_table(rows: Sequence[Mapping[str, Plain]], title: str, has_header: bool 
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title or None, show_header=has_header)
+    table = Table(*titles, title=title or None, show_header=has_header)
     for row in rows:
         table.add_row(*(_named_cell(column, row[column]) for column in columns))
     Console().print(table)
@@ -85,6 +92,19 @@ class Progress:
         """Wipe the line."""
         if self._is_on and self._next_s:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def _text_name(name: str, value: Plain) -> str:
+    """Return the name of a value in text, with the unit that it has there.
+
+    >>> _text_name("last_ts_ns", 1), _text_name("digest_every", 1), _text_name("snapshots", [3])
+    ('last_time_utc', 'digest_every_commands', 'snapshot_seqs')
+    """
+    if "ts_ns" in name and isinstance(value, int):
+        return name.replace("ts_ns", "time_utc")
+    if name == "snapshots" and not isinstance(value, list):
+        return name
+    return _TEXT_NAMES.get(name, name)
 
 
 def _named_cell(name: str, value: Plain) -> str:

@@ -11,7 +11,8 @@ import click
 from lockstep_journal.child import run
 
 _EXIT_CODES = """
-Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn.
+Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn, 130 interrupted, 141 the reader of
+the output went away.
 """
 
 _directory = click.argument("directory", metavar="DIR")
@@ -138,7 +139,7 @@ def diff(
 ) -> None:
     """Say what changed between two sequence numbers, or where two journals part.
 
-    Two journals that part end with exit code 1.
+    Two journals that part end with exit code 1; that one is a prefix of the other is said.
     """
     _run(
         context,
@@ -177,7 +178,10 @@ def export(
     is_json: bool,
     machine_name: str | None,
 ) -> None:
-    """Write the journal in DIR as a portable stream to NEW_FILE, or to stdout if that is `-`."""
+    """Write the journal in DIR as a portable stream to NEW_FILE, or to stdout if that is `-`.
+
+    NEW_FILE lies in a directory that is there, and outside every journal.
+    """
     _run(
         context,
         directory,
@@ -207,7 +211,8 @@ def import_(
 ) -> None:
     """Make the journal NEW_DIR of streams that follow each other; `-` is stdin.
 
-    Every hash is recomputed, and the journal appears only if all is well.
+    Every hash is recomputed, and the journal appears only if all is well. NEW_DIR lies in a
+    directory that is there, and outside every other journal.
     """
     _run(
         context,

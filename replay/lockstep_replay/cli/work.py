@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from lockstep_journal import (
 )
 from lockstep_journal.child import Work, serve
 from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
+from lockstep_journal.places import check_place
 from lockstep_journal.values import compact
 from lockstep_kernel import CannotRunError, Change, Genesis, Machine, find_machine
 from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
@@ -28,7 +29,7 @@ from lockstep_replay.execution import ImportVerifier
 from lockstep_replay.history import FieldNames, Filter, Step, plain_step, recomputed_events, steps
 from lockstep_replay.recovery import recover_from
 from lockstep_replay.stats import history_statistics
-from lockstep_replay.views import Row, views_of
+from lockstep_replay.views import Row, kind_name, views_of
 
 
 def recover(directory: str, seq: int | None, is_json: bool, machine_name: str | None) -> int:
@@ -57,7 +58,10 @@ def show(
         machine = _machine(journal.genesis, machine_name)
         _check_asked(journal, seqs["first_seq"], seqs["last_seq"])
         names = FieldNames(wanted.wanted)
+        end = journal.end()
+        reached = end.last_seq
         for step in steps(journal, machine, seqs["first_seq"], seqs["last_seq"]):
+            reached = step.record.seq
             names.see(step)
             if not wanted.passes(step):
                 continue
@@ -69,6 +73,7 @@ def show(
         raise CannotRunError(
             f"expected a field that a command or event here has, found '{names.unknown[0]}'"
         )
+    _say_what_is_missing(directory, seqs, end.first_seq, reached)
     return EXIT_OK
 
 
@@ -107,12 +112,13 @@ def diff(directory: str, others: Sequence[str], is_json: bool, machine_name: str
         machine = _machine(journal.genesis, machine_name)
         if is_seqs:
             before, after = int(others[0]), int(others[1])
-            _put_changes(changes_between(journal, machine, before, after), is_json)
+            _put_changes(changes_between(journal, machine, before, after), machine, is_json)
             return EXIT_OK
         with open_reader(others[0]) as other:
             found = compare(journal, other)
             _put_comparison(journal, other, found, is_json)
     if found.divergence is None:
+        _say_prefix((directory, found.left_last_seq), (others[0], found.right_last_seq))
         return EXIT_OK
     print(
         f"diff: the journals part at {found.divergence.seq}: "
@@ -158,6 +164,7 @@ def export_stream(
         unfinished = path.with_name(f"{path.name}.partial")
         if path.exists():
             raise CannotRunError(f"{path}: expected no file, found one")
+        check_place(path)
         stack.callback(unfinished.unlink, missing_ok=True)
         with unfinished.open("wb") as file:
             done = export(journal, file.write, from_seq, events)
@@ -204,6 +211,20 @@ def _check_asked(journal: Journal, first_seq: int | None, last_seq: int | None) 
         )
 
 
+def _say_what_is_missing(
+    directory: str, asked: Mapping[str, int | None], first_kept: int, reached: int
+) -> None:
+    """Name on stderr the records that were asked for and are not there."""
+    first, last = asked["first_seq"], asked["last_seq"]
+    if first is not None and 0 < first < first_kept:
+        print(f"show: {directory}: records before {first_kept} are archived", file=sys.stderr)
+    if last is not None and last > reached:
+        print(
+            f"show: {directory}: the journal ends at sequence {reached}, before --to {last}",
+            file=sys.stderr,
+        )
+
+
 def _filter(fields: Sequence[str]) -> Filter:
     wanted: dict[str, frozenset[str]] = {}
     for field in fields:
@@ -241,8 +262,30 @@ def _put_step(step: Step) -> None:
         print(f"\t\t\t{compact(event)}")
 
 
-def _put_changes(found: Sequence[Change], is_json: bool) -> None:
-    rows = _rows([plain_struct(change, has_types=False) for change in found])
+def _say_prefix(left: tuple[str, int], right: tuple[str, int]) -> None:
+    """Say which of two journals that agree, given by name and last sequence number, goes on."""
+    if left[1] == right[1]:
+        return
+    (short, short_seq), (long, long_seq) = sorted((left, right), key=lambda side: side[1])
+    print(
+        f"diff: {short} is a prefix of {long}: they agree up to sequence {short_seq}, "
+        f"{long} goes on to {long_seq}",
+        file=sys.stderr,
+    )
+
+
+def _put_changes(found: Sequence[Change], machine: Machine, is_json: bool) -> None:
+    rows = _rows(
+        [
+            {
+                "kind": kind_name(machine, change.kind),
+                "key": change.key,
+                "before": None if change.before is None else change.before[2:],
+                "after": None if change.after is None else change.after[2:],
+            }
+            for change in found
+        ]
+    )
     if is_json:
         put_json(list(rows))
     else:

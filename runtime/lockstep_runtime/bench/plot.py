@@ -69,7 +69,8 @@ def write_plot(path: Path, summary: Summary) -> None:
     try:
         figure.savefig(path, dpi=125, metadata=metadata)
     except (OSError, ValueError) as error:
-        raise CannotRunError(f"{path}: cannot be drawn: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotRunError(f"{path}: cannot be drawn: {reason}") from None
 
 
 def _dress(axes: Any, summary: Summary) -> None:

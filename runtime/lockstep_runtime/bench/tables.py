@@ -90,8 +90,12 @@ def write_document(path: Path, summary: Summary) -> None:
 def _cut(path: Path) -> tuple[str, str]:
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRunError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise CannotRunError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CannotRunError(
+            f"{path}: expected text in UTF-8, found another byte at {error.start}"
+        ) from None
     before, begin, rest = text.partition(TABLE_BEGIN)
     _old, end, after = rest.partition(TABLE_END)
     if not begin or not end:

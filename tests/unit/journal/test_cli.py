@@ -12,7 +12,7 @@ import pytest
 from lockstep_journal import MapPolicy, layout, open_owner, open_reader
 from lockstep_replay import recover
 from tests.machines.counter import COUNTER
-from tests.machines.histories import read_stream, write_journal
+from tests.machines.histories import read_stream, stream_frames, write_journal
 from tests.unit.journal.damage import PAGE, data_of, edit, flip, truncate, value_of
 from tests.unit.journal.programs import Run, install_counter, python_path, run_command, run_python
 from tests.unit.journal.test_store import put_meta
@@ -288,4 +288,61 @@ def test_a_refused_archive_raises_no_epoch_and_says_what_to_do(
 def test_status_lists_snapshots_without_brackets(directory: Path) -> None:
     with open_reader(directory) as seen:
         expected = ", ".join(map(str, seen.snapshot_seqs()))
-    assert f"snapshots\t{expected}\n" in status(directory).out
+    assert f"snapshot_seqs\t{expected}\n" in status(directory).out
+
+
+def test_text_says_the_unit_of_its_numbers(directory: Path) -> None:
+    text = status(directory).out
+    assert "last_time_utc\t1970-01-01T00:00:00.000000600Z\n" in text
+    assert "digest_every_commands\t1\n" in text
+    assert "ts_ns" not in text + journal("stats", directory).out
+    assert "snapshots\t2\n" in journal("verify", directory).out
+
+
+PLACES = [
+    ("no/new", "expected the directory {root}/no, found nothing: create it"),
+    ("file/new", "expected the directory {root}/file, found something else: create it"),
+    ("j/new", "expected a place outside every journal, found it inside {root}/j"),
+    ("j/sub/new", "expected a place outside every journal, found it inside {root}/j"),
+    ("link/new", "expected a place outside every journal, found it inside {root}/j"),
+]
+
+
+@pytest.mark.parametrize("command", ["backup", "archive", "import"])
+@pytest.mark.parametrize(("place", "sentence"), PLACES)
+def test_a_bad_place_is_refused_and_nothing_is_made(
+    directory: Path, command: str, place: str, sentence: str
+) -> None:
+    root = directory.parent
+    (directory / "sub").mkdir()
+    (root / "link").symlink_to(directory / "sub")
+    (root / "file").write_bytes(b"".join(stream_frames(9)))
+    before = sorted(root.rglob("*"))
+    if command == "import":
+        given = ("import", root / place, root / "file", "--trust-hashes")
+        run = run_command("lockstep_replay.cli:replay", given)
+    elif command == "archive":
+        install_counter(root / "site")
+        before = sorted(root.rglob("*"))
+        run = journal(command, directory, root / place, "--below", 50, path=root / "site")
+    else:
+        run = journal(command, directory, root / place)
+    assert (3, "") == (run.code, run.out)
+    run.check_sentence(f"{root / place}: {sentence.format(root=root)}")
+    made = set(root.rglob("*")) - set(before) - {directory / "lock.mdb", directory / "owner.lock"}
+    assert set() == {path for path in made if "__pycache__" not in path.parts}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("/proc/new",), "/proc/new: the backup cannot be written: No such file or directory"),
+        (("x" * 300,), f"{'x' * 300}: File name too long"),
+    ],
+)
+def test_a_fault_of_the_system_is_said_without_its_number(
+    directory: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    run = journal("backup", directory, *arguments)
+    assert (3, "") == (run.code, run.out)
+    assert f"backup: {sentence}\n" == run.err

@@ -140,3 +140,16 @@ def test_it_is_stopped_within_a_blocked_write_by_closing_its_output(tmp_path: Pa
         assert process.stdout is not None
         process.stdout.close()
         assert 0 == process.wait(10)
+
+
+def test_an_output_that_is_full_is_a_sentence(tmp_path: Path) -> None:
+    write_journal(tmp_path / "j", 9)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lockstep_journal.reader", str(tmp_path / "j")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": python_path()},
+            check=False,
+        )
+    assert (3, b"reader: No space left on device\n") == (done.returncode, done.stderr)

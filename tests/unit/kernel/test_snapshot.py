@@ -105,6 +105,13 @@ def test_a_forged_snapshot_is_damage_and_no_crash(offset: int, data: bytes, word
         load(COUNTER, GENESIS, forged(SNAPSHOT, offset, data))
 
 
+def test_what_is_no_snapshot_is_said_in_hex() -> None:
+    with pytest.raises(DamagedError) as caught:
+        load(COUNTER, GENESIS, forged(SNAPSHOT, 0, b"\xff\x00"))
+    expected = f"snapshot: expected {b'LKSNAP'.hex()} at the start, found ff00{b'SNAP'.hex()}"
+    assert expected == str(caught.value)
+
+
 def test_clocks_of_another_length_are_damage_and_no_crash() -> None:
     head, clocks, rest = SNAPSHOT[:72], SNAPSHOT[72:96], SNAPSHOT[96:-8]
     lengths = struct.pack(">II", 23, len(rest) + 1)

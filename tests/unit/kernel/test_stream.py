@@ -122,6 +122,15 @@ def test_something_else_is_no_stream(data: bytes) -> None:
     assert caught.value.seq is None
 
 
+@pytest.mark.parametrize(("data", "found"), [(b"PK\x03\x04" * 20, "504b0304" * 2), (b"\xff", "ff")])
+def test_what_is_no_stream_is_said_in_hex(data: bytes, found: str) -> None:
+    with pytest.raises(DamagedError, match="not a Lockstep stream") as caught:
+        StreamReader(reading(data))
+    assert str(caught.value).endswith(
+        f"expected the bytes {b'LOCKSTEP'.hex()} at the start, found {found}"
+    )
+
+
 def test_newer_formats_flags_and_frames_are_not_damage() -> None:
     for version, flags in ((2, 0), (1, 2)):
         header = b"LOCKSTEP" + bytes([0, version, 0, flags])

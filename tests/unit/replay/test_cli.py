@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lockstep_journal import layout, open_owner
+from lockstep_journal import archive, layout, open_owner
 from lockstep_journal.values import compact
 from lockstep_kernel import StreamReader
 from lockstep_kernel.values import FrameType
@@ -140,7 +140,13 @@ def test_at_shows_the_tables_of_a_moment(replay, directory: Path) -> None:
 def test_diff_of_two_sequences(replay, directory: Path) -> None:
     run = replay("diff", directory, 29, 30, "--json")
     assert (0, 1) == (run.code, len(run.json))
-    assert "kind\tkey\tbefore\tafter\n" in replay("diff", directory, 29, 30).out
+    changed = run.json[0]
+    state = applied(30)[0]
+    assert ("kind 1", [state.core.cells[changed["key"]].value]) == (
+        changed["kind"],
+        changed["after"],
+    )
+    assert "kind\tkey\tbefore\tafter\nkind 1\t" in replay("diff", directory, 29, 30).out
 
 
 def test_diff_of_two_journals_finds_where_they_part(
@@ -149,6 +155,7 @@ def test_diff_of_two_journals_finds_where_they_part(
     same = copy_of(directory, tmp_path / "same")
     run = replay("diff", directory, same, "--json")
     assert (0, None, 60) == (run.code, run.json["divergence"], run.json["common_last_seq"])
+    assert "" == run.err
     write_journal(tmp_path / "fork", 32)
     with resume(tmp_path / "fork", COUNTER, lambda: 0) as live:
         live.sequencer.submit([(330, Add("fork", 1))])
@@ -159,6 +166,20 @@ def test_diff_of_two_journals_finds_where_they_part(
     assert "fork" == run.json["right_step"]["command"]["cell"]
     run = replay("diff", directory, 5)
     assert 3 == run.code
+
+
+def test_diff_says_that_one_journal_is_a_prefix_of_the_other(
+    replay, directory: Path, tmp_path: Path
+) -> None:
+    short = tmp_path / "short"
+    write_journal(short, 32)
+    for arguments in ((directory, short), (short, directory)):
+        run = replay("diff", *arguments, "--json")
+        assert (0, None) == (run.code, run.json["divergence"])
+        run.check_sentence(
+            f"diff: {short} is a prefix of {directory}: they agree up to sequence 32, "
+            f"{directory} goes on to 60"
+        )
 
 
 def test_stats_count_by_type(replay, directory: Path) -> None:
@@ -209,15 +230,23 @@ def test_import_of_a_bad_stream_is_a_sentence_and_an_exit_code(
 def test_what_cannot_run_is_a_sentence_and_exit_code_3(
     replay, directory: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "day.stream").write_bytes(stream(9))
     for arguments, words in (
         (("recover", tmp_path / "nothing"), "found no data.mdb"),
         (("recover", directory, "--machine", "abacus"), "found 'abacus'"),
         (("import", tmp_path / "k", tmp_path / "no.stream"), "cannot be read"),
-        (("export", directory, tmp_path / "no" / "day.stream"), "No such file"),
+        (("export", directory, tmp_path / "no" / "day.stream"), "expected the directory"),
+        (("export", directory, directory / "day.stream"), "outside every journal"),
+        (
+            ("export", directory, "/proc/day"),
+            "export: /proc/day.partial: No such file or directory",
+        ),
+        (("import", "/proc/k", tmp_path / "day.stream"), "/proc/k.partial: cannot be created: No"),
     ):
         run = replay(*arguments)
         assert (3, "") == (run.code, run.out)
         run.check_sentence(words)
+        assert "Errno" not in run.err
 
 
 def test_everything_works_beside_a_live_owner(replay, directory: Path) -> None:
@@ -258,6 +287,24 @@ def test_show_refuses_what_no_journal_can_answer(
     assert "expected" in run.err
 
 
+def test_show_says_where_the_journal_ends(replay, directory: Path) -> None:
+    run = replay("show", directory, "--from", COUNT, "--to", COUNT + 1)
+    assert 0 == run.code
+    assert run.out.startswith(f"{COUNT}\t")
+    run.check_sentence(f"show: {directory}: the journal ends at sequence {COUNT}, before --to 61")
+    assert "" == replay("show", directory, "--from", COUNT, "--to", COUNT).err
+
+
+def test_show_says_that_records_are_archived(replay, site: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "j"
+    write_journal(directory, COUNT, snapshot_every=20)
+    with open_owner(directory) as owner:
+        archive(owner, COUNTER, 50, tmp_path / "old.stream")
+    run = replay("show", directory, "--from", 1)
+    assert (0, "43") == (run.code, run.out.split("\t")[0])
+    run.check_sentence(f"show: {directory}: records before 43 are archived")
+
+
 def test_export_refuses_a_record_that_is_not_there(replay, directory: Path, tmp_path: Path) -> None:
     run = replay("export", directory, tmp_path / "s", "--from", COUNT + 1)
     assert 3 == run.code
@@ -266,7 +313,7 @@ def test_export_refuses_a_record_that_is_not_there(replay, directory: Path, tmp_
 
 def test_times_are_words_in_tables_and_numbers_in_json(replay, directory: Path) -> None:
     assert isinstance(replay("recover", directory, "--json").json["last_ts_ns"], int)
-    for command, name in (("recover", "last_ts_ns"), ("stats", "ts_ns_last")):
+    for command, name in (("recover", "last_time_utc"), ("stats", "time_utc_last")):
         row = next(x for x in replay(command, directory).out.splitlines() if x.startswith(name))
         assert row.endswith("Z")
 

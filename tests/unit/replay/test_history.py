@@ -144,11 +144,18 @@ def test_statistics_count_types(directory: Path) -> None:
 def test_without_views_there_are_entities(directory: Path) -> None:
     state = seek(directory, COUNTER, 25)
     rows = [
-        {"kind": CELL, "key": cell.name, "fields": [cell.value]}
+        {"kind": f"kind {CELL}", "key": cell.name, "fields": [cell.value]}
         for cell in sorted(state.core.cells.values(), key=lambda cell: cell.name)
     ]
     assert {"entities": rows} == views_of(state)
     assert rows == entity_rows(state)
+
+
+def test_entities_have_the_machine_s_own_names_of_their_kinds(directory: Path) -> None:
+    class Named(type(COUNTER)):
+        kind_names = {CELL: "CELL"}  # noqa: RUF012  # never changed
+
+    assert {"CELL"} == {row["kind"] for row in entity_rows(seek(directory, Named(), 25))}
 
 
 def test_a_machine_may_have_views_of_its_own(directory: Path) -> None:

@@ -142,6 +142,41 @@ sys.exit(main(["--help"]))
     fails(done, 130, "lockstep: interrupted")
 
 
+def test_an_interrupt_waits_until_the_modules_are_loaded(site: Path) -> None:
+    code = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lockstep_runtime.program":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from lockstep_runtime.cli import main
+code = main(["--help"])
+sys.exit(code if "lockstep_runtime.program" in sys.modules else 99)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(site),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    fails(done, 130, "lockstep: interrupted")
+
+
+def test_nothing_is_imported_before_the_guard(site: Path) -> None:
+    code = "import sys; before = {*sys.modules}; import lockstep_runtime.cli; "
+    code += "print(sorted({*sys.modules} - before))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(site),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "['lockstep_runtime', 'lockstep_runtime.cli']\n" == done.stdout
+
+
 def test_a_command_that_says_nothing_is_well(site: Path) -> None:
     done = lockstep(site, "nothing")
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import lockstep_validator
 from lockstep_kernel import FrameType, Genesis
 from lockstep_validator.cli import main
 from tests.machines.counter import COUNTER, Add, Added
@@ -245,7 +246,7 @@ def test_whatever_is_raised_becomes_one_sentence(
     def broken(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("lockstep_validator.cli.validate", broken)
+    monkeypatch.setattr("lockstep_validator.program.validate", broken)
     assert code == main(["-"])
     assert ("", f"lockstep-validator: {sentence}\n") == capsys.readouterr()
 
@@ -253,7 +254,14 @@ def test_whatever_is_raised_becomes_one_sentence(
 def test_help_has_examples_and_exit_codes(program: Run) -> None:
     finished = program("--help")
     assert 0 == finished.returncode
-    for piece in (b"examples:", b"exit codes:", b"--trust SEQ:HASH", b"  4  torn"):
+    pieces = (
+        b"examples:",
+        b"exit codes:",
+        b"--trust SEQ:HASH",
+        b"  4  torn",
+        b"  130  interrupted",
+    )
+    for piece in (*pieces, b"(lockstep ends with 141)"):
         assert piece in finished.stdout
 
 
@@ -272,6 +280,59 @@ def test_help_needs_nothing_but_the_core_s_libraries(folder: Path) -> None:
         n for n in loaded if n.startswith("lockstep_")
     }
     assert set() == loaded & {"click", "rich", "lmdb", "matplotlib"}
+
+
+@pytest.mark.parametrize("module", ["argparse", "msgspec", "lockstep_kernel", "importlib.metadata"])
+def test_an_interrupt_while_modules_load_is_one_sentence(folder: Path, module: str) -> None:
+    code = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.modules.pop({module!r}, None)
+sys.meta_path.insert(0, Interrupting())
+from lockstep_validator.cli import main
+sys.exit(main(["--version"]))
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment(folder), check=False
+    )
+    sentence = b"lockstep-validator: interrupted before a verdict\n"
+    assert (130, b"", sentence) == (finished.returncode, finished.stdout, finished.stderr)
+
+
+def test_an_interrupt_waits_until_the_modules_are_loaded(folder: Path) -> None:
+    code = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lockstep_validator.program":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from lockstep_validator.cli import main
+code = main(["--version"])
+sys.exit(code if "lockstep_validator.program" in sys.modules else 99)
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment(folder), check=False
+    )
+    sentence = b"lockstep-validator: interrupted before a verdict\n"
+    assert (130, b"", sentence) == (finished.returncode, finished.stdout, finished.stderr)
+
+
+def test_nothing_is_imported_before_the_guard(folder: Path) -> None:
+    code = "import sys; before = {*sys.modules}; import lockstep_validator.cli; "
+    code += "print(sorted({*sys.modules} - before))"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment(folder), check=True
+    )
+    assert b"['lockstep_validator', 'lockstep_validator.cli']\n" == finished.stdout
+
+
+def test_a_name_that_is_not_there_is_said() -> None:
+    with pytest.raises(AttributeError, match="'lockstep_validator' has no attribute 'nothing'"):
+        lockstep_validator.nothing  # noqa: B018  # the look-up is the test
 
 
 def test_a_closed_output_is_quiet_and_changes_no_exit_code(folder: Path) -> None:
