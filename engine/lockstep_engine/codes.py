@@ -88,6 +88,7 @@ class CancelReason(IntEnum):
     AMENDED = 7
     REPLACED = 8
     QUOTE = 9
+    MMP = 10
 
 
 class AmendReason(IntEnum):
@@ -109,6 +110,22 @@ class CashReason(IntEnum):
     BUILDER_FEE = 5
 
 
+class MmpOption(IntFlag):
+    """MAKER_ONLY: fills as a taker do not count. EXCEEDING: reaching a limit is no breach yet."""
+
+    NONE = 0
+    MAKER_ONLY = 1
+    EXCEEDING = 2
+
+
+class MmpLimit(IntFlag):
+    """The limits that a trigger breached."""
+
+    QTY = 1
+    DELTA = 2
+    VEGA = 4
+
+
 class EntityKind(IntEnum):
     """The kinds of records in the state digest, each with its key."""
 
@@ -124,6 +141,10 @@ class EntityKind(IntEnum):
     POSITION = 10
     FEE_SCHEDULE = 11
     TREASURY = 12
+    MARK = 13
+    SURFACE = 14
+    MMP = 15
+    MMP_FILL = 16
 
 
 class Code(IntEnum):
@@ -174,6 +195,7 @@ class Code(IntEnum):
     INSTRUMENT_CLOSE_ONLY = 703
     NO_INDEX_PRICE = 704
     NO_MARK_PRICE = 705
+    STALE_MARK = 706
 
     OPEN_ORDERS_LIMIT = 801
     POSITION_LIMIT = 802
@@ -196,3 +218,9 @@ class Code(IntEnum):
     RULES_NOT_NEWER = 1107
     UNKNOWN_AGENT = 1108
     UNKNOWN_FEE_TIER = 1109
+    BAD_SURFACE = 1110
+    SURFACE_EXISTS = 1111
+
+    MMP_NOT_CONFIGURED = 1201
+    MMP_FROZEN = 1202
+    BAD_MMP_CONFIG = 1203

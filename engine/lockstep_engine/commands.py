@@ -143,10 +143,22 @@ class UpdateIndexPrice(_Action, frozen=True, tag=14):
 
 
 class UpdateMarkPrice(_Action, frozen=True, tag=15):
-    """Set the mark of a future or perpetual, in micro-dollars per unit."""
+    """Set the mark of an instrument without a surface, in micro-dollars per unit."""
 
     instrument: Int
     price_e6: Int
+
+
+class UpdateVolSurface(_Action, frozen=True, tag=16):
+    """Set the forward and the volatilities of one expiry: points (strike_e6, vol_e9), rising.
+
+    The marks and greeks of everything that expires then follow at once.
+    """
+
+    underlying: Name
+    expiry_ns: Int
+    forward_e6: Int
+    points: tuple[tuple[Int, Int], ...]
 
 
 class Withdraw(_Action, frozen=True, tag=30):
@@ -261,6 +273,33 @@ class Batch(_Action, frozen=True, tag=47):
     actions: tuple[OrderAction, ...]
 
 
+class SetMmpConfig(_Action, frozen=True, tag=48):
+    """Protect the account's MMP orders in an underlying: limits on their fills in a window.
+
+    A limit of 0 is none; `frozen_ms` 0 freezes until ResetMmp; `options` is a sum of `MmpOption`.
+    """
+
+    underlying: Name
+    interval_ms: Int
+    frozen_ms: Int
+    qty_limit_e8: Int = 0
+    delta_limit_e8: Int = 0
+    vega_limit_e6: Int = 0
+    options: Int = 0
+
+
+class DeleteMmpConfig(_Action, frozen=True, tag=49):
+    """Take the protection away and cancel the account's MMP orders in the underlying."""
+
+    underlying: Name
+
+
+class ResetMmp(_Action, frozen=True, tag=50):
+    """End the freeze and empty the window."""
+
+    underlying: Name
+
+
 OperatorAction = (
     CreateUnderlying
     | CreateInstrument
@@ -277,8 +316,11 @@ OperatorAction = (
     | Deposit
     | UpdateIndexPrice
     | UpdateMarkPrice
+    | UpdateVolSurface
 )
-AccountAction = Withdraw | Transfer | AuthorizeAgent | RevokeAgent | OrderAction | MassQuote | Batch
+MmpAction = SetMmpConfig | DeleteMmpConfig | ResetMmp
+MoneyAction = Withdraw | Transfer | AuthorizeAgent | RevokeAgent
+AccountAction = MoneyAction | OrderAction | MassQuote | Batch | MmpAction
 Action = OperatorAction | AccountAction
 
 
@@ -307,7 +349,8 @@ class ExchangeParams(_Action, frozen=True, tag=1):
     """The genesis parameters of an exchange.
 
     `max_total_deposits_e6` is at most 2^60; the nonce window is in milliseconds before and after
-    the command's time; `request_capacity` is the number of remembered requests per account.
+    the command's time; `request_capacity` is the number of remembered requests per account. A mark
+    older than `max_mark_age_ns` is stale (0: none ever is).
     """
 
     operator_root: Key
@@ -318,3 +361,4 @@ class ExchangeParams(_Action, frozen=True, tag=1):
     nonce_future_ms: Int = 86_400_000
     nonce_capacity: Int = 100
     request_capacity: Int = 100
+    max_mark_age_ns: Int = 0

@@ -1,6 +1,7 @@
 """Every derived value of a core, as plain comparable data: what no digest can see ([MRG-4])."""
 
 from lockstep_engine.lifecycle.expiry import orders_of
+from lockstep_engine.lifecycle.timers import INSTRUMENT_EXPIRY, MMP_THAW, ORDER_EXPIRY
 from lockstep_engine.risk.margin import refresh_account, refresh_prices
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Holding, Instrument, Order
 
@@ -12,6 +13,13 @@ def derived_values(core: ExchangeCore) -> Derived:
     """Return all derived values after bringing the lazy ones up to date. O(state log state)."""
     values: Derived = {"changed levels": len(core.changed_levels)}
     values["GTD orders"] = sorted(core.expiring)
+    values["frozen"] = sorted(core.frozen)
+    values["expiries"] = sorted(
+        (key, [instrument.instrument for instrument in instruments])
+        for key, instruments in core.expiries.items()
+    )
+    for surface in core.surfaces.values():
+        values[f"surface {surface.underlying}/{surface.expiry_ns} strikes"] = surface.strikes
     for instrument in core.instruments.values():
         _add_instrument(values, instrument)
     for account in core.accounts.values():
@@ -19,19 +27,27 @@ def derived_values(core: ExchangeCore) -> Derived:
         _add_account(values, core, account)
         for holding in account.holdings.values():
             _add_holding(values, holding)
+    _add_unarmed(values, core)
+    return values
+
+
+def _add_unarmed(values: Derived, core: ExchangeCore) -> None:
+    """Add what has no timer and should have one."""
     due = dict.fromkeys(core.timers)
     values["unarmed GTD orders"] = sorted(
         order.order_id
         for order in core.expiring.values()
-        if (order.expires_ns, 2, order.order_id) not in due
+        if (order.expires_ns, ORDER_EXPIRY, order.order_id, "") not in due
     )
     values["unarmed instruments"] = sorted(
         instrument.instrument
         for instrument in core.instruments.values()
         if instrument.expiry_ns > core.now_ns
-        and (instrument.expiry_ns, 3, instrument.instrument) not in due
+        and (instrument.expiry_ns, INSTRUMENT_EXPIRY, instrument.instrument, "") not in due
     )
-    return values
+    values["unarmed thaws"] = sorted(
+        key for key, mmp in core.frozen.items() if (mmp.frozen_until_ns, MMP_THAW, *key) not in due
+    )
 
 
 def _add_instrument(values: Derived, instrument: Instrument) -> None:
@@ -44,6 +60,7 @@ def _add_instrument(values: Derived, instrument: Instrument) -> None:
         instrument.long_lot_e6,
         instrument.short_lot_e6,
     )
+    values[f"{name} fresh until"] = instrument.fresh_until_ns
     values[f"{name} bids"] = _side(instrument.bids)
     values[f"{name} asks"] = _side(instrument.asks)
 
@@ -81,6 +98,13 @@ def _add_account(values: Derived, core: ExchangeCore, account: Account) -> None:
     is_linked = root_nonces is None or root_nonces is core.nonces.get(account.root)
     values[f"{name} root nonces"] = is_linked
     values[f"{name} sums"] = (account.margin_e6, account.reserve_e6)
+    for mmp in account.mmps.values():
+        sums = mmp.sums
+        window = [(fill.number, fill.amount_e16) for fill in mmp.window]
+        values[f"{name} protection {mmp.underlying}"] = (
+            window,
+            (sums.qty_e16, sums.delta_e25, sums.vega_e25),
+        )
 
 
 def _add_holding(values: Derived, holding: Holding) -> None:

@@ -1,4 +1,6 @@
-"""The entities that stand alone: fees, treasury, roles, nonces, requests, agents, underlyings."""
+"""The entities that stand alone: fees, treasury, roles, nonces, requests, agents, underlyings,
+marks and surfaces.
+"""
 
 import struct
 from bisect import bisect_left
@@ -16,6 +18,9 @@ _REQUEST: Final = int(EntityKind.REQUEST)
 _UNDERLYING: Final = int(EntityKind.UNDERLYING)
 _FEE_SCHEDULE: Final = int(EntityKind.FEE_SCHEDULE)
 _TREASURY: Final = int(EntityKind.TREASURY)
+_MARK: Final = int(EntityKind.MARK)
+_SURFACE: Final = int(EntityKind.SURFACE)
+_NEVER_NS: Final = -1
 
 
 class FeeSchedule(Entity):
@@ -211,3 +216,75 @@ class Underlying(Entity):
             self.initial_rate_e9,
             self.short_call_rate_e9,
         )
+
+
+class Mark(Entity):
+    """The mark of one instrument and its greeks per unit of underlying; absent if never marked.
+
+    Invariant: `marked_ns` is -1 until the first mark, else the time of the command that set it. A
+    price may be 0: an option far out of the money is worth nothing.
+    """
+
+    __slots__ = (
+        "delta_e9",
+        "gamma_e9",
+        "instrument",
+        "marked_ns",
+        "price_e6",
+        "theta_e9",
+        "vega_e9",
+    )
+
+    def __init__(self, instrument: int) -> None:
+        super().__init__()
+        self.instrument = instrument
+        self.price_e6 = 0
+        self.marked_ns = _NEVER_NS
+        self.delta_e9 = 0
+        self.gamma_e9 = 0
+        self.vega_e9 = 0
+        self.theta_e9 = 0
+
+    def record(self) -> Record | None:
+        if self.marked_ns < 0:
+            return None
+        return (
+            _MARK,
+            self.instrument,
+            self.price_e6,
+            self.marked_ns,
+            self.delta_e9,
+            self.gamma_e9,
+            self.vega_e9,
+            self.theta_e9,
+        )
+
+
+class Surface(Entity):
+    """The forward and the volatilities of one expiry of an underlying.
+
+    `points` holds (strike_e6, vol_e9) with strikes that rise strictly; derived: `strikes`, them.
+    """
+
+    __slots__ = ("expiry_ns", "forward_e6", "is_live", "points", "strikes", "underlying")
+
+    def __init__(self, underlying: str, expiry_ns: int) -> None:
+        super().__init__()
+        self.underlying = underlying
+        self.expiry_ns = expiry_ns
+        self.forward_e6 = 0
+        self.points: tuple[tuple[int, int], ...] = ()
+        self.strikes: list[int] = []
+        self.is_live = True
+
+    def set(self, forward_e6: int, points: tuple[tuple[int, int], ...]) -> None:
+        """Replace the forward and all points."""
+        self.forward_e6 = forward_e6
+        self.points = points
+        self.strikes = [strike for strike, _vol in points]
+
+    def record(self) -> Record | None:
+        if not self.is_live:
+            return None
+        key = (self.underlying, self.expiry_ns)
+        return (_SURFACE, key, self.forward_e6, self.points)

@@ -173,6 +173,80 @@ class InstrumentExpired(_Event, frozen=True, tag=27):
     instrument: int
 
 
+class VolSurfaceUpdated(_Event, frozen=True, tag=28):
+    """An expiry has a new forward and new points (strike_e6, vol_e9)."""
+
+    underlying: str
+    expiry_ns: int
+    forward_e6: int
+    points: tuple[tuple[int, int], ...]
+
+
+class InstrumentMark(_Event, frozen=True):
+    """The mark and greeks of one instrument, per unit of the underlying: `lockstep_engine.risk`."""
+
+    instrument: int
+    price_e6: int
+    delta_e9: int
+    gamma_e9: int
+    vega_e9: int
+    theta_e9: int
+
+
+class MarksUpdated(_Event, frozen=True, tag=29):
+    """The marks of one expiry followed its surface or the time, by instrument."""
+
+    underlying: str
+    expiry_ns: int
+    marks: tuple[InstrumentMark, ...]
+
+
+class MmpConfigSet(_Event, frozen=True, tag=30):
+    """An account has these limits on the fills of its MMP orders in an underlying."""
+
+    account: int
+    underlying: str
+    interval_ms: int
+    frozen_ms: int
+    qty_limit_e8: int
+    delta_limit_e8: int
+    vega_limit_e6: int
+    options: int
+
+
+class MmpConfigDeleted(_Event, frozen=True, tag=31):
+    """The protection is gone; the account's MMP orders there end by the events that follow."""
+
+    account: int
+    underlying: str
+
+
+class MmpTriggered(_Event, frozen=True, tag=32):
+    """Fills breached limits (a sum of `MmpLimit`); the MMP orders end by the events that follow.
+
+    `frozen_until_ns` is exclusive; -1 means until ResetMmp.
+    """
+
+    account: int
+    underlying: str
+    breached: int
+    frozen_until_ns: int
+
+
+class MmpThawed(_Event, frozen=True, tag=33):
+    """A freeze is over."""
+
+    account: int
+    underlying: str
+
+
+class MmpReset(_Event, frozen=True, tag=34):
+    """The account ended its freeze, if there was one, and emptied its window."""
+
+    account: int
+    underlying: str
+
+
 class OrderAccepted(_Event, frozen=True, tag=40):
     """An order passed admission, with its price and size as accepted."""
 
@@ -306,6 +380,13 @@ Event = (
     | MarkPriceUpdated
     | CashMoved
     | InstrumentExpired
+    | VolSurfaceUpdated
+    | MarksUpdated
+    | MmpConfigSet
+    | MmpConfigDeleted
+    | MmpTriggered
+    | MmpThawed
+    | MmpReset
     | OrderAccepted
     | OrderRejected
     | OrderAmended

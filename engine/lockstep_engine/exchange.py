@@ -16,6 +16,7 @@ from lockstep_engine.state import ExchangeCore
 from lockstep_engine.step import step
 from lockstep_engine.views import (
     AccountView,
+    MmpView,
     OrderView,
     PositionView,
     account,
@@ -33,6 +34,7 @@ __all__ = [
     "MACHINE",
     "AccountView",
     "ExchangeMachine",
+    "MmpView",
     "OrderView",
     "PositionView",
     "account",
@@ -93,7 +95,7 @@ class ExchangeMachine:
         return max(0, action.rules_version) if type(action) is _activate_rules else 0
 
     def views(self, core: ExchangeCore) -> dict[str, list[dict[str, object]]]:
-        """Return book, accounts and positions as named tables."""
+        """Return books, accounts, positions, orders, marks and protections as named tables."""
         return tables(core)
 
 
@@ -108,15 +110,20 @@ def _entities(core: ExchangeCore) -> Iterator[Entity]:
     yield from core.roles.values()
     yield from core.nonces.values()
     yield from core.underlyings.values()
+    yield from core.surfaces.values()
     for requests in core.requests.values():
         yield from requests.values()
     for owner in core.accounts.values():
         yield owner
         yield from owner.agents.values()
         yield from owner.holdings.values()
+        for mmp in owner.mmps.values():
+            yield mmp
+            yield from mmp.window
     for instrument in core.instruments.values():
         yield instrument
         yield instrument.counter
+        yield instrument.mark
         yield from orders_of(instrument.bids)
         yield from orders_of(instrument.asks)
 

@@ -12,9 +12,20 @@ from lockstep_engine.access.requests import enter_request
 from lockstep_engine.book.queue import rest
 from lockstep_engine.codes import EntityKind, Side
 from lockstep_engine.commands import ExchangeParams, TradingLimits
-from lockstep_engine.entities import Agent, FeeSchedule, NonceSet, Request, RoleGrant, Underlying
-from lockstep_engine.lifecycle.timers import schedule_instrument
+from lockstep_engine.entities import (
+    Agent,
+    FeeSchedule,
+    NonceSet,
+    Request,
+    RoleGrant,
+    Surface,
+    Underlying,
+)
+from lockstep_engine.lifecycle.timers import schedule_instrument, schedule_thaw
+from lockstep_engine.matching.protection import lot_e16
 from lockstep_engine.operations.listing import enter_instrument
+from lockstep_engine.protection import Mmp, MmpFill
+from lockstep_engine.risk.marks import set_mark
 from lockstep_engine.state import CLOCKS, Account, ExchangeCore, Instrument, Order, holding_of
 from lockstep_engine.symbols import expiry_of, parse_symbol
 from lockstep_kernel.entity import Record
@@ -32,6 +43,7 @@ _BOUNDS: Final = (
     ("nonce_future_ms", 0, 10**12),
     ("nonce_capacity", 1, 1_000),
     ("request_capacity", 1, 10_000),
+    ("max_mark_age_ns", 0, 2**60),
 )
 
 
@@ -83,11 +95,13 @@ def restored_core(params: bytes, clocks: bytes, records: Iterable[Record]) -> Ex
 
 
 def _in_order(kind: int, records: list[Record]) -> list[Record]:
-    """Sort what has an order of arrival: requests by number, orders by arrival."""
+    """Sort what has an order of arrival: requests and fills by number, orders by arrival."""
     if kind == EntityKind.REQUEST:
         return sorted(records, key=_request_number)
     if kind == EntityKind.ORDER:
         return sorted(records, key=_arrival)
+    if kind == EntityKind.MMP_FILL:
+        return sorted(records, key=_fill_number)
     return records
 
 
@@ -99,6 +113,11 @@ def _request_number(record: Record) -> int:
 def _arrival(record: Record) -> int:
     arrival: int = record[16]
     return arrival
+
+
+def _fill_number(record: Record) -> int:
+    number: int = record[1][2]
+    return number
 
 
 def _enter_fees(core: ExchangeCore, tier: int, rates: tuple[int, int, int, int, int, int]) -> None:
@@ -151,7 +170,7 @@ def _underlying(core: ExchangeCore, record: Record) -> None:
 
 
 def _instrument(core: ExchangeCore, record: Record) -> None:
-    number, text, tick, lot, size, allows_self_trade, status, mark = record[1:9]
+    number, text, tick, lot, size, allows_self_trade, status = record[1:8]
     symbol = parse_symbol(text)
     if symbol is None:
         raise InvariantError(f"expected a symbol, found {text!r}")
@@ -164,13 +183,41 @@ def _instrument(core: ExchangeCore, record: Record) -> None:
         expiry_of(symbol, underlying.expiry_time_s),
         symbol.strike_e6,
         (tick, lot, size),
-        TradingLimits(*record[9:]),
+        TradingLimits(*record[8:]),
         allows_self_trade,
     )
     instrument.status = status
-    instrument.mark_price_e6 = mark
     enter_instrument(core, instrument)
     schedule_instrument(core, instrument)
+
+
+def _mark(core: ExchangeCore, record: Record) -> None:
+    number, price, marked_ns, *greeks = record[1:]
+    set_mark(core, core.instruments[number], marked_ns, (price, *greeks))
+
+
+def _surface(core: ExchangeCore, record: Record) -> None:
+    name, expiry_ns = record[1]
+    surface = core.surfaces[name, expiry_ns] = Surface(name, expiry_ns)
+    surface.set(record[2], tuple((strike, vol) for strike, vol in record[3]))
+    core.touch(surface)
+
+
+def _mmp(core: ExchangeCore, record: Record) -> None:
+    account, name = record[1]
+    mmp = core.accounts[account].mmps[name] = Mmp(account, name, (*record[2:8],))
+    mmp.frozen_until_ns, mmp.next_fill = record[8], record[9]
+    if mmp.frozen_until_ns > 0:
+        schedule_thaw(core, mmp)
+    core.touch(mmp)
+
+
+def _mmp_fill(core: ExchangeCore, record: Record) -> None:
+    account, name, number = record[1]
+    mmp = core.accounts[account].mmps[name]
+    fill = MmpFill(mmp, number, (*record[2:],), lot_e16(core.instruments[record[3]]))
+    mmp.keep(fill)
+    core.touch(fill)
 
 
 def _book(core: ExchangeCore, record: Record) -> None:
@@ -229,6 +276,10 @@ _RESTORERS: tuple[tuple[int, _Restorer], ...] = (
     (int(EntityKind.REQUEST), _request),
     (int(EntityKind.UNDERLYING), _underlying),
     (int(EntityKind.INSTRUMENT), _instrument),
+    (int(EntityKind.MARK), _mark),
+    (int(EntityKind.SURFACE), _surface),
+    (int(EntityKind.MMP), _mmp),
+    (int(EntityKind.MMP_FILL), _mmp_fill),
     (int(EntityKind.BOOK), _book),
     (int(EntityKind.POSITION), _position),
     (int(EntityKind.ORDER), _order),

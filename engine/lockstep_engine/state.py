@@ -15,12 +15,15 @@ from lockstep_engine.commands import ExchangeParams, TradingLimits
 from lockstep_engine.entities import (
     Agent,
     FeeSchedule,
+    Mark,
     NonceSet,
     Request,
     RoleGrant,
+    Surface,
     Treasury,
     Underlying,
 )
+from lockstep_engine.protection import Mmp
 from lockstep_kernel.entity import Entity, Record
 
 CLOCKS: Final = struct.Struct(">qIQQQQ")
@@ -92,7 +95,8 @@ class Instrument(Entity):
     """A contract, its limits, its mark and its book.
 
     Derived: kind, strike and expiry (from the symbol), the value of a tick and of a lot, the margin
-    per lot, `clearing_e6` = -(sum of the costs of all positions) for futures and perpetuals.
+    per lot, `clearing_e6` = -(sum of the costs of all positions) for futures and perpetuals;
+    `fresh_until_ns`, the last time at which the mark is not stale, -1 if there is none.
     """
 
     __slots__ = (
@@ -103,6 +107,7 @@ class Instrument(Entity):
         "contract_size_e8",
         "counter",
         "expiry_ns",
+        "fresh_until_ns",
         "index_lot_e6",
         "instrument",
         "is_option",
@@ -110,8 +115,8 @@ class Instrument(Entity):
         "limits",
         "long_lot_e6",
         "lot_e8",
+        "mark",
         "mark_lot_e6",
-        "mark_price_e6",
         "max_open_orders",
         "max_order_lots",
         "max_position_lots",
@@ -156,7 +161,8 @@ class Instrument(Entity):
         self.value_e6 = sizes[0] * sizes[1] * sizes[2] // 10**16
         self.allows_self_trade = allows_self_trade
         self.status = _ACTIVE
-        self.mark_price_e6 = 0
+        self.mark = Mark(instrument)
+        self.fresh_until_ns = -1
         self.set_limits(limits)
         self.counter = BookCounter(instrument)
         self.bids = BookSide(self, self.counter, 1)
@@ -192,7 +198,6 @@ class Instrument(Entity):
             self.contract_size_e8,
             self.allows_self_trade,
             self.status,
-            self.mark_price_e6,
             self.price_step_ticks,
             self.max_price_ticks,
             self.qty_step_lots,
@@ -208,10 +213,10 @@ class Instrument(Entity):
 class Account(Entity):
     """An account with its cash.
 
-    Derived: agents, the nonces of its root key, holdings, live orders and their indexes, the sum of
-    their reserves, and `margin_e6`, the sum over the holdings. Holdings whose part in it is out of
-    date stand in `dirty`, or, if only a price moved, have a `seen_version` behind their
-    instrument's while `seen_prices` is behind the core's.
+    Derived: agents, protections by underlying, the nonces of its root key, holdings, live orders
+    and their indexes, the sum of their reserves, and `margin_e6`, the sum over the holdings.
+    Holdings whose part in it is out of date stand in `dirty`, or, if only a price moved, have a
+    `seen_version` behind their instrument's while `seen_prices` is behind the core's.
     """
 
     __slots__ = (
@@ -223,6 +228,7 @@ class Account(Entity):
         "fees",
         "holdings",
         "margin_e6",
+        "mmps",
         "orders",
         "quote_sets",
         "reserve_e6",
@@ -246,6 +252,7 @@ class Account(Entity):
         self.orders: dict[int, Order] = {}
         self.client_ids: dict[int, Order] = {}
         self.quote_sets: dict[int, dict[int, Order]] = {}
+        self.mmps: dict[str, Mmp] = {}
         self.dirty: list[Holding] = []
         self.root_nonces: NonceSet | None = None
         self.seen_prices = 0
@@ -405,19 +412,28 @@ class Order(Entity):
         )
 
 
+Timer = tuple[int, int, int, str]
+"""(due_ns, kind, id, underlying of a protection or ""): the order of [TIM-2]."""
+
+
 class ExchangeCore:
     """The mutable inside of the exchange's state.
 
-    Derived: the timer heap, `expiring` (live GTD orders), `price_version` (rises whenever a mark,
-    an index or a margin rate changes). Empty between commands: `changed_levels`.
+    Derived: the timer heap, `expiring` (live GTD orders), `frozen` (protections that a time thaws),
+    `expiries` (dated instruments by underlying and expiry, in the order of their identifiers),
+    `price_version` (rises whenever a mark, an index or a margin rate changes). Empty between
+    commands: `changed_levels`.
     """
 
     __slots__ = (
         "accounts",
         "changed_levels",
+        "expiries",
         "expiring",
         "fee_schedules",
+        "frozen",
         "instruments",
+        "max_mark_age_ns",
         "max_step_ns",
         "next_arrival",
         "next_order_id",
@@ -434,6 +450,7 @@ class ExchangeCore:
         "requests",
         "roles",
         "rules",
+        "surfaces",
         "symbols",
         "timers",
         "touched",
@@ -445,6 +462,7 @@ class ExchangeCore:
         self.touched: list[Entity] = []
         self.params = params
         self.max_step_ns = params.max_step_ns
+        self.max_mark_age_ns = params.max_mark_age_ns
         self.nonce_past_ms = params.nonce_past_ms
         self.nonce_future_ms = params.nonce_future_ms
         self.nonce_capacity = params.nonce_capacity
@@ -461,10 +479,13 @@ class ExchangeCore:
         self.underlyings: dict[str, Underlying] = {}
         self.instruments: dict[int, Instrument] = {}
         self.symbols: dict[str, Instrument] = {}
+        self.expiries: dict[tuple[str, int], list[Instrument]] = {}
+        self.surfaces: dict[tuple[str, int], Surface] = {}
         self.fee_schedules: dict[int, FeeSchedule] = {}
         self.treasury = Treasury()
-        self.timers: list[tuple[int, int, int]] = []
+        self.timers: list[Timer] = []
         self.expiring: dict[int, Order] = {}
+        self.frozen: dict[tuple[int, str], Mmp] = {}
         self.price_version = 1
         self.changed_levels: list[Level] = []
         self.outcome_order_id = 0

@@ -27,26 +27,30 @@ from lockstep_engine.commands import (
     Command,
     CreateInstrument,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     GrantRole,
     MassQuote,
     OpenAccount,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
     action_tag,
 )
 from lockstep_engine.events import CommandRejected
 from lockstep_engine.lifecycle.expiry import run_due
-from lockstep_engine.operations import administration, funds, listing, prices
+from lockstep_engine.operations import administration, funds, listing, mmp, prices
 from lockstep_engine.orders.handlers import ORDER_HANDLERS, Handler, batch
 from lockstep_engine.orders.quote import mass_quote
 from lockstep_engine.state import Account, Events, ExchangeCore
@@ -68,11 +72,12 @@ OPERATOR_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     GrantRole: administration.grant_role,
     RevokeRole: administration.revoke_role,
     ActivateRules: administration.activate_rules,
-    AdvanceTime: administration.advance_time,
+    AdvanceTime: prices.advance_time,
     OpenAccount: administration.open_account,
     Deposit: funds.deposit,
     UpdateIndexPrice: prices.update_index_price,
     UpdateMarkPrice: prices.update_mark_price,
+    UpdateVolSurface: prices.update_vol_surface,
 }
 
 ACCOUNT_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
@@ -82,6 +87,9 @@ ACCOUNT_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     RevokeAgent: funds.revoke_agent,
     MassQuote: mass_quote,
     Batch: batch,
+    SetMmpConfig: mmp.set_mmp_config,
+    DeleteMmpConfig: mmp.delete_mmp_config,
+    ResetMmp: mmp.reset_mmp,
 }
 """Their refusals are CommandRejected."""
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from lockstep_engine.codes import Side
+from lockstep_engine.protection import Mmp
 from lockstep_engine.risk.margin import free_e6, initial_e6, unrealised_e6
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Instrument, Order
 from lockstep_kernel.chain import State
@@ -30,12 +31,28 @@ class OrderView(msgspec.Struct, frozen=True):
 
 
 class PositionView(msgspec.Struct, frozen=True):
-    """A position that is not flat."""
+    """A position that is not flat. The mark is 0 where there is none yet."""
 
     instrument: int
     qty_lots: int
     cost_e6: int
+    mark_price_e6: int
     unrealised_e6: int
+
+
+class MmpView(msgspec.Struct, frozen=True):
+    """A market-maker protection: `frozen_until_ns` 0 is not frozen, -1 is until a reset.
+
+    `fills` are in the window; gross amount and net delta and vega (without sign) are theirs, in the
+    units of the limits and rounded down.
+    """
+
+    underlying: str
+    frozen_until_ns: int
+    fills: int
+    qty_e8: int
+    delta_e8: int
+    vega_e6: int
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -50,6 +67,7 @@ class AccountView(msgspec.Struct, frozen=True):
     free_e6: int
     open_orders: int
     positions: tuple[PositionView, ...]
+    mmps: tuple[MmpView, ...]
 
 
 def best(state: State, instrument: int) -> tuple[int, int]:
@@ -84,11 +102,11 @@ def account(state: State, number: int) -> AccountView:
 
 
 def tables(core: ExchangeCore) -> dict[str, list[Row]]:
-    """Return the books, accounts, positions and orders of a core as named tables."""
+    """Return the books, accounts, positions, orders, marks and protections as named tables."""
     accounts = [_account_view(core, core.accounts[number]) for number in sorted(core.accounts)]
     return {
         "book": [row for number in sorted(core.instruments) for row in _book_rows(core, number)],
-        "accounts": [_row(view, ("positions",)) for view in accounts],
+        "accounts": [_row(view, ("positions", "mmps")) for view in accounts],
         "positions": [
             {"account": view.account, **_row(position, ())}
             for view in accounts
@@ -98,6 +116,14 @@ def tables(core: ExchangeCore) -> dict[str, list[Row]]:
             _row(_order_view(found), ())
             for number in sorted(core.accounts)
             for _id, found in sorted(core.accounts[number].orders.items())
+        ],
+        "marks": [
+            _mark_row(core.instruments[number])
+            for number in sorted(core.instruments)
+            if core.instruments[number].mark.marked_ns >= 0
+        ],
+        "protections": [
+            {"account": view.account, **_row(mmp, ())} for view in accounts for mmp in view.mmps
         ],
     }
 
@@ -169,6 +195,7 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
             holding.instrument.instrument,
             holding.qty_lots,
             holding.cost_e6,
+            holding.instrument.mark.price_e6,
             unrealised_e6(holding),
         )
         for holding in holdings
@@ -186,7 +213,34 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
         free,
         len(found.orders),
         positions,
+        tuple(_mmp_view(mmp) for _name, mmp in sorted(found.mmps.items())),
     )
+
+
+def _mmp_view(mmp: Mmp) -> MmpView:
+    sums = mmp.sums
+    return MmpView(
+        mmp.underlying,
+        mmp.frozen_until_ns,
+        len(mmp.window),
+        sums.qty_e16 // 10**8,
+        abs(sums.delta_e25) // 10**17,
+        abs(sums.vega_e25) // 10**19,
+    )
+
+
+def _mark_row(instrument: Instrument) -> Row:
+    mark = instrument.mark
+    return {
+        "instrument": instrument.instrument,
+        "symbol": instrument.symbol,
+        "price_e6": mark.price_e6,
+        "marked_ns": mark.marked_ns,
+        "delta_e9": mark.delta_e9,
+        "gamma_e9": mark.gamma_e9,
+        "vega_e9": mark.vega_e9,
+        "theta_e9": mark.theta_e9,
+    }
 
 
 def _row(view: msgspec.Struct, without: tuple[str, ...]) -> Row:

@@ -240,7 +240,7 @@ BUGS = (
     ),
     Bug(
         "a new mark does not reach the margin sums",
-        f"{_ENGINE}/operations/prices.py",
+        f"{_ENGINE}/risk/marks.py",
         "    prices_moved(core, instrument)\n",
         "",
     ),
@@ -273,6 +273,111 @@ BUGS = (
         f"{_ENGINE}/orders/cancel.py",
         "        and (not action.mmp or order.flags & _MMP != 0)\n",
         "",
+    ),
+    Bug(
+        "a fill stays in the window a nanosecond longer",
+        f"{_ENGINE}/matching/protection.py",
+        "while mmp.window and mmp.window[0].ts_ns <= start_ns:",
+        "while mmp.window and mmp.window[0].ts_ns < start_ns:",
+    ),
+    Bug(
+        "reaching a limit is a breach under EXCEEDING too",
+        f"{_ENGINE}/protection.py",
+        "more = 1 if self.options & _EXCEEDING else 0",
+        "more = 0",
+    ),
+    Bug(
+        "the quantity of a window is net",
+        f"{_ENGINE}/protection.py",
+        "        self.qty_e16 += amount_e16 if amount_e16 > 0 else -amount_e16\n",
+        "        self.qty_e16 += amount_e16\n",
+    ),
+    Bug(
+        "a trigger leaves the account's other orders in the book",
+        f"{_ENGINE}/matching/protection.py",
+        "        cancel_protected(core, order.account, mmp.underlying, events)\n",
+        "",
+    ),
+    Bug(
+        "a freeze that ends now goes on",
+        f"{_ENGINE}/lifecycle/expiry.py",
+        "if mmp is not None and mmp.frozen_until_ns == due[0]:",
+        "if mmp is not None and mmp.frozen_until_ns == due[0] < until_ns:",
+    ),
+    Bug(
+        "a fill of an option counts as the underlying",
+        f"{_ENGINE}/matching/protection.py",
+        "signed_lots, mark.delta_e9, mark.vega_e9)",
+        "signed_lots, 10**9, mark.vega_e9)",
+    ),
+    Bug(
+        "volatility is linear in strike, not variance",
+        f"{_ENGINE}/risk/surface.py",
+        "    return isqrt(div_floor(weighted, above - below))\n",
+        "    weighted = vol_below * (above - strike_e6) + vol_above * (strike_e6 - below)\n"
+        "    return weighted // (above - below)\n",
+    ),
+    Bug(
+        "puts that cross are no fault of a surface",
+        f"{_ENGINE}/risk/surface.py",
+        "call > call_below or call + strike < call_below + below",
+        "call > call_below",
+    ),
+    Bug(
+        "a mark is stale a nanosecond early",
+        f"{_ENGINE}/admission/limits.py",
+        "if core.now_ns > instrument.fresh_until_ns:",
+        "if core.now_ns >= instrument.fresh_until_ns:",
+    ),
+    Bug(
+        "time passes the marks of a surface by",
+        f"{_ENGINE}/operations/prices.py",
+        "            mark_expiry(core, surface, events)\n        else:\n",
+        "            pass\n        else:\n",
+    ),
+    Bug(
+        "a FOK counts what a trigger would cancel",
+        f"{_ENGINE}/matching/fill_or_kill.py",
+        "        if order.flags & _MMP and order.account.account in self.frozen:\n"
+        "            return 0\n",
+        "",
+    ),
+    Bug(
+        "a FOK does not see that its own protection would end it",
+        f"{_ENGINE}/matching/fill_or_kill.py",
+        "        if run.is_stopped():\n            return False\n",
+        "",
+    ),
+    Bug(
+        "a taker goes on after its account froze",
+        f"{_ENGINE}/matching/sweep.py",
+        "            if is_protected and end_if_frozen(taker, events):\n"
+        "                return False\n",
+        "",
+    ),
+    Bug(
+        "MAKER_ONLY counts takers",
+        f"{_ENGINE}/protection.py",
+        "return self.options & _MAKER_ONLY == 0",
+        "return True",
+    ),
+    Bug(
+        "a new protection keeps the window",
+        f"{_ENGINE}/operations/mmp.py",
+        "        empty_window(core, mmp)\n        mmp.set(limits)\n",
+        "        mmp.set(limits)\n",
+    ),
+    Bug(
+        "a restored freeze has no end",
+        f"{_ENGINE}/restore.py",
+        "    if mmp.frozen_until_ns > 0:\n        schedule_thaw(core, mmp)\n",
+        "",
+    ),
+    Bug(
+        "a taker's fill counts though its account froze as the maker",
+        f"{_ENGINE}/matching/protection.py",
+        "    mmp = counting(taker, False)\n    if mmp is not None and mmp.frozen_until_ns == 0:\n",
+        "    mmp = counting(taker, False)\n    if mmp is not None:\n",
     ),
 )
 

@@ -69,6 +69,7 @@ AMEND, REPLACE, CANCEL, CANCEL_ALL, BATCH = (
     order_move(draw, orders.draw_account_with_orders)
     for draw in (orders.amend, orders.replace, orders.cancel, orders.cancel_all, orders.batch)
 )
+PROTECT = order_move(operations.protection)
 TRADING = (
     *(*(PLACE,) * 8, *(TAKE,) * 2, *(SWEEP,) * 2, *(REDUCE,) * 4),
     *(*(AMEND,) * 4, *(REPLACE,) * 3, CANCEL),
@@ -93,13 +94,14 @@ ADMINISTRATION = (
     repeat,
 )
 FOCUSES: Sequence[Sequence[Move]] = (
-    (*TRADING * 2, *MANY, *MARKET, *ADMINISTRATION),
-    (*TRADING, *MANY, *MARKET),
+    (*TRADING * 2, *MANY, *MARKET, *ADMINISTRATION, *(PROTECT,) * 2),
+    (*TRADING, *MANY, *MARKET, PROTECT),
     (*TRADING, *(money,) * 3, *(staff_move(operations.prices),) * 3),
-    (*QUOTING, *MARKET),
+    (*QUOTING, *MARKET, PROTECT),
     (*QUOTING * 2, *TRADING, *MANY),
     (*TRADING * 2, *MANY, pass_time, CANCEL_ALL),
-    (*TRADING, *ADMINISTRATION * 3, *MARKET),
+    (*TRADING, *ADMINISTRATION * 3, *MARKET, PROTECT),
+    (*TRADING, *QUOTING * 2, *(PROTECT,) * 4, *MARKET),
 )
 
 

@@ -9,19 +9,23 @@ from lockstep_engine.commands import (
     AuthorizeAgent,
     CreateInstrument,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     GrantRole,
     OpenAccount,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from tests.property.dice import Dice, one_in, pick
@@ -31,10 +35,12 @@ from tests.property.world import (
     ACCOUNTS,
     ADMIN,
     AGENTS,
+    EXPIRY_TIME_S,
     FEES,
     INDEX_E6,
     INSTRUMENTS,
     LIMITS,
+    LOT_E8,
     MAX_DEPOSITS_E6,
     ORACLE,
     RISK,
@@ -56,6 +62,41 @@ _PRICES_E6 = (
 )
 """1,005 and 1,015 dollars make the value of a lot a tie between two micro-dollars."""
 
+_DAY_NS = 86_400 * SECOND
+_K_E6 = INDEX_E6
+_POINTS: tuple[tuple[tuple[int, int], ...], ...] = (
+    ((_K_E6, 10**9),),
+    ((950_000_000, 1_200_000_000), (1_050_000_000, 800_000_000)),
+    ((990_000_001, 612_345_678), (1_010_000_000, 587_654_321), (1_500_000_000, 500_000_001)),
+    ((997_000_000, 4_000_000_001), (1_003_000_000, 4_000_000_000)),
+    ((_K_E6, 2 * 10**9), (1_001_000_000, 2 * 10**9 + 1)),
+    ((_K_E6, 10**6), (2 * _K_E6, 10**6)),
+    (),
+    ((_K_E6, 10**9), (_K_E6, 10**9)),
+    ((_K_E6 + 1, 10**9), (_K_E6, 10**9)),
+    ((_K_E6, 10**6 - 1),),
+    ((_K_E6, 10**10 + 1),),
+    ((0, 10**9),),
+    ((10**15 + 1, 10**9),),
+    ((900_000_000, 10**8), (_K_E6, 10**10)),
+    ((900_000_000, 10**10), (_K_E6, 10**8)),
+    tuple((_K_E6 + number, 10**9) for number in range(201)),
+)
+"""Points of a surface; the first six are good, some of them only near their expiry."""
+
+_POINTS_GOOD = 6
+_ODD_CONFIGS: tuple[dict[str, int], ...] = (
+    {"interval_ms": 0},
+    {"interval_ms": 86_400_001},
+    {"frozen_ms": -1},
+    {"frozen_ms": 86_400_001},
+    {"qty_limit_e8": -1},
+    {"delta_limit_e8": -1},
+    {"vega_limit_e6": -1},
+    {"qty_limit_e8": 0, "delta_limit_e8": 0, "vega_limit_e6": 0},
+    {"options": 4},
+    {"options": -1},
+)
 _INSTRUMENTS = (*INSTRUMENTS, *INSTRUMENTS, UNKNOWN_INSTRUMENT)
 _ACCOUNTS = (*ACCOUNTS, *ACCOUNTS, UNKNOWN_ACCOUNT)
 _UNDERLYINGS = (*UNDERLYINGS, *UNDERLYINGS, "DOGE")
@@ -96,11 +137,26 @@ _UNITS = (_NOT_WHOLE, (0, 70, 10**8), _NOT_WHOLE, (10**7, 10**15 + 1, 10**8), (1
 
 
 def prices(dice: Dice, scene: Scene) -> Asked:
-    """Draw an index or a mark, good for most."""
+    """Draw an index, a mark or a surface, good for most."""
+    if one_in(dice, 3):
+        return ORACLE, _surface(dice, scene)
     price = pick(dice, _PRICES_E6) if not one_in(dice, 10) else pick(dice, (0, -1, 2**50, 1))
     if dice.below(2):
         return ORACLE, UpdateIndexPrice(pick(dice, _UNDERLYINGS), price)
     return ORACLE, UpdateMarkPrice(pick(dice, _INSTRUMENTS), price)
+
+
+def _surface(dice: Dice, scene: Scene) -> UpdateVolSurface:
+    """Draw a surface, mostly for an expiry with instruments."""
+    underlying = pick(dice, _UNDERLYINGS)
+    listed = scene.state.instruments.values()
+    expiries = sorted({i.expiry_ns for i in listed if i.underlying.name == underlying} - {0})
+    if not expiries or one_in(dice, 8):
+        day_ns = scene.state.now_ns // _DAY_NS * _DAY_NS + EXPIRY_TIME_S * SECOND
+        expiries = [day_ns + number * _DAY_NS for number in (2, 0, -1)] + [day_ns + 1, -1]
+    forward_e6 = pick(dice, _PRICES_E6) if not one_in(dice, 12) else pick(dice, (0, -1, 2**50, 1))
+    points = pick(dice, _POINTS[_POINTS_GOOD:] if one_in(dice, 4) else _POINTS[:_POINTS_GOOD])
+    return UpdateVolSurface(underlying, pick(dice, expiries), forward_e6, points)
 
 
 def time(dice: Dice, scene: Scene) -> Asked:
@@ -223,6 +279,38 @@ def money(dice: Dice, scene: Scene, account: int) -> Withdraw | Transfer:
     if dice.below(2):
         return Withdraw(amount)
     return Transfer(pick(dice, _ACCOUNTS), amount)
+
+
+def protection(
+    dice: Dice, scene: Scene, ts_ns: int, account: int
+) -> SetMmpConfig | ResetMmp | DeleteMmpConfig:
+    """Draw a protection with limits of a few lots, its end, or the end of a freeze."""
+    underlying = pick(dice, _UNDERLYINGS)
+    found = scene.account(account)
+    frozen = [] if found is None else [n for n in found.mmps if found.mmps[n].frozen_until_ns]
+    choice = dice.below(8)
+    if choice == 7:
+        return DeleteMmpConfig(underlying)
+    if choice >= 5 or (frozen and choice >= 2):
+        return ResetMmp(frozen[0] if frozen else underlying)
+    action = SetMmpConfig(
+        underlying,
+        pick(dice, (60_000, 3_000, 1_000, 1, 2)),
+        pick(dice, (1, 0, 2, 5, 1_000)),
+        _lots_limit(dice),
+        _lots_limit(dice),
+        pick(dice, (0, 0, 1, 3, 10)),
+        dice.below(4),
+    )
+    return (
+        msgspec.structs.replace(action, **pick(dice, _ODD_CONFIGS)) if one_in(dice, 8) else action
+    )
+
+
+def _lots_limit(dice: Dice) -> int:
+    """Draw a limit of whole lots or nearly so, or none."""
+    lots = pick(dice, (3, 0, 2, 4, 1, 6))
+    return lots * LOT_E8 + pick(dice, (0, 0, -1, 1)) if lots else 0
 
 
 def draw_payer(dice: Dice, scene: Scene) -> int:

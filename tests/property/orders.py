@@ -40,7 +40,7 @@ _POST, _REPRICE, _REDUCE, _MMP = (1, 2, 4, 8)
 _STYLES = (
     *((_GTC, _LIMIT, 0),) * 8,
     *((_GTC, _LIMIT, _REDUCE),) * 4,
-    (_GTC, _LIMIT, _MMP),
+    *((_GTC, _LIMIT, _MMP),) * 3,
     (_GTC, _LIMIT, _POST),
     (_GTC, _LIMIT, _REPRICE),
     (_GTC, _LIMIT, _POST | _REDUCE),
@@ -52,6 +52,8 @@ _STYLES = (
     (_IOC, _LIMIT, _REDUCE),
     (_IOC, _MARKET, 0),
     (_IOC, _MARKET, _REDUCE | _MMP),
+    (_IOC, _LIMIT, _MMP),
+    (_FOK, _LIMIT, _MMP),
     *((_FOK, _LIMIT, 0),) * 3,
     (_FOK, _LIMIT, _REDUCE),
 )
@@ -88,6 +90,7 @@ _ODD: tuple[dict[str, int | bytes], ...] = (
 )
 """Fields that make an order refused, or nearly so."""
 
+_QUOTE_FLAGS = (0, 0, _POST, _REPRICE, _MMP, _REPRICE | _MMP)
 _EXPIRES = (MS, 2 * MS, SECOND, 3 * SECOND, 1, 0)
 _SIZES = (2, 1, 3, 4, 5, 6)
 
@@ -117,7 +120,9 @@ def _is_trading(scene: Scene, number: int) -> bool:
     found = scene.state.instruments.get(number)
     if found is None or found.status != InstrumentStatus.ACTIVE:
         return False
-    return bool(found.underlying.index_price_e6 if found.is_option else found.mark_price_e6)
+    if found.is_option and not found.underlying.index_price_e6:
+        return False
+    return found.fresh_until_ns >= scene.state.now_ns
 
 
 def draw_price(dice: Dice, scene: Scene, instrument: int) -> int:
@@ -134,6 +139,7 @@ def place(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
     if side < 0:
         flags -= _REDUCE if dice.below(4) else 0
         side = dice.below(2)
+    flags = draw_protection(dice, scene, account, instrument, flags)
     order = PlaceOrder(
         instrument,
         side,
@@ -165,7 +171,16 @@ def take(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
     tif = pick(dice, (_GTC, _IOC, _FOK, _FOK))
     mode = draw_mode(dice, scene, instrument)
     mode = mode if tif != _FOK or mode != SelfTradeMode.DECREMENT else 1
-    return PlaceOrder(instrument, side, price, pick(dice, _SIZES), tif, self_trade=mode)
+    flags = draw_protection(dice, scene, account, instrument, 0)
+    return PlaceOrder(instrument, side, price, pick(dice, _SIZES), tif, 0, flags, mode)
+
+
+def draw_protection(dice: Dice, scene: Scene, account: int, instrument: int, flags: int) -> int:
+    """Draw whether an order has the flag MMP: mostly where it passes, seldom elsewhere."""
+    is_good = scene.is_protected(account, instrument)
+    if is_good:
+        return flags | _MMP if dice.below(4) else flags
+    return flags if one_in(dice, 4 if is_good is None else 12) else flags & ~_MMP
 
 
 def reduce(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
@@ -195,11 +210,15 @@ def sweep(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
     others = [maker.remaining_lots for maker in makers if maker.account.account != account]
     if not others:
         return place(dice, scene, ts_ns, account)
-    lots = sum(others) + pick(dice, (0, 0, -1, -2, 1))
+    count = len(others) if dice.below(2) else 1 + dice.below(len(others))
+    lots = sum(others[:count]) + pick(dice, (0, 0, -1, -2, 1))
     lowest = first_tick(scene.world.symbols[instrument - 1])
     price = lowest if side else lowest + TICKS - 1
     mode = pick(dice, (1, 0, 1, 2))
-    return PlaceOrder(instrument, side, price, max(1, lots), _FOK, self_trade=mode)
+    if scene.world.allows_self_trade[instrument - 1] and not dice.below(4):
+        mode = int(SelfTradeMode.ALLOW)
+    flags = draw_protection(dice, scene, account, instrument, 0)
+    return PlaceOrder(instrument, side, price, max(1, lots), _FOK, 0, flags, mode)
 
 
 def _resting(scene: Scene, instrument: int, side: int) -> list[Order]:
@@ -277,7 +296,7 @@ def mass_quote(dice: Dice, scene: Scene, ts_ns: int, account: int) -> MassQuote:
     first = dice.below(len(INSTRUMENTS))
     numbers = [(first + place) % len(INSTRUMENTS) + 1 for place in range(count)]
     quotes = [_quote(dice, scene, account, quote_set, number) for number in numbers]
-    flags = pick(dice, (0, 0, _POST, _REPRICE, _MMP, _REPRICE | _MMP))
+    flags = draw_protection(dice, scene, account, numbers[0], pick(dice, _QUOTE_FLAGS))
     mode = pick(dice, tuple(SelfTradeMode))
     action = MassQuote(quote_set, tuple(quotes), flags, int(mode), pick(dice, LINEAGES))
     return _odd_quote(dice, action) if one_in(dice, 16) else action

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import get_args
 
 import msgspec
@@ -12,6 +12,8 @@ from lockstep_engine.codes import (
     CancelReason,
     CashReason,
     Code,
+    MmpLimit,
+    MmpOption,
     OrderFlag,
     OrderType,
     SelfTradeMode,
@@ -24,6 +26,8 @@ from lockstep_engine.events import (
     CommandRejected,
     DuplicateRequest,
     Event,
+    MmpConfigSet,
+    MmpTriggered,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -49,6 +53,11 @@ _FIELDS: dict[type[msgspec.Struct], tuple[tuple[str, type[IntEnum]], ...]] = {
         ("side", Side),
     ),
 }
+_FLAGS: dict[type[msgspec.Struct], tuple[str, type[IntFlag]]] = {
+    OrderAccepted: ("flags", OrderFlag),
+    MmpConfigSet: ("options", MmpOption),
+    MmpTriggered: ("breached", MmpLimit),
+}
 _ENUMS = (Code, AmendReason, CancelReason, CashReason, TimeInForce, OrderType, SelfTradeMode, Side)
 
 
@@ -68,13 +77,17 @@ class Reach:
             self.counts[f"event {name}"] += 1
             for field, enum in _FIELDS.get(type(event), ()):
                 self.counts[_name(enum(getattr(event, field)))] += 1
-            if isinstance(event, OrderAccepted):
-                for flag in OrderFlag(event.flags):
-                    self.counts[f"OrderFlag {flag.name}"] += 1
+            if type(event) in _FLAGS:
+                self._count_flags(event, *_FLAGS[type(event)])
 
     def note(self, what: str) -> None:
         """Count anything else."""
         self.counts[what] += 1
+
+    def _count_flags(self, event: msgspec.Struct, field: str, flags: type[IntFlag]) -> None:
+        """Count each flag of a sum."""
+        for flag in flags(getattr(event, field)):
+            self.counts[f"{flags.__name__} {flag.name}"] += 1
 
     def _count_action(self, action: msgspec.Struct, events: Sequence[Event]) -> None:
         name = type(action).__name__
@@ -110,7 +123,9 @@ def expected() -> list[str]:
     names += [f"done {action}" for action in actions if action != "ActivateRules"]
     names += [f"event {event.__name__}" for event in get_args(Event)]
     names += [_name(member) for enum in _ENUMS for member in enum]
-    names += [f"OrderFlag {flag.name}" for flag in OrderFlag]
+    names += [
+        f"{flags.__name__} {flag.name}" for _field, flags in _FLAGS.values() for flag in flags
+    ]
     return names
 
 

@@ -58,6 +58,29 @@ class Scene:
         due = self.state.timers[0][0] if self.state.timers else now
         return due if now < due <= now + MAX_STEP_NS else now + MS
 
+    def next_edge(self, dice: Dice) -> int:
+        """Return when a fill leaves its window, or until when a mark is fresh: mostly soon."""
+        now = self.state.now_ns
+        edges = [
+            mmp.window[0].ts_ns + mmp.interval_ms * MS
+            for account in self.state.accounts.values()
+            for mmp in account.mmps.values()
+            if mmp.window
+        ]
+        edges += [found.fresh_until_ns for found in self.state.instruments.values()]
+        near = [edge for edge in edges if now <= edge < now + MAX_STEP_NS]
+        return pick(dice, near) if near else now + MS
+
+    def is_protected(self, account: int, instrument: int) -> bool | None:
+        """Return whether an MMP order would pass; None if it is frozen."""
+        found, listed = self.account(account), self.state.instruments.get(instrument)
+        if found is None or listed is None:
+            return False
+        mmp = found.mmps.get(listed.underlying.name)
+        if mmp is None:
+            return False
+        return None if mmp.frozen_until_ns else True
+
     def setup(self) -> list[Item]:
         """Return the commands that build the world, one a millisecond."""
         items: list[Item] = []
@@ -65,6 +88,10 @@ class Scene:
         for signer, action in self.world.setup():
             ts_ns += MS
             items.append((ts_ns, self.signed(ts_ns, signer, action)))
+        for account, action in self.world.protected():
+            ts_ns += MS
+            signer = self.world.owner(account)
+            items.append((ts_ns, self.signed(ts_ns, signer, action, account)))
         return items
 
     def signed(self, ts_ns: int, signer: bytes, action: Action, account: int = 0) -> Command:
@@ -80,7 +107,9 @@ class Scene:
         if choice < 36:
             return now + (SECOND if choice < 32 else 1)
         if choice < 44:
-            return self.next_due() - (choice >= 42)
+            if choice < 42:
+                return self.next_due() - (choice >= 40)
+            return max(now, self.next_edge(dice) + dice.below(3) - 1)
         odd = (20 * SECOND, -1, MAX_STEP_NS, MAX_STEP_NS + 1)[choice - 44]
         return max(0, now + odd)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lockstep_engine.codes import OrderFlag, SelfTradeMode, Side, TimeInForce
+from lockstep_engine.codes import MmpOption, OrderFlag, SelfTradeMode, Side, TimeInForce
 from lockstep_engine.commands import (
     Action,
     ActivateRules,
@@ -21,6 +21,7 @@ from lockstep_engine.commands import (
     Command,
     CreateInstrument,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     GrantRole,
     MassQuote,
@@ -28,24 +29,29 @@ from lockstep_engine.commands import (
     PlaceOrder,
     Quote,
     ReplaceOrder,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from tests.property.scene import UNKNOWN_ACCOUNT, Item, Scene
 from tests.property.world import (
     ADMIN,
     AGENTS,
+    FLAT_POINTS,
     INDEX_E6,
     LIMITS,
+    LOT_E8,
     MAX_DEPOSITS_E6,
     MAX_STEP_NS,
     MS,
@@ -55,6 +61,7 @@ from tests.property.world import (
     SECOND,
     START_NS,
     STRANGER,
+    TICK_E6,
     TREASURY,
     World,
     listing,
@@ -67,7 +74,8 @@ POST, REPRICE, REDUCE, MMP = (int(flag) for flag in OrderFlag)
 CANCEL_MAKER, CANCEL_BOTH = int(SelfTradeMode.CANCEL_MAKER), int(SelfTradeMode.CANCEL_BOTH)
 DECREMENT, ALLOW = int(SelfTradeMode.DECREMENT), int(SelfTradeMode.ALLOW)
 PERP, CALL, PUT = 1, 2, 3
-NOWHERE = 8
+NOWHERE, LATE_CALL = 8, 9
+LATE_EXPIRY_NS = 1_893_459_600 * SECOND  # 2030-01-01 01:00 UTC
 
 TOUR_WORLD = World(
     START_NS,
@@ -77,6 +85,7 @@ TOUR_WORLD = World(
     (10**9, 10**9, 10**9, 3_000),
     (0, 1, 0, 3),
     has_prices=False,
+    mark_age_ns=3_600 * SECOND,
 )
 
 Ask = tuple[int, Action] | tuple[int, Action, bytes]
@@ -86,7 +95,8 @@ Ask = tuple[int, Action] | tuple[int, Action, bytes]
 def tour(scene: Scene) -> Iterator[Item]:
     """Yield the commands after the set-up of `TOUR_WORLD`."""
     now = TOUR_WORLD.start_ns + SECOND
-    for chapter in (listings, access, shapes, limits, margin, money, trading, quoting, requests):
+    operating = (listings, surfaces, access, shapes, limits, margin, money)
+    for chapter in (*operating, unprotected, trading, quoting, requests, protection):
         for ask in chapter(now):
             now += MS
             yield now, _command(scene, now, ask)
@@ -105,7 +115,7 @@ def _staff(action: Action) -> bytes:
     """Return the key that may ask for an operator action."""
     if isinstance(action, GrantRole | RevokeRole):
         return ROOT
-    if isinstance(action, UpdateIndexPrice | UpdateMarkPrice | AdvanceTime):
+    if isinstance(action, UpdateIndexPrice | UpdateMarkPrice | UpdateVolSurface | AdvanceTime):
         return ORACLE
     return TREASURY if isinstance(action, Deposit) else ADMIN
 
@@ -123,7 +133,8 @@ def listings(now: int) -> Iterator[Ask]:
     yield 0, UpdateIndexPrice("ETH", INDEX_E6)
     yield 0, UpdateIndexPrice("DOGE", INDEX_E6)
     yield 0, UpdateMarkPrice(PERP, INDEX_E6)
-    yield 0, UpdateMarkPrice(CALL, INDEX_E6)
+    yield 0, UpdateMarkPrice(CALL, 21 * TICK_E6)
+    yield 0, UpdateMarkPrice(PUT, 21 * TICK_E6)
     yield 0, CreateUnderlying("BTC", INDEX_E6)
     yield 0, CreateUnderlying("btc", INDEX_E6)
     yield 0, CreateInstrument(NOWHERE, "ETH-1JAN30", 10**7, 71, 10**7 + 1, LIMITS)
@@ -136,6 +147,15 @@ def listings(now: int) -> Iterator[Ask]:
     yield 0, OpenAccount(1, owner_key(1))
     yield 0, SetInstrumentStatus(NOWHERE, 1)
     yield 0, SetTradingLimits(PUT, LIMITS)
+
+
+def surfaces(now: int) -> Iterator[Ask]:
+    """A surface, what it forbids, and points that are none."""
+    yield 0, listing(LATE_CALL, "ETH-20300101-1000-C", False)
+    yield 0, UpdateVolSurface("ETH", LATE_EXPIRY_NS, INDEX_E6, FLAT_POINTS)
+    yield 0, UpdateMarkPrice(LATE_CALL, 21 * TICK_E6)
+    yield 0, UpdateVolSurface("ETH", LATE_EXPIRY_NS, INDEX_E6, ())
+    yield 0, UpdateVolSurface("ETH", LATE_EXPIRY_NS + 1, INDEX_E6, FLAT_POINTS)
 
 
 def access(now: int) -> Iterator[Ask]:
@@ -217,6 +237,35 @@ def money(now: int) -> Iterator[Ask]:
     yield 1, Transfer(2, 1_000)
 
 
+def unprotected(now: int) -> Iterator[Ask]:
+    """Accounts without a protection, one that makes no sense, and one that nothing reaches."""
+    yield 1, order(BUY, 98, 1, flags=MMP)
+    yield 1, ResetMmp("BTC")
+    yield 1, SetMmpConfig("BTC", 0, 0, 1)
+    options = int(MmpOption.MAKER_ONLY | MmpOption.EXCEEDING)
+    yield 1, SetMmpConfig("BTC", 1_000, 0, 10**9, options=options)
+
+
+def protection(now: int) -> Iterator[Ask]:
+    """Account 2 breaches every limit; account 3 takes."""
+    yield 2, CancelAll()
+    yield 3, CancelAll()
+    two_lots = 2 * LOT_E8
+    yield 2, SetMmpConfig("BTC", 1_000, 0, two_lots, two_lots)
+    for price in (101, 101, 102):
+        yield 2, order(SELL, price, 1, flags=MMP)
+    yield 3, order(BUY, 101, 2)  # quantity and delta; the order at 102 ends
+    yield 2, order(SELL, 102, 1, flags=MMP)  # frozen until the reset
+    yield 2, ResetMmp("BTC")
+    yield 2, order(SELL, 102, 1, flags=MMP)
+    yield 2, DeleteMmpConfig("BTC")
+    yield 2, SetMmpConfig("ETH", 1_000, 2, vega_limit_e6=1)
+    yield 2, order(SELL, 21, 1, LATE_CALL, flags=MMP)
+    yield 3, order(BUY, 21, 1, LATE_CALL)
+    for _ in range(2):  # the second is thawed
+        yield 2, order(SELL, 22, 1, LATE_CALL, flags=MMP)
+
+
 def trading(now: int) -> Iterator[Ask]:
     """Trades, self-trades in every mode, reduce-only cuts, every way for an order to end."""
     yield 1, order(SELL, 100, 4, client_id=7, builder=3)
@@ -287,7 +336,7 @@ def envelopes(scene: Scene, now: int) -> Iterator[Item]:
 
 
 def time_passes(scene: Scene, now: int) -> Iterator[Item]:
-    """An order expires, then the dated instruments with what rests in them."""
+    """An order expires, then the dated instruments with what rests in them, and marks grow old."""
     rests = order(BUY, 95, 1, tif=GTD, expires_ns=now + SECOND)
     yield now, _command(scene, now, (1, rests))
     yield now, _command(scene, now, (1, order(BUY, 19, 1, CALL)))
@@ -296,3 +345,4 @@ def time_passes(scene: Scene, now: int) -> Iterator[Item]:
     now += 3 * 3_600 * SECOND
     yield now, _command(scene, now, (0, AdvanceTime()))
     yield now, _command(scene, now, (1, order(BUY, 19, 1, CALL)))
+    yield now, _command(scene, now, (1, order(BUY, 98, 5)))  # the mark is stale

@@ -5,6 +5,7 @@ that every rounding shows. `setup` lists the commands that build the world from 
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,9 +20,11 @@ from lockstep_engine.commands import (
     OpenAccount,
     SetFeeSchedule,
     SetFeeTier,
+    SetMmpConfig,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
 )
 from lockstep_engine.exchange import exchange_genesis
 from lockstep_kernel import Genesis
@@ -51,6 +54,8 @@ UNDERLYINGS = ("BTC", "ETH")
 TICK_E6, LOT_E8, CONTRACT_E8 = 10**7, 70, 10**8
 VALUE_E6 = 7
 INDEX_E6 = 1_000_000_000
+OPTION_MARK_E6 = 21 * TICK_E6
+FLAT_POINTS = ((INDEX_E6, 10**9),)
 MAX_DEPOSITS_E6 = 10**13
 
 START_NS = 1_772_319_600 * SECOND  # 2026-02-28 23:00 UTC: dated instruments expire two hours later
@@ -72,6 +77,18 @@ FEES = (
 """Rates by tier, in the order of SetFeeSchedule; tier 0 replaces the one of the genesis."""
 
 
+PROTECTIONS = (
+    (),
+    (60_000, 1_000, 3 * LOT_E8),
+    (3_000, 3, 5 * LOT_E8, 2 * LOT_E8),
+    (60_000, 0, 0, 3 * LOT_E8, 0, 2),
+    (60_000, 10, 0, 0, 1),
+    (3_000, 1, 6 * LOT_E8, 0, 3, 1),
+    (2, 100, 2 * LOT_E8, 0, 0, 3),
+)
+"""What accounts begin with, in the order of SetMmpConfig; a lot is LOT_E8 of a limit."""
+
+
 class World(msgspec.Struct, frozen=True):
     """What is different from one world to the next."""
 
@@ -84,6 +101,9 @@ class World(msgspec.Struct, frozen=True):
     owners: tuple[int, ...] = ACCOUNTS
     has_prices: bool = True
     digest_every: int = 1
+    mark_age_ns: int = 0
+    protections: tuple[int, ...] = (0, 0, 0, 0)
+    has_surfaces: bool = False
 
     def genesis(self) -> Genesis:
         """Return a genesis with capacities so small that they are reached."""
@@ -96,6 +116,7 @@ class World(msgspec.Struct, frozen=True):
             nonce_future_ms=NONCE_MS,
             nonce_capacity=6,
             request_capacity=2,
+            max_mark_age_ns=self.mark_age_ns,
         )
         return exchange_genesis(params, self.digest_every)
 
@@ -118,6 +139,13 @@ class World(msgspec.Struct, frozen=True):
         if self.has_prices:
             yield from self._prices()
 
+    def protected(self) -> Iterator[tuple[int, Action]]:
+        """Yield (account, action) of the protections that accounts begin with."""
+        for account, number in zip(ACCOUNTS, self.protections, strict=True):
+            if PROTECTIONS[number]:
+                for underlying in UNDERLYINGS:
+                    yield account, SetMmpConfig(underlying, *PROTECTIONS[number])
+
     def owner(self, account: int) -> bytes:
         """Return the root key of an account; a key may own several."""
         return owner_key(self.owners[(account - 1) % len(self.owners)])
@@ -126,13 +154,23 @@ class World(msgspec.Struct, frozen=True):
         for underlying in UNDERLYINGS:
             yield ORACLE, UpdateIndexPrice(underlying, INDEX_E6)
         for number, symbol in zip(INSTRUMENTS, self.symbols, strict=True):
-            if not is_option(symbol):
-                yield ORACLE, UpdateMarkPrice(number, INDEX_E6)
+            mark_e6 = OPTION_MARK_E6 if is_option(symbol) else INDEX_E6
+            yield ORACLE, UpdateMarkPrice(number, mark_e6)
+        if self.has_surfaces:
+            dated = {symbol[:3]: symbol[4:12] for symbol in self.symbols if symbol[4].isdigit()}
+            for underlying, date in dated.items():
+                yield ORACLE, UpdateVolSurface(underlying, expiry_ns(date), INDEX_E6, FLAT_POINTS)
 
 
 def owner_key(number: int) -> bytes:
     """Return the key of an owner."""
     return key(f"owner-{number}")
+
+
+def expiry_ns(date: str) -> int:
+    """Return when the instruments of a date (YYYYMMDD) expire."""
+    day = datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC)
+    return (int(day.timestamp()) + EXPIRY_TIME_S) * SECOND
 
 
 def is_option(symbol: str) -> bool:
@@ -160,13 +198,16 @@ _CASH = (20_000, 10**9, 10**6, 2_000, 300)
 _GROUPS = ((0, 0, 0, 0), (5, 5, 0, 0), (0, 5, 0, 5), (5, 5, 6, 6))
 _ALLOWED = ((True, True, True), (False, False, False), (True, False, True))
 _OWNERS = (ACCOUNTS, ACCOUNTS, (1, 1, 2, 2), (1, 2, 1, 3))
+_DATES = ("20260301", "20260301", "20270301")
+_AGES_NS = (0, 0, 0, 0, 0, 50 * SECOND)
+_PROTECTED = ((1, 2, 1, 0), (0, 0, 0, 0), (2, 5, 3, 1), (4, 6, 1, 2), (3, 2, 4, 5))
 _TIERS = ((0, 0, 0, 0), (0, 1, 2, 3), (1, 1, 3, 3), (2, 0, 1, 0), (3, 2, 3, 1))
 
 
 def draw_world(dice: Dice, digest_every: int = 1) -> World:
     """Draw a world; the simplest comes first in every choice."""
     start_ns = pick(dice, (START_NS, START_NS, START_NS, 0))
-    date = "20260301" if start_ns else "20000101"
+    date = pick(dice, _DATES) if start_ns else "20000101"
     symbols = tuple(
         f"{underlying}-{form.format(date=date)}" for underlying, form in pick(dice, _SYMBOLS)
     )
@@ -180,4 +221,7 @@ def draw_world(dice: Dice, digest_every: int = 1) -> World:
         pick(dice, _OWNERS),
         dice.below(16) != 15,
         digest_every,
+        pick(dice, _AGES_NS),
+        pick(dice, _PROTECTED),
+        dice.below(2) == 1,
     )

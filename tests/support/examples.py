@@ -20,6 +20,7 @@ from lockstep_engine.commands import (
     CancelOrder,
     CreateInstrument,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     GrantRole,
     MassQuote,
@@ -28,20 +29,23 @@ from lockstep_engine.commands import (
     PlaceOrder,
     Quote,
     ReplaceOrder,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     SetTradingLimits,
     TradingLimits,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
-from tests.support.exchange import ALICE, BOB, PERP, key
+from tests.support.exchange import ALICE, BOB, MARKET_EXPIRY_NS, PERP, key
 
 _LIMITS = TradingLimits(max_price_ticks=10_000)
 _BUY = PlaceOrder(PERP, 0, 95, 3)
@@ -63,6 +67,7 @@ EXAMPLES: list[Any] = [
     Deposit(ALICE, 1_000),
     UpdateIndexPrice("BTC", 10**8),
     UpdateMarkPrice(PERP, 10**8),
+    UpdateVolSurface("BTC", MARKET_EXPIRY_NS, 10**8, ((9 * 10**7, 7 * 10**8), (10**8, 6 * 10**8))),
     Withdraw(1_000),
     Transfer(BOB, 1_000),
     AuthorizeAgent(AGENT),
@@ -74,6 +79,9 @@ EXAMPLES: list[Any] = [
     ReplaceOrder(3, _BUY, True),
     MassQuote(1, (Quote(PERP, 95, 5, 105, 5), Quote(2, 95, 5, 105, 5)), 8, 1),
     Batch((_BUY, CancelOrder(3), AmendOrder(4, 109, 5))),
+    SetMmpConfig("BTC", 1_000, 500, 1_000, 2_000, 3_000, 3),
+    DeleteMmpConfig("BTC"),
+    ResetMmp("BTC"),
 ]
 """All types but RevokeAgent, which needs an agent first; `ALL_EXAMPLES` has it too."""
 

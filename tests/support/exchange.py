@@ -28,9 +28,11 @@ from lockstep_engine.commands import (
     OpenAccount,
     PlaceOrder,
     RevokeRole,
+    SetMmpConfig,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
     action_tag,
 )
@@ -61,6 +63,9 @@ PERP, FUTURE, CALL, PUT, ETH_PERP = 1, 2, 3, 4, 5
 
 CASH = 1_000_000_000
 """What every account of the standard market starts with."""
+
+NEVER = 2**62 - 1
+"""A limit that no fills reach."""
 
 LIMITS = TradingLimits(max_price_ticks=10_000)
 LOT_E8 = 100_000
@@ -253,6 +258,22 @@ class Exchange:
         """Set the mark to a price in ticks of the standard market."""
         return self.send(UpdateMarkPrice(instrument, price * TICK_E6))
 
+    def surface(
+        self,
+        forward: int,
+        *points: tuple[int, int],
+        expiry_ns: int = MARKET_EXPIRY_NS,
+        underlying: str = "BTC",
+    ) -> Events:
+        """Set a surface: the forward in dollars, points (strike in dollars, vol in percent)."""
+        rows = tuple((strike * TICK_E6, vol * 10**7) for strike, vol in points)
+        return self.send(UpdateVolSurface(underlying, expiry_ns, forward * TICK_E6, rows))
+
+    def protect(self, account: int, underlying: str = "BTC", **fields: int) -> Events:
+        """Set a market-maker protection; without limits one that nobody reaches."""
+        limits = {"interval_ms": 1_000, "frozen_ms": 5_000} | (fields or {"qty_limit_e8": NEVER})
+        return self.do(SetMmpConfig(underlying, **limits), account)
+
     def index(self, price: int, underlying: str = "BTC") -> Events:
         """Set the index to a price in dollars."""
         return self.send(UpdateIndexPrice(underlying, price * TICK_E6))
@@ -324,6 +345,10 @@ class Exchange:
         assert fields is not None, f"expected account {account} to exist"
         cash: int = fields[3]
         return cash
+
+    def marked(self, instrument: int = PERP) -> Record | None:
+        """Return (price_e6, marked_ns, delta_e9, gamma_e9, vega_e9, theta_e9) of a mark."""
+        return self.record(EntityKind.MARK, instrument)
 
     def position(self, account: int, instrument: int = PERP) -> tuple[int, int]:
         """Return (qty_lots, cost_e6)."""
@@ -447,7 +472,10 @@ def staffed_exchange(machine: Machine, **changes: Any) -> Exchange:
 
 
 def open_market(machine: Machine, **changes: Any) -> Exchange:
-    """Return the standard market: 7 accounts with CASH, 5 instruments at 100."""
+    """Return the standard market: 7 accounts with CASH, 3 instruments at 100 and 2 options at 5.
+
+    Alice may send MMP orders: her protection has a limit that nobody reaches.
+    """
     exchange = staffed_exchange(machine, **changes)
     for underlying in ("BTC", "ETH"):
         exchange.do(CreateUnderlying(underlying, 10**11))
@@ -459,10 +487,14 @@ def open_market(machine: Machine, **changes: Any) -> Exchange:
     exchange.create(ETH_PERP, "ETH-PERP", allows_self_trade=True)
     for instrument in (PERP, FUTURE, ETH_PERP):
         exchange.mark(100, instrument)
+    for instrument in (CALL, PUT):
+        exchange.mark(5, instrument)
     for account in ACCOUNTS:
         group = GROUP if account in (GINA, HUGO) else 0
         exchange.do(OpenAccount(account, root_of(account), group))
         exchange.deposit(account, CASH)
+    for underlying in ("BTC", "ETH"):
+        exchange.protect(ALICE, underlying)
     return exchange
 
 

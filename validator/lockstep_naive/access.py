@@ -23,6 +23,7 @@ from lockstep_engine.commands import (
     SetTradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
 )
 from lockstep_engine.events import AgentAuthorized, AgentRevoked
 from lockstep_kernel import InvariantError, Record, record_digest
@@ -44,9 +45,10 @@ ROLES_NEEDED: dict[type, Role] = {
     Deposit: Role.TREASURY,
     UpdateIndexPrice: Role.ORACLE,
     UpdateMarkPrice: Role.ORACLE,
+    UpdateVolSurface: Role.ORACLE,
 }
-OPERATOR_TAGS = range(1, 16)
-AGENT_TAGS = range(40, 48)
+OPERATOR_TAGS = range(1, 17)
+AGENT_TAGS = range(40, 51)
 NO_FLOOR = -1
 MS_NS = 10**6
 

@@ -26,7 +26,9 @@ from lockstep_naive.margin import (
     is_reducing,
     reserve_e6,
 )
+from lockstep_naive.marks import is_stale
 from lockstep_naive.matching import is_fillable, reduce_only_orders
+from lockstep_naive.mmp import check_mmp_order
 from lockstep_naive.rows import Instrument, Order
 from lockstep_naive.worth import trade_value_e6, underlying_of
 
@@ -50,7 +52,7 @@ def admit(core: NaiveCore, account: int, place: PlaceOrder, quote_set: int) -> O
 def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
     """Run steps 3 to 10 of [ORD-5] on a candidate."""
     instrument = core.instruments.must(candidate.instrument)
-    refusal = _check_price(instrument, candidate) or _check_size(instrument, candidate)
+    refusal = _check_price(core, instrument, candidate) or _check_size(instrument, candidate)
     if refusal is not None:
         return refusal
     others = holdings_of(core, candidate.account, candidate.instrument)
@@ -159,7 +161,7 @@ def _is_good_expiry(core: NaiveCore, place: PlaceOrder) -> bool:
     return place.expires_ns == 0
 
 
-def _check_price(instrument: Instrument, order: Order) -> Refusal:
+def _check_price(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
     """Step 3."""
     price = order.price_ticks
     if price < 1:
@@ -168,9 +170,11 @@ def _check_price(instrument: Instrument, order: Order) -> Refusal:
         return Code.PRICE_OFF_TICK
     if price > instrument.max_price_ticks:
         return Code.PRICE_ABOVE_MAX
-    band, mark = instrument.price_band_bps, instrument.mark_price_e6
-    if band > 0 and mark and abs(price * instrument.tick_e6 - mark) * 10**4 > mark * band:
-        return Code.PRICE_OUT_OF_BAND
+    band, mark = instrument.price_band_bps, core.marks.get(instrument.instrument)
+    if band > 0 and mark is not None and mark.price_e6 > 0:
+        distance_e6 = abs(price * instrument.tick_e6 - mark.price_e6)
+        if distance_e6 * 10**4 > mark.price_e6 * band:
+            return Code.PRICE_OUT_OF_BAND
     return None
 
 
@@ -202,9 +206,12 @@ def _check_status(
         return Code.INSTRUMENT_CLOSE_ONLY
     if instrument.is_option and underlying_of(core, instrument).index_price_e6 == 0:
         return Code.NO_INDEX_PRICE
-    if not instrument.is_option and instrument.mark_price_e6 == 0:
+    mark = core.marks.get(instrument.instrument)
+    if mark is None:
         return Code.NO_MARK_PRICE
-    return None
+    if is_stale(core, mark) and not is_reducing(order, others):
+        return Code.STALE_MARK
+    return check_mmp_order(core, order)
 
 
 def _check_limits(instrument: Instrument, order: Order, others: Holding) -> Refusal:

@@ -1,4 +1,4 @@
-"""The naive state: parameters, clocks and twelve tables; nothing else is kept between commands.
+"""The naive state: parameters, clocks and sixteen tables; nothing else is kept between commands.
 
 `events` and `orders_before` belong to the command that is running. `copy` gives a whole second
 state to try something out on.
@@ -18,11 +18,15 @@ from lockstep_naive.rows import (
     Book,
     FeeSchedule,
     Instrument,
+    Mark,
+    Mmp,
+    MmpFill,
     Nonces,
     Order,
     Position,
     Request,
     RoleHolder,
+    Surface,
     Treasury,
     Underlying,
 )
@@ -106,6 +110,12 @@ class NaiveCore:
             EntityKind.FEE_SCHEDULE, FeeSchedule, at, {}
         )
         self.treasuries: Table[int, Treasury] = Table(EntityKind.TREASURY, Treasury, at, {})
+        self.marks: Table[int, Mark] = Table(EntityKind.MARK, Mark, at, {})
+        self.surfaces: Table[tuple[str, int], Surface] = Table(EntityKind.SURFACE, Surface, at, {})
+        self.mmps: Table[tuple[int, str], Mmp] = Table(EntityKind.MMP, Mmp, at, {})
+        self.mmp_fills: Table[tuple[int, str, int], MmpFill] = Table(
+            EntityKind.MMP_FILL, MmpFill, at, {"window": lambda row: row.window}
+        )
 
     def clocks(self) -> bytes:
         """Pack the clock and the counters."""
@@ -156,6 +166,10 @@ class NaiveCore:
         twin.positions = self.positions.copy()
         twin.fee_schedules = self.fee_schedules.copy()
         twin.treasuries = self.treasuries.copy()
+        twin.marks = self.marks.copy()
+        twin.surfaces = self.surfaces.copy()
+        twin.mmps = self.mmps.copy()
+        twin.mmp_fills = self.mmp_fills.copy()
         return twin
 
     def _tables(self) -> dict[int, _AnyTable]:
@@ -173,6 +187,10 @@ class NaiveCore:
             EntityKind.POSITION: self.positions,
             EntityKind.FEE_SCHEDULE: self.fee_schedules,
             EntityKind.TREASURY: self.treasuries,
+            EntityKind.MARK: self.marks,
+            EntityKind.SURFACE: self.surfaces,
+            EntityKind.MMP: self.mmps,
+            EntityKind.MMP_FILL: self.mmp_fills,
         }
 
 

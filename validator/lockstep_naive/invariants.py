@@ -6,7 +6,9 @@ from lockstep_naive.access import unpacked_nonces
 from lockstep_naive.book import best_price, orders_of_instrument
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.margin import is_closing
+from lockstep_naive.marks import is_good_surface
 from lockstep_naive.matching import reduce_only_orders
+from lockstep_naive.mmp import check_mmp_order, window_of
 from lockstep_naive.money import position_of, treasury_of
 
 
@@ -19,6 +21,8 @@ def check_all(core: NaiveCore) -> None:
     check_reduce_only(core)
     check_unique(core)
     check_access(core)
+    check_marks(core)
+    check_mmp(core)
 
 
 def check_cash(core: NaiveCore) -> None:
@@ -107,3 +111,44 @@ def check_access(core: NaiveCore) -> None:
         count = len(core.requests.group("account", request.account))
         check(count <= core.params.request_capacity, "an account has too many requests")
         check(1 <= request.number < core.time.next_request, "a request has a bad number")
+
+
+def check_marks(core: NaiveCore) -> None:
+    """Marks are of instruments and of the past, surfaces within their bounds."""
+    for mark in core.marks.all():
+        name = f"mark {mark.instrument}"
+        instrument = core.instruments.get(mark.instrument)
+        check(instrument is not None, f"{name} has no instrument")
+        check(mark.price_e6 >= 0, f"{name} has price {mark.price_e6}")
+        check(0 <= mark.marked_ns <= core.now_ns, f"{name} was set at {mark.marked_ns}")
+    for surface in core.surfaces.all():
+        underlying = core.underlyings.get(surface.underlying)
+        is_good = underlying is not None and is_good_surface(underlying, surface)
+        check(is_good, f"surface {surface.key} is out of its bounds")
+
+
+def check_mmp(core: NaiveCore) -> None:
+    """Windows are of their configurations and not breached; MMP orders rest where not frozen."""
+    for mmp in core.mmps.all():
+        account, underlying = mmp.key
+        name = f"protection {account} in {underlying}"
+        is_known = core.underlyings.get(underlying) is not None
+        check(core.accounts.get(account) is not None and is_known, f"{name} protects nothing")
+        is_future = mmp.frozen_until_ns > core.now_ns
+        check(mmp.frozen_until_ns in {0, -1} or is_future, f"{name} was frozen up to the past")
+        window = window_of(core, mmp.key)
+        check(not (window and mmp.is_frozen), f"{name} is frozen and has fills in its window")
+        times = [fill.ts_ns for fill in window]
+        check(
+            [*times, core.now_ns] == sorted([*times, core.now_ns]), f"{name} has fills out of time"
+        )
+        numbers = [fill.key[2] for fill in window]
+        expected = list(range(mmp.next_fill - len(window), mmp.next_fill))
+        check(numbers == expected and mmp.next_fill > len(window), f"{name} has numbers {numbers}")
+    for fill in core.mmp_fills.all():
+        check(core.mmps.get(fill.window) is not None, f"fill {fill.key} is of no protection")
+        check(core.marks.get(fill.instrument) is not None, f"fill {fill.key} has no mark")
+        check(fill.lots != 0, f"fill {fill.key} has no lots")
+    for order in core.orders.all():
+        refusal = check_mmp_order(core, order)
+        check(refusal is None, f"order {order.order_id} rests without protection: {refusal}")

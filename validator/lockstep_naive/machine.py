@@ -17,23 +17,29 @@ from lockstep_engine.commands import (
     Command,
     CreateInstrument,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     ExchangeParams,
     GrantRole,
     MassQuote,
+    MmpAction,
+    MoneyAction,
     OpenAccount,
     OperatorAction,
     OrderAction,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from lockstep_engine.events import CommandRejected, DuplicateRequest, Event
@@ -53,10 +59,16 @@ from lockstep_naive.book import report_books
 from lockstep_naive.cash import deposit, transfer, withdraw
 from lockstep_naive.core import DONE, Clocks, NaiveCore, Outcome, Refusal, unpacked_clocks
 from lockstep_naive.invariants import check_all
+from lockstep_naive.marks import (
+    advance_time,
+    update_index_price,
+    update_mark_price,
+    update_vol_surface,
+)
+from lockstep_naive.mmp import delete_mmp_config, reset_mmp, set_mmp_config
 from lockstep_naive.operators import (
     DEFAULT_FEES,
     activate_rules,
-    advance_time,
     create_instrument,
     create_underlying,
     grant_role,
@@ -67,8 +79,6 @@ from lockstep_naive.operators import (
     set_instrument_status,
     set_margin_model,
     set_trading_limits,
-    update_index_price,
-    update_mark_price,
 )
 from lockstep_naive.orders import perform_batch, perform_order_action
 from lockstep_naive.quotes import perform_mass_quote
@@ -82,6 +92,7 @@ _BOUNDS = {
     "max_total_deposits_e6": (1, 2**60),
     "nonce_past_ms": (0, 10**12),
     "nonce_future_ms": (0, 10**12),
+    "max_mark_age_ns": (0, 2**60),
     "nonce_capacity": (1, 1_000),
     "request_capacity": (1, 10_000),
 }
@@ -216,7 +227,7 @@ def _perform(core: NaiveCore, command: Command) -> Outcome:
 def _perform_account_action(
     core: NaiveCore,
     account: int,
-    action: Withdraw | Transfer | AuthorizeAgent | RevokeAgent | MassQuote | Batch,
+    action: MoneyAction | MassQuote | Batch | MmpAction,
 ) -> Refusal:
     match action:
         case Withdraw():
@@ -231,6 +242,12 @@ def _perform_account_action(
             return perform_mass_quote(core, account, action)
         case Batch():
             return perform_batch(core, account, action)
+        case SetMmpConfig():
+            return set_mmp_config(core, account, action)
+        case DeleteMmpConfig():
+            return delete_mmp_config(core, account, action)
+        case ResetMmp():
+            return reset_mmp(core, account, action)
         case _:
             assert_never(action)
 
@@ -267,6 +284,8 @@ def _perform_operator_action(core: NaiveCore, action: OperatorAction) -> Refusal
             return update_index_price(core, action)
         case UpdateMarkPrice():
             return update_mark_price(core, action)
+        case UpdateVolSurface():
+            return update_vol_surface(core, action)
         case _:
             assert_never(action)
 

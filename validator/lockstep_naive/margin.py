@@ -82,7 +82,7 @@ def reserve_e6(core: NaiveCore, order: Order) -> int:
     fee = taker_fee_e6(core, order)
     if instrument.is_option:
         return fee + max(0, signed_value)
-    return fee + max(0, signed_value - signed_lots * mark_lot_e6(instrument))
+    return fee + max(0, signed_value - signed_lots * mark_lot_e6(core, instrument))
 
 
 def has_margin(core: NaiveCore, order: Order, others: dict[int, Holding]) -> bool:
@@ -122,7 +122,7 @@ def _free_e6(core: NaiveCore, account: int, holdings: Iterable[Holding]) -> int:
     free = core.accounts.must(account).cash_e6
     for holding in holdings:
         instrument = core.instruments.must(holding.position.instrument)
-        free += _profit_e6(instrument, holding.position)
+        free += _profit_e6(core, instrument, holding.position)
         free -= _margin_e6(core, instrument, holding) + holding.reserve_e6
     return free
 
@@ -134,17 +134,17 @@ def _change_if_filled_e6(core: NaiveCore, order: Order) -> int:
     signed_lots = order.sign * order.remaining_lots
     change = -trade_value_e6(instrument, order.price_ticks, signed_lots)
     if not instrument.is_option:
-        change += signed_lots * mark_lot_e6(instrument)
+        change += signed_lots * mark_lot_e6(core, instrument)
     change -= taker_fee_e6(core, order)
     margin_after = initial_margin_e6(core, instrument, before + signed_lots)
     return change - (margin_after - initial_margin_e6(core, instrument, before))
 
 
-def _profit_e6(instrument: Instrument, position: Position) -> int:
+def _profit_e6(core: NaiveCore, instrument: Instrument, position: Position) -> int:
     """Return the unrealised profit in a future or perpetual; an option counts nothing."""
     if instrument.is_option:
         return 0
-    return position.qty_lots * mark_lot_e6(instrument) - position.cost_e6
+    return position.qty_lots * mark_lot_e6(core, instrument) - position.cost_e6
 
 
 def _margin_e6(core: NaiveCore, instrument: Instrument, holding: Holding) -> int:
@@ -160,7 +160,7 @@ def _long_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
     if instrument.is_option:
         return 0
     rate = underlying_of(core, instrument).initial_rate_e9
-    return div_ceil(mark_lot_e6(instrument) * rate, E9)
+    return div_ceil(mark_lot_e6(core, instrument) * rate, E9)
 
 
 def _short_lot_e6(core: NaiveCore, instrument: Instrument) -> int:

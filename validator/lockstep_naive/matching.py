@@ -1,4 +1,4 @@
-"""Matching: the sweep, self-trade, the reduce-only bound, and fill-or-kill on a copy.
+"""Matching: the sweep, self-trade, the hooks after a fill, and fill-or-kill on a copy.
 
 A taker is an order that is not in the book; only what rests is in the book and in the sums.
 """
@@ -30,6 +30,7 @@ from lockstep_naive.book import (
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import Fee, trade_fees
 from lockstep_naive.margin import is_closing
+from lockstep_naive.mmp import count_fill, is_stopped
 from lockstep_naive.money import Fill, collect_fees, move_cash, position_of, settle_side
 from lockstep_naive.rows import Order
 from lockstep_naive.worth import underlying_of
@@ -38,7 +39,7 @@ _REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 
 
 class Swept(NamedTuple):
-    """A taker after a step of its sweep; `is_ended` if self-trade ended it."""
+    """A taker after a step of its sweep; `is_ended` if self-trade or MMP ended it."""
 
     taker: Order
     is_ended: bool
@@ -79,10 +80,10 @@ def _sweep(core: NaiveCore, taker: Order) -> Swept:
         maker = first_at(core, taker.instrument, opposite, price_ticks)
         if taker.self_trade != SelfTradeMode.ALLOW and _is_self_trade(core, maker, taker):
             taker, is_ended = _prevent(core, maker, taker)
-            if is_ended:
-                return Swept(taker, is_ended=True)
         else:
-            taker = _fill(core, maker, taker)
+            taker, is_ended = _fill(core, maker, taker)
+        if is_ended:
+            return Swept(taker, is_ended=True)
     return Swept(taker, is_ended=False)
 
 
@@ -127,8 +128,8 @@ def _decrement(core: NaiveCore, maker: Order, taker: Order) -> Swept:
     return Swept(taker, is_ended=False)
 
 
-def _fill(core: NaiveCore, maker: Order, taker: Order) -> Order:
-    """Fill the smaller remaining at the maker's price and return the taker after it."""
+def _fill(core: NaiveCore, maker: Order, taker: Order) -> Swept:
+    """Fill the smaller remaining at the maker's price; MMP may end the taker with what is left."""
     lots = min(maker.remaining_lots, taker.remaining_lots)
     fees = trade_fees(core, maker, taker, lots)
     maker, taker = filled(maker, lots), filled(taker, lots)
@@ -139,9 +140,14 @@ def _fill(core: NaiveCore, maker: Order, taker: Order) -> Order:
     _trade(core, Fill(maker, lots, maker.price_ticks, fees[0]), taker, fees[1])
     for order, fee in ((maker, fees[0]), (taker, fees[1])):
         move_cash(core, order.builder, CashReason.BUILDER_FEE, fee.builder_e6)
+    count_fill(core, maker, lots, is_maker=True)
+    count_fill(core, taker, lots, is_maker=False)
     for account in (maker.account, taker.account):
         _keep_reduce_only_bound(core, account, taker.instrument)
-    return taker
+    if taker.remaining_lots > 0 and is_stopped(core, taker):
+        cancel(core, taker, CancelReason.MMP)
+        return Swept(taker, is_ended=True)
+    return Swept(taker, is_ended=False)
 
 
 def _trade(core: NaiveCore, maker_fill: Fill, taker: Order, taker_fee: Fee) -> None:

@@ -1,4 +1,4 @@
-"""The operator actions ([ADM-1] to [ADM-11], [INS-3], [MRK-1]): a list of checks, one event."""
+"""The operator actions but those on prices ([ADM-1] to [ADM-11], [INS-3]): checks, one event."""
 
 from lockstep_engine.codes import Code, InstrumentStatus, Role
 from lockstep_engine.commands import (
@@ -14,22 +14,17 @@ from lockstep_engine.commands import (
     SetMarginModel,
     SetTradingLimits,
     TradingLimits,
-    UpdateIndexPrice,
-    UpdateMarkPrice,
 )
 from lockstep_engine.events import (
     AccountOpened,
     FeeScheduleSet,
     FeeTierSet,
-    IndexPriceUpdated,
     InstrumentCreated,
     InstrumentStatusChanged,
     MarginModelSet,
-    MarkPriceUpdated,
     RoleGranted,
     RoleRevoked,
     RulesActivated,
-    TimeAdvanced,
     TradingLimitsSet,
     UnderlyingCreated,
 )
@@ -232,12 +227,6 @@ def activate_rules(core: NaiveCore, action: ActivateRules) -> Refusal:
     return None
 
 
-def advance_time(core: NaiveCore) -> Refusal:
-    """[ADM-10]: the clock has moved already."""
-    core.emit(TimeAdvanced(core.now_ns))
-    return None
-
-
 def open_account(core: NaiveCore, action: OpenAccount) -> Refusal:
     """[ADM-11]."""
     is_good_group = 0 <= action.self_trade_group <= ID_MAX
@@ -258,34 +247,6 @@ def open_account(core: NaiveCore, action: OpenAccount) -> Refusal:
     return None
 
 
-def update_index_price(core: NaiveCore, action: UpdateIndexPrice) -> Refusal:
-    """[MRK-1]."""
-    underlying = core.underlyings.get(action.underlying)
-    if underlying is None:
-        return Code.UNKNOWN_UNDERLYING
-    if not 1 <= action.price_e6 <= underlying.max_index_price_e6:
-        return Code.BAD_PARAMETER
-    core.underlyings.put(underlying._replace(index_price_e6=action.price_e6))
-    core.emit(IndexPriceUpdated(action.underlying, action.price_e6))
-    return None
-
-
-def update_mark_price(core: NaiveCore, action: UpdateMarkPrice) -> Refusal:
-    """[MRK-1]."""
-    instrument = core.instruments.get(action.instrument)
-    if instrument is None:
-        return Code.UNKNOWN_INSTRUMENT
-    if instrument.is_option:
-        return Code.BAD_PARAMETER
-    if instrument.is_expired:
-        return Code.INSTRUMENT_EXPIRED
-    if not 1 <= action.price_e6 <= instrument.max_price_ticks * instrument.tick_e6:
-        return Code.BAD_PARAMETER
-    core.instruments.put(instrument._replace(mark_price_e6=action.price_e6))
-    core.emit(MarkPriceUpdated(action.instrument, action.price_e6))
-    return None
-
-
 def _new_instrument(action: CreateInstrument, contract: Contract) -> Instrument:
     limits = action.limits
     return Instrument(
@@ -296,7 +257,6 @@ def _new_instrument(action: CreateInstrument, contract: Contract) -> Instrument:
         contract_size_e8=action.contract_size_e8,
         allows_self_trade=action.allows_self_trade,
         status=int(InstrumentStatus.ACTIVE),
-        mark_price_e6=0,
         price_step_ticks=limits.price_step_ticks,
         max_price_ticks=limits.max_price_ticks,
         qty_step_lots=limits.qty_step_lots,

@@ -1,4 +1,4 @@
-"""The rows of the twelve tables: one immutable tuple per record of the state digest.
+"""The rows of the sixteen tables: one immutable tuple per record of the state digest.
 
 The fields of a row are those of its record, in order; the first is its key. So a row is a record
 without its kind, and a record is a row again.
@@ -6,7 +6,7 @@ without its kind, and a record is a row again.
 
 from typing import NamedTuple
 
-from lockstep_engine.codes import InstrumentStatus, OrderFlag, Side
+from lockstep_engine.codes import InstrumentStatus, MmpOption, OrderFlag, Side
 from lockstep_engine.commands import TradingLimits
 from lockstep_naive.symbols import Contract, contract_of
 
@@ -71,7 +71,7 @@ class Underlying(NamedTuple):
 
 
 class Instrument(NamedTuple):
-    """An instrument; mark 0 is not set."""
+    """An instrument."""
 
     instrument: int
     symbol: str
@@ -80,7 +80,6 @@ class Instrument(NamedTuple):
     contract_size_e8: int
     allows_self_trade: bool
     status: int
-    mark_price_e6: int
     price_step_ticks: int
     max_price_ticks: int
     qty_step_lots: int
@@ -205,3 +204,75 @@ class Treasury(NamedTuple):
     key: int
     fees_e6: int
     net_deposits_e6: int
+
+
+class Mark(NamedTuple):
+    """The mark of an instrument with its greeks, and the time of the command that set it."""
+
+    instrument: int
+    price_e6: int
+    marked_ns: int
+    delta_e9: int
+    gamma_e9: int
+    vega_e9: int
+    theta_e9: int
+
+
+class Surface(NamedTuple):
+    """The forward and the points (strike_e6, vol_e9), rising, of (underlying, expiry_ns)."""
+
+    key: tuple[str, int]
+    forward_e6: int
+    points: tuple[tuple[int, int], ...]
+
+    @property
+    def underlying(self) -> str:
+        """Of what."""
+        return self.key[0]
+
+    @property
+    def expiry_ns(self) -> int:
+        """When everything on it expires."""
+        return self.key[1]
+
+
+class Mmp(NamedTuple):
+    """Market-maker protection of (account, underlying).
+
+    `frozen_until_ns` is 0 while not frozen and -1 until a reset.
+    """
+
+    key: tuple[int, str]
+    interval_ms: int
+    frozen_ms: int
+    qty_limit_e8: int
+    delta_limit_e8: int
+    vega_limit_e6: int
+    options: int
+    frozen_until_ns: int
+    next_fill: int
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether MMP orders are refused."""
+        return self.frozen_until_ns != 0
+
+    def has(self, option: MmpOption) -> bool:
+        """Return whether an option is set."""
+        return self.options & int(option) != 0
+
+
+class MmpFill(NamedTuple):
+    """A counted fill in the window of (account, underlying), under its number."""
+
+    key: tuple[int, str, int]
+    ts_ns: int
+    instrument: int
+    lots: int
+    delta_e9: int
+    vega_e9: int
+
+    @property
+    def window(self) -> tuple[int, str]:
+        """Whose window, and of what."""
+        return self.key[:2]

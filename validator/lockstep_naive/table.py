@@ -13,7 +13,17 @@ import msgspec
 from lockstep_engine.codes import EntityKind
 from lockstep_kernel import Entity, InvariantError, Record, check
 
-K = TypeVar("K", int, str, bytes, tuple[int, int], tuple[int, bytes])
+K = TypeVar(
+    "K",
+    int,
+    str,
+    bytes,
+    tuple[int, int],
+    tuple[int, bytes],
+    tuple[str, int],
+    tuple[int, str],
+    tuple[int, str, int],
+)
 R = TypeVar("R", bound=tuple[object, ...])
 
 Grouping = Mapping[str, Callable[[R], Hashable]]

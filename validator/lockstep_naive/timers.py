@@ -6,10 +6,12 @@ from lockstep_engine.codes import CancelReason, InstrumentStatus
 from lockstep_engine.events import InstrumentExpired
 from lockstep_naive.book import cancel, orders_of_instrument
 from lockstep_naive.core import NaiveCore
+from lockstep_naive.mmp import thaw
 from lockstep_naive.worth import expiry_ns
 
 ORDER_TIMER = 2
 INSTRUMENT_TIMER = 3
+MMP_TIMER = 4
 
 
 class Timer(NamedTuple):
@@ -18,6 +20,7 @@ class Timer(NamedTuple):
     due_ns: int
     kind: int
     id: int
+    underlying: str = ""
 
 
 def run_timers(core: NaiveCore) -> None:
@@ -25,8 +28,10 @@ def run_timers(core: NaiveCore) -> None:
     while (timer := _next_timer(core)) is not None and timer.due_ns <= core.now_ns:
         if timer.kind == ORDER_TIMER:
             cancel(core, core.orders.must(timer.id), CancelReason.ORDER_EXPIRED)
-        else:
+        elif timer.kind == INSTRUMENT_TIMER:
             _expire_instrument(core, timer.id)
+        else:
+            thaw(core, (timer.id, timer.underlying))
 
 
 def _next_timer(core: NaiveCore) -> Timer | None:
@@ -39,6 +44,9 @@ def _next_timer(core: NaiveCore) -> Timer | None:
         due_ns = expiry_ns(core, instrument)
         if due_ns and not instrument.is_expired:
             timers.append(Timer(due_ns, INSTRUMENT_TIMER, instrument.instrument))
+    for mmp in core.mmps.scan():
+        if mmp.frozen_until_ns > 0:
+            timers.append(Timer(mmp.frozen_until_ns, MMP_TIMER, *mmp.key))
     return min(timers, default=None)
 
 

@@ -28,9 +28,10 @@ def lot_value_e6(instrument: Instrument, price_e6: int) -> int:
     return div_half_even(price_e6 * instrument.lot_e8 * instrument.contract_size_e8, E16)
 
 
-def mark_lot_e6(instrument: Instrument) -> int:
+def mark_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
     """Return one lot at the mark."""
-    return lot_value_e6(instrument, instrument.mark_price_e6)
+    mark = core.marks.get(instrument.instrument)
+    return 0 if mark is None else lot_value_e6(instrument, mark.price_e6)
 
 
 def index_lot_e6(core: NaiveCore, instrument: Instrument) -> int:

@@ -24,6 +24,7 @@ from lockstep_engine.commands import (
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from lockstep_engine.state import Account, ExchangeCore
@@ -50,6 +51,7 @@ ROLES_OF: Final[dict[type[msgspec.Struct], int]] = {
     Deposit: int(Role.TREASURY),
     UpdateIndexPrice: int(Role.ORACLE),
     UpdateMarkPrice: int(Role.ORACLE),
+    UpdateVolSurface: int(Role.ORACLE),
 }
 """The roles of which any one suffices, for every operator action."""
 

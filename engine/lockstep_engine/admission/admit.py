@@ -37,11 +37,11 @@ def admit_size(core: ExchangeCore, order: Order) -> int:
     instrument = order.instrument
     if instrument.seen_version != instrument.underlying.version:
         refresh_prices(instrument)
-    code = check_limits(order)
+    code = check_limits(core, order)
     if code == _ACCEPTED and order.flags:
         code = apply_flags(order)
     if code != _ACCEPTED:
         return code
-    if order.tif == _FOK and not is_feasible(order):
+    if order.tif == _FOK and not is_feasible(core, order):
         return _FOK_UNFILLABLE
     return _ACCEPTED if admits(core, order) else _INSUFFICIENT_MARGIN

@@ -43,6 +43,8 @@ def check_amounts(instrument: Instrument, price_ticks: int, qty_lots: int) -> in
 
 
 def _is_out_of_band(instrument: Instrument, price_ticks: int) -> bool:
-    mark = instrument.mark_price_e6
-    distance = abs(price_ticks * instrument.tick_e6 - mark)
-    return mark != 0 and distance * _E4 > mark * instrument.price_band_bps
+    mark = instrument.mark
+    if mark.price_e6 == 0:
+        return False
+    distance = abs(price_ticks * instrument.tick_e6 - mark.price_e6)
+    return distance * _E4 > mark.price_e6 * instrument.price_band_bps

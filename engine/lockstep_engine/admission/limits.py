@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from lockstep_engine.codes import Code, InstrumentStatus, Side
+from lockstep_engine.codes import Code, InstrumentStatus, OrderFlag, Side
 from lockstep_engine.matching.reduce_only import is_reducing
-from lockstep_engine.state import Order
+from lockstep_engine.state import ExchangeCore, Order
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _INSTRUMENT_HALTED: Final = int(Code.INSTRUMENT_HALTED)
@@ -12,15 +12,19 @@ _INSTRUMENT_EXPIRED: Final = int(Code.INSTRUMENT_EXPIRED)
 _INSTRUMENT_CLOSE_ONLY: Final = int(Code.INSTRUMENT_CLOSE_ONLY)
 _NO_INDEX_PRICE: Final = int(Code.NO_INDEX_PRICE)
 _NO_MARK_PRICE: Final = int(Code.NO_MARK_PRICE)
+_STALE_MARK: Final = int(Code.STALE_MARK)
+_MMP_NOT_CONFIGURED: Final = int(Code.MMP_NOT_CONFIGURED)
+_MMP_FROZEN: Final = int(Code.MMP_FROZEN)
 _OPEN_ORDERS_LIMIT: Final = int(Code.OPEN_ORDERS_LIMIT)
 _POSITION_LIMIT: Final = int(Code.POSITION_LIMIT)
 _ACTIVE: Final = int(InstrumentStatus.ACTIVE)
 _HALTED: Final = int(InstrumentStatus.HALTED)
 _EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 _BUY: Final = int(Side.BUY)
+_MMP: Final = int(OrderFlag.MMP)
 
 
-def check_limits(order: Order) -> int:
+def check_limits(core: ExchangeCore, order: Order) -> int:
     """Return the code of the first limit in the way of this remaining size, 0 if none."""
     instrument = order.instrument
     status = instrument.status
@@ -31,11 +35,17 @@ def check_limits(order: Order) -> int:
             return _INSTRUMENT_EXPIRED
         if not is_reducing(order):
             return _INSTRUMENT_CLOSE_ONLY
-    if instrument.is_option:
-        if instrument.underlying.index_price_e6 == 0:
-            return _NO_INDEX_PRICE
-    elif instrument.mark_price_e6 == 0:
-        return _NO_MARK_PRICE
+    if instrument.is_option and instrument.underlying.index_price_e6 == 0:
+        return _NO_INDEX_PRICE
+    if core.now_ns > instrument.fresh_until_ns:
+        if instrument.fresh_until_ns < 0:
+            return _NO_MARK_PRICE
+        if not is_reducing(order):
+            return _STALE_MARK
+    if order.flags & _MMP:
+        code = _protection_code(order)
+        if code != _ACCEPTED:
+            return code
     holding = order.holding
     if holding.open_orders >= instrument.max_open_orders and not is_reducing(order):
         return _OPEN_ORDERS_LIMIT
@@ -46,3 +56,11 @@ def check_limits(order: Order) -> int:
     if worst > instrument.max_position_lots and not is_reducing(order):
         return _POSITION_LIMIT
     return _ACCEPTED
+
+
+def _protection_code(order: Order) -> int:
+    """Return why the account may not enter MMP orders in this underlying, 0 if it may."""
+    mmp = order.account.mmps.get(order.instrument.underlying.name)
+    if mmp is None:
+        return _MMP_NOT_CONFIGURED
+    return _MMP_FROZEN if mmp.frozen_until_ns else _ACCEPTED

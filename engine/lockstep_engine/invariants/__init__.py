@@ -7,6 +7,10 @@ from lockstep_engine.invariants.cash_is_conserved import cash_is_conserved
 from lockstep_engine.invariants.clearing_matches_open_cost import clearing_matches_open_cost
 from lockstep_engine.invariants.index_matches_books import index_matches_books
 from lockstep_engine.invariants.level_totals_match_orders import level_totals_match_orders
+from lockstep_engine.invariants.mmp_window_sums_match import mmp_window_sums_match
+from lockstep_engine.invariants.no_mmp_order_lives_while_frozen import (
+    no_mmp_order_lives_while_frozen,
+)
 from lockstep_engine.invariants.nonce_is_never_accepted_twice import nonce_is_never_accepted_twice
 from lockstep_engine.invariants.positions_sum_to_zero import positions_sum_to_zero
 from lockstep_engine.invariants.reduce_only_never_exceeds_position import (
@@ -25,6 +29,8 @@ INVARIANTS: Final = (
     reserve_matches_orders,
     nonce_is_never_accepted_twice,
     reduce_only_never_exceeds_position,
+    no_mmp_order_lives_while_frozen,
+    mmp_window_sums_match,
 )
 
 

@@ -1,12 +1,13 @@
-"""What comes due ([TIM-2]): GTD orders and dated instruments."""
+"""What comes due ([TIM-2]): GTD orders, dated instruments and freezes."""
 
 from typing import Final
 
 from lockstep_engine.book.queue import detach
 from lockstep_engine.codes import CancelReason, InstrumentStatus
-from lockstep_engine.events import InstrumentExpired
-from lockstep_engine.lifecycle.timers import ORDER_EXPIRY, next_due
+from lockstep_engine.events import InstrumentExpired, MmpThawed
+from lockstep_engine.lifecycle.timers import INSTRUMENT_EXPIRY, ORDER_EXPIRY, next_due
 from lockstep_engine.matching.reports import cancelled
+from lockstep_engine.protection import Mmp
 from lockstep_engine.state import BookSide, Events, ExchangeCore, Instrument, Order
 
 _EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
@@ -23,8 +24,13 @@ def run_due(core: ExchangeCore, until_ns: int, events: Events) -> None:
             if order is not None and order.expires_ns == due[0]:
                 detach(core, order)
                 events.append(cancelled(order, _ORDER_EXPIRED, order.remaining_lots))
-        else:
+        elif due[1] == INSTRUMENT_EXPIRY:
             _expire_instrument(core, core.instruments[due[2]], events)
+        else:
+            mmp = core.frozen.get((due[2], due[3]))
+            if mmp is not None and mmp.frozen_until_ns == due[0]:
+                thaw(core, mmp)
+                events.append(MmpThawed(mmp.account, mmp.underlying))
         due = next_due(core, until_ns)
 
 
@@ -37,6 +43,13 @@ def _expire_instrument(core: ExchangeCore, instrument: Instrument, events: Event
     for order in orders:
         detach(core, order)
         events.append(cancelled(order, _INSTRUMENT_EXPIRED, order.remaining_lots))
+
+
+def thaw(core: ExchangeCore, mmp: Mmp) -> None:
+    """End a freeze, if there is one."""
+    mmp.frozen_until_ns = 0
+    core.frozen.pop((mmp.account, mmp.underlying), None)
+    core.touch(mmp)
 
 
 def orders_of(side: BookSide) -> list[Order]:

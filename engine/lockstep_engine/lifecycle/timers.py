@@ -1,33 +1,42 @@
-"""The timer heap ([TIM-2]): entries (due_ns, kind, id), run in that order before each command.
+"""The timer heap ([TIM-2]): entries (due_ns, kind, ids), run in that order before each command.
 
-Entries of orders that ended stay until they are due or until they are the larger half of the heap.
+Entries of orders that ended and of freezes that a reset ended stay until they are due or until they
+are the larger half of the heap.
 """
 
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from lockstep_engine.state import ExchangeCore, Instrument, Order
+from lockstep_engine.protection import Mmp
+from lockstep_engine.state import ExchangeCore, Instrument, Order, Timer
 
 ORDER_EXPIRY: Final = 2
 INSTRUMENT_EXPIRY: Final = 3
+MMP_THAW: Final = 4
 _SLACK: Final = 64
 
 
 def schedule_order(core: ExchangeCore, order: Order) -> None:
     """Arm the expiry of a GTD order that came to rest."""
     core.expiring[order.order_id] = order
-    heappush(core.timers, (order.expires_ns, ORDER_EXPIRY, order.order_id))
-    if len(core.timers) > 2 * (len(core.expiring) + len(core.instruments)) + _SLACK:
-        _compact(core)
+    heappush(core.timers, (order.expires_ns, ORDER_EXPIRY, order.order_id, ""))
+    _compact_if_stale(core)
 
 
 def schedule_instrument(core: ExchangeCore, instrument: Instrument) -> None:
     """Arm the expiry of a dated instrument."""
     if instrument.expiry_ns > core.now_ns:
-        heappush(core.timers, (instrument.expiry_ns, INSTRUMENT_EXPIRY, instrument.instrument))
+        heappush(core.timers, (instrument.expiry_ns, INSTRUMENT_EXPIRY, instrument.instrument, ""))
 
 
-def next_due(core: ExchangeCore, until_ns: int) -> tuple[int, int, int] | None:
+def schedule_thaw(core: ExchangeCore, mmp: Mmp) -> None:
+    """Arm the end of a freeze that has one."""
+    core.frozen[mmp.account, mmp.underlying] = mmp
+    heappush(core.timers, (mmp.frozen_until_ns, MMP_THAW, mmp.account, mmp.underlying))
+    _compact_if_stale(core)
+
+
+def next_due(core: ExchangeCore, until_ns: int) -> Timer | None:
     """Take the next timer with due_ns <= until_ns off the heap; twins come out as one."""
     timers = core.timers
     if not timers or timers[0][0] > until_ns:
@@ -38,9 +47,15 @@ def next_due(core: ExchangeCore, until_ns: int) -> tuple[int, int, int] | None:
     return due
 
 
-def _compact(core: ExchangeCore) -> None:
-    live = [timer for timer in core.timers if timer[1] != ORDER_EXPIRY]
+def _compact_if_stale(core: ExchangeCore) -> None:
+    """Rebuild the heap when more than half of it may be of what ended. O(1) amortised."""
+    live = len(core.expiring) + len(core.frozen) + len(core.instruments)
+    if len(core.timers) <= 2 * live + _SLACK:
+        return
+    timers = [timer for timer in core.timers if timer[1] == INSTRUMENT_EXPIRY]
     for order in core.expiring.values():
-        live.append((order.expires_ns, ORDER_EXPIRY, order.order_id))
-    heapify(live)
-    core.timers = live
+        timers.append((order.expires_ns, ORDER_EXPIRY, order.order_id, ""))
+    for mmp in core.frozen.values():
+        timers.append((mmp.frozen_until_ns, MMP_THAW, mmp.account, mmp.underlying))
+    heapify(timers)
+    core.timers = timers

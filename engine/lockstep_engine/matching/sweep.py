@@ -3,8 +3,16 @@
 from typing import Final
 
 from lockstep_engine.book.queue import detach, note_change, rest
-from lockstep_engine.codes import CancelReason, CashReason, SelfTradeMode, Side, TimeInForce
+from lockstep_engine.codes import (
+    CancelReason,
+    CashReason,
+    OrderFlag,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+)
 from lockstep_engine.events import CashMoved, Trade, TradeSide
+from lockstep_engine.matching.protection import end_if_frozen, protect
 from lockstep_engine.matching.reduce_only import cut_reduce_only
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.matching.self_trade import is_own, prevent_self_trade
@@ -18,6 +26,7 @@ _trade_side: Final = TradeSide
 _BUY: Final = int(Side.BUY)
 _ALLOW: Final = int(SelfTradeMode.ALLOW)
 _GTD: Final = int(TimeInForce.GTD)
+_MMP: Final = int(OrderFlag.MMP)
 _IMMEDIATE: Final = int(CancelReason.IMMEDIATE)
 _BUILDER_FEE: Final = int(CashReason.BUILDER_FEE)
 
@@ -59,8 +68,9 @@ def cancel_resting(core: ExchangeCore, order: Order, reason: int, events: Events
 
 
 def _sweep(core: ExchangeCore, taker: Order, opposite: BookSide, events: Events) -> bool:
-    """Match while the taker crosses and is not filled; False if self-trade ended it."""
+    """Match while the taker crosses and is not filled; False if self-trade or MMP ended it."""
     account = taker.account
+    is_protected = taker.flags & _MMP != 0
     while taker.remaining_lots > 0:
         best = opposite.best
         if best is None or (taker.price_ticks - best.price_ticks) * opposite.sign > 0:
@@ -69,6 +79,8 @@ def _sweep(core: ExchangeCore, taker: Order, opposite: BookSide, events: Events)
         assert maker is not None  # noqa: S101  # for the type checker: a level is never empty
         if taker.self_trade == _ALLOW or not is_own(maker.account, account):
             _fill(core, best, maker, taker, events)
+            if is_protected and end_if_frozen(taker, events):
+                return False
         elif not prevent_self_trade(core, maker, taker, events):
             return False
     return True
@@ -118,6 +130,8 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
         _pay_builder(core, maker.builder, maker_builder, events)
     if taker_builder:
         _pay_builder(core, taker.builder, taker_builder, events)
+    if (maker.flags | taker.flags) & _MMP:
+        protect(core, maker, taker, lots, events)
     if not is_self:
         cut_reduce_only(core, maker.holding, events)
         cut_reduce_only(core, taker.holding, events)

@@ -1,11 +1,10 @@
-"""Fees, margin rates, roles, rules, time, accounts ([ADM-5] to [ADM-11])."""
+"""Fees, margin rates, roles, rules, accounts ([ADM-5] to [ADM-9], [ADM-11])."""
 
 from typing import Final
 
 from lockstep_engine.codes import Code
 from lockstep_engine.commands import (
     ActivateRules,
-    AdvanceTime,
     GrantRole,
     OpenAccount,
     RevokeRole,
@@ -22,7 +21,6 @@ from lockstep_engine.events import (
     RoleGranted,
     RoleRevoked,
     RulesActivated,
-    TimeAdvanced,
 )
 from lockstep_engine.state import Account, Events, ExchangeCore
 
@@ -134,12 +132,6 @@ def activate_rules(core: ExchangeCore, action: ActivateRules, events: Events) ->
         return _RULES_NOT_NEWER
     core.rules = action.rules_version
     events.append(RulesActivated(core.rules))
-    return _ACCEPTED
-
-
-def advance_time(core: ExchangeCore, action: AdvanceTime, events: Events) -> int:
-    """Say where the clock stands; it moved, and what was due ran, before this."""
-    events.append(TimeAdvanced(core.now_ns))
     return _ACCEPTED
 
 

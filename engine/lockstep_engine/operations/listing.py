@@ -1,5 +1,6 @@
 """Underlyings, instruments, their status and limits ([INS-3], [ADM-1] to [ADM-4])."""
 
+from bisect import insort
 from typing import Final
 
 from lockstep_engine.codes import Code, InstrumentStatus
@@ -94,6 +95,9 @@ def enter_instrument(core: ExchangeCore, instrument: Instrument) -> None:
     """Put an instrument into the tables."""
     core.instruments[instrument.instrument] = instrument
     core.symbols[instrument.symbol] = instrument
+    if instrument.expiry_ns:
+        key = (instrument.underlying.name, instrument.expiry_ns)
+        insort(core.expiries.setdefault(key, []), instrument, key=_instrument_id)
     core.touch(instrument)
 
 
@@ -170,6 +174,10 @@ def _instrument(
         action.limits,
         action.allows_self_trade,
     )
+
+
+def _instrument_id(instrument: Instrument) -> int:
+    return instrument.instrument
 
 
 def _created(instrument: Instrument) -> InstrumentCreated:

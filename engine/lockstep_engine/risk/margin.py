@@ -27,7 +27,7 @@ def refresh_prices(instrument: Instrument) -> None:
     instrument.version += 1
     lot = instrument.lot_e8 * instrument.contract_size_e8
     instrument.index_lot_e6 = div_half_even(underlying.index_price_e6 * lot, _E16)
-    instrument.mark_lot_e6 = div_half_even(instrument.mark_price_e6 * lot, _E16)
+    instrument.mark_lot_e6 = div_half_even(instrument.mark.price_e6 * lot, _E16)
     if not instrument.is_option:
         initial = div_ceil(instrument.mark_lot_e6 * underlying.initial_rate_e9, _E9)
         instrument.long_lot_e6 = initial

@@ -245,6 +245,7 @@ def start(machine: Machine, encoded: bytes) -> None:
         ("nonce_future_ms", 0, 10**12),
         ("nonce_capacity", 1, 1_000),
         ("request_capacity", 1, 10_000),
+        ("max_mark_age_ns", 0, 2**60),
     ],
 )
 def test_the_bounds_of_the_genesis_parameters(
@@ -259,7 +260,7 @@ def test_the_bounds_of_the_genesis_parameters(
 
 @pytest.mark.rule("GEN-1")
 def test_the_default_parameters(machine: Machine) -> None:
-    expected = [1, ROOT, START_NS, 3_600 * 10**9, 2**60, 172_800_000, 86_400_000, 100, 100]
+    expected = [1, ROOT, START_NS, 3_600 * 10**9, 2**60, 172_800_000, 86_400_000, 100, 100, 0]
     encoded = msgspec.msgpack.encode(ExchangeParams(ROOT, START_NS))
     assert expected == msgspec.msgpack.decode(encoded)
     start(machine, encoded)
@@ -268,12 +269,13 @@ def test_the_default_parameters(machine: Machine) -> None:
 BAD_PARAMS: list[Any] = [
     b"",
     b"\xc0",
-    msgspec.msgpack.encode([2, ROOT, START_NS, 1, 1, 1, 1, 1, 1]),
-    msgspec.msgpack.encode([1, ROOT[:31], START_NS, 1, 1, 1, 1, 1, 1]),
-    msgspec.msgpack.encode([1, ROOT, True, 1, 1, 1, 1, 1, 1]),
-    msgspec.msgpack.encode([1, ROOT, 1.0, 1, 1, 1, 1, 1, 1]),
+    msgspec.msgpack.encode([2, ROOT, START_NS, 1, 1, 1, 1, 1, 1, 1]),
+    msgspec.msgpack.encode([1, ROOT[:31], START_NS, 1, 1, 1, 1, 1, 1, 1]),
+    msgspec.msgpack.encode([1, ROOT, True, 1, 1, 1, 1, 1, 1, 1]),
+    msgspec.msgpack.encode([1, ROOT, 1.0, 1, 1, 1, 1, 1, 1, 1]),
     msgspec.msgpack.encode([1, ROOT, START_NS]),
-    msgspec.msgpack.encode([1, ROOT, START_NS, 1, 1, 1, 1, 1, 1, 1]),
+    msgspec.msgpack.encode([1, ROOT, START_NS, 1, 1, 1, 1, 1, 1]),
+    msgspec.msgpack.encode([1, ROOT, START_NS, 1, 1, 1, 1, 1, 1, 1, 1]),
     msgspec.msgpack.encode(ExchangeParams(ROOT, START_NS)) + b"\x00",
 ]
 

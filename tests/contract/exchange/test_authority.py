@@ -16,6 +16,7 @@ from lockstep_engine.commands import (
     CancelOrder,
     CreateInstrument,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     GrantRole,
     MassQuote,
@@ -23,16 +24,19 @@ from lockstep_engine.commands import (
     PlaceOrder,
     Quote,
     ReplaceOrder,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from lockstep_engine.events import AgentAuthorized, AgentRevoked
@@ -40,6 +44,7 @@ from tests.support.exchange import (
     ALICE,
     BOB,
     LIMITS,
+    MARKET_EXPIRY_NS,
     PERP,
     ROOT,
     STAFF,
@@ -73,10 +78,12 @@ ADMIN_ACTIONS: list[Any] = [
     AdvanceTime(),
     OpenAccount(88, key("new root")),
 ]
+SURFACE = UpdateVolSurface("BTC", MARKET_EXPIRY_NS, 10**8, ((10**8, 10**9),))
 ORACLE_ACTIONS: list[Any] = [
     AdvanceTime(),
     UpdateIndexPrice("BTC", 10**8),
     UpdateMarkPrice(PERP, 10**8),
+    SURFACE,
 ]
 NEEDED: list[tuple[Any, Role]] = [
     *(
@@ -88,6 +95,7 @@ NEEDED: list[tuple[Any, Role]] = [
     (AdvanceTime(), Role.ADMIN | Role.ORACLE),
     (UpdateIndexPrice("BTC", 10**8), Role.ORACLE),
     (UpdateMarkPrice(PERP, 10**8), Role.ORACLE),
+    (SURFACE, Role.ORACLE),
     (Deposit(ALICE, 1), Role.TREASURY),
 ]
 ROOT_ONLY: list[Any] = [GrantRole(NOBODY, 1), RevokeRole(NOBODY, 1)]
@@ -102,6 +110,9 @@ AGENT_ACTIONS: list[Any] = [
     ReplaceOrder(1, ORDER),
     MassQuote(1, (Quote(PERP, 90, 1, 0, 0),)),
     Batch((ORDER,)),
+    SetMmpConfig("BTC", 1, 0, 1),
+    DeleteMmpConfig("BTC"),
+    ResetMmp("BTC"),
 ]
 ROOT_KEY_ACTIONS: list[Any] = [
     Withdraw(1),

@@ -124,6 +124,7 @@ def populate(market: Exchange) -> None:
         price = 90 - number if side == 0 else 110 + number
         order = PlaceOrder(instrument, side, price, 1, flags=flags, lineage=lineage)
         market.do(order, ALICE)
+    market.protect(BOB)
     market.bid(BOB, 90, 1, flags=MMP, lineage=RED)
 
 

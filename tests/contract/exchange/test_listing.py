@@ -117,7 +117,8 @@ def test_an_instrument_starts_active_without_mark_and_changes(listing: Exchange)
     sizes = (TICK_E6, LOT_E8, ONE_E8)
     assert [InstrumentCreated(7, "BTC-PERP", "BTC", kind, 0, 0, *sizes, chosen, True)] == events
     nine_limits = (5, 10_000, 1, 1, 10_000, 0, 100_000, 1_000, 100)
-    assert ("BTC-PERP", *sizes, True, ACTIVE, 0, *nine_limits) == listing.record(7, 7)
+    assert ("BTC-PERP", *sizes, True, ACTIVE, *nine_limits) == listing.record(7, 7)
+    assert listing.marked(7) is None
     assert None is listing.record(8, 7)
 
 
@@ -237,10 +238,10 @@ def test_good_limits(listing: Exchange, changes: dict[str, int]) -> None:
     assert [] == codes(listing.send(create(1, limits=chosen)))
     listing.create(2, "BTC-20261225")
     assert [TradingLimitsSet(2, chosen)] == listing.send(SetTradingLimits(2, chosen))
-    assert instrument(listing, 1)[7:] == instrument(listing, 2)[7:]
+    assert instrument(listing, 1)[6:] == instrument(listing, 2)[6:]
     assert (
         tuple(getattr(chosen, name) for name in chosen.__struct_fields__)
-        == (instrument(listing, 2)[7:])
+        == (instrument(listing, 2)[6:])
     )
 
 
@@ -313,11 +314,11 @@ def test_the_checks_of_new_limits_stand_in_order(market: Exchange) -> None:
 @pytest.mark.rule("ADM-4")
 def test_new_limits_leave_live_orders_and_the_mark_alone(market: Exchange) -> None:
     order_id = market.bid(ALICE, 95, 7)
-    before = market.row(order_id)
+    before, mark = market.row(order_id), market.marked(PERP)
     tight = TradingLimits(price_step_ticks=10, max_price_ticks=50, qty_step_lots=5)
     market.send(SetTradingLimits(PERP, tight))
     assert before == market.row(order_id)
-    assert 100 * TICK_E6 == instrument(market, PERP)[6]
+    assert mark == market.marked(PERP)
     assert [(order_id, 95, 5)] == fills(market.sell(BOB, 50, 5))
 
 

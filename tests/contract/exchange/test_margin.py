@@ -142,6 +142,7 @@ def test_a_sold_put_reserves_its_strike(free: Exchange) -> None:
 def test_the_strike_of_a_lot_is_rounded_up(free: Exchange) -> None:
     """A lot of 15e-8 at a strike of 50 is worth 7.5."""
     free.do(CreateInstrument(50, "BTC-20261225-50-P", 10**8, 15, ONE_E8, LIMITS))
+    free.mark(1, 50)
     hold(free, -1_000, 1, 50)
     free.assert_can_withdraw(ALICE, CASH + 15_000 - 8_000)
 

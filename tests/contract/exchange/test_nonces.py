@@ -230,5 +230,5 @@ def test_a_failed_nonce_check_changes_nothing(machine: Machine, nonce: int, expe
 @pytest.mark.rule("NON-2", "NON-3")
 def test_a_batch_burns_one_nonce(market: Exchange) -> None:
     nonce = market.last_nonce + 1
-    market.send(Batch((CancelOrder(1), CancelOrder(2), CancelOrder(3))), ALICE, nonce=nonce)
-    assert (-1, [nonce]) == market.nonces(root_of(ALICE))
+    market.send(Batch((CancelOrder(1), CancelOrder(2), CancelOrder(3))), BOB, nonce=nonce)
+    assert (-1, [nonce]) == market.nonces(root_of(BOB))

@@ -28,9 +28,9 @@ from tests.support.exchange import (
 
 
 def mark_of(exchange: Exchange, number: int) -> int:
-    fields = exchange.record(7, number)
+    fields = exchange.marked(number)
     assert fields is not None
-    mark: int = fields[6]
+    mark: int = fields[0]
     return mark
 
 
@@ -58,7 +58,7 @@ def test_the_index_moves_no_mark(market: Exchange) -> None:
 
 @pytest.mark.rule("MRK-1")
 @pytest.mark.parametrize("price_e6", [1, 123_456_789, 10_000 * TICK_E6])
-@pytest.mark.parametrize("number", [PERP, FUTURE])
+@pytest.mark.parametrize("number", [PERP, FUTURE, CALL, PUT])
 def test_a_mark_is_set(market: Exchange, number: int, price_e6: int) -> None:
     events = market.send(UpdateMarkPrice(number, price_e6))
     assert [MarkPriceUpdated(number, price_e6)] == events
@@ -74,12 +74,17 @@ def test_a_mark_stands_within_its_bounds(market: Exchange, price_e6: int) -> Non
 @pytest.mark.rule("MRK-1")
 def test_the_checks_of_a_mark_stand_in_order(market: Exchange) -> None:
     assert Code.UNKNOWN_INSTRUMENT == market.refusal(UpdateMarkPrice(99, 0))
-    for option in (CALL, PUT):
-        assert Code.BAD_PARAMETER == market.refusal(UpdateMarkPrice(option, TICK_E6))
-    market.send(AdvanceTime(), at=MARKET_EXPIRY_NS)
-    assert Code.INSTRUMENT_EXPIRED == market.refusal(UpdateMarkPrice(FUTURE, 0))
-    assert Code.INSTRUMENT_EXPIRED == market.refusal(UpdateMarkPrice(FUTURE, TICK_E6))
-    assert Code.BAD_PARAMETER == market.refusal(UpdateMarkPrice(CALL, TICK_E6))
+    twin = market.fork()
+    twin.send(AdvanceTime(), at=MARKET_EXPIRY_NS)
+    for number in (FUTURE, CALL, PUT):
+        assert Code.INSTRUMENT_EXPIRED == twin.refusal(UpdateMarkPrice(number, 0))
+        assert Code.INSTRUMENT_EXPIRED == twin.refusal(UpdateMarkPrice(number, TICK_E6))
+    market.surface(100, (100, 50))
+    for number in (FUTURE, CALL, PUT):
+        assert Code.SURFACE_EXISTS == market.refusal(UpdateMarkPrice(number, 0))
+        assert Code.SURFACE_EXISTS == market.refusal(UpdateMarkPrice(number, TICK_E6))
+    market.do(AdvanceTime(), at=MARKET_EXPIRY_NS)
+    assert Code.INSTRUMENT_EXPIRED == market.refusal(UpdateMarkPrice(CALL, TICK_E6))
 
 
 @pytest.mark.rule("MRK-1")

@@ -73,10 +73,10 @@ def test_a_repeat_of_a_refused_request_gets_its_code(market: Exchange) -> None:
 
 @pytest.mark.rule("NON-1")
 def test_a_repeat_burns_a_fresh_nonce(market: Exchange) -> None:
-    market.send(ORDER, ALICE, request_id=b"r1", nonce=NOW_MS + 500)
-    market.send(ORDER, ALICE, request_id=b"r1", nonce=NOW_MS + 501)
-    assert (-1, [NOW_MS + 500, NOW_MS + 501]) == market.nonces(root_of(ALICE))
-    assert Code.NONCE_REUSED == market.refusal(BAD_ORDER, ALICE, nonce=NOW_MS + 501)
+    market.send(ORDER, BOB, request_id=b"r1", nonce=NOW_MS + 500)
+    market.send(ORDER, BOB, request_id=b"r1", nonce=NOW_MS + 501)
+    assert (-1, [NOW_MS + 500, NOW_MS + 501]) == market.nonces(root_of(BOB))
+    assert Code.NONCE_REUSED == market.refusal(BAD_ORDER, BOB, nonce=NOW_MS + 501)
 
 
 @pytest.mark.rule("NON-1")

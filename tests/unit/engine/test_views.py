@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from lockstep_engine.exchange import MACHINE, PositionView, account, best, depth, order
+from lockstep_engine.codes import OrderFlag
+from lockstep_engine.exchange import MACHINE, MmpView, PositionView, account, best, depth, order
 from lockstep_kernel import CannotRunError, State, initial
 from tests.machines.counter import COUNTER, counter_genesis
 from tests.support.exchange import (
@@ -13,6 +14,7 @@ from tests.support.exchange import (
     CAROL,
     CASH,
     ETH_PERP,
+    LOT_E8,
     PERP,
     START_NS,
     Exchange,
@@ -93,12 +95,12 @@ def test_account_gives_money_and_margin(traded: Exchange) -> None:
     )
     assert CASH - 500 + 200_000 - 24_000 - 12_000 - 50_275 == found.free_e6
     assert 1 == found.open_orders
-    assert (PositionView(PERP, 10, 1_000_000, 200_000),) == found.positions
+    assert (PositionView(PERP, 10, 1_000_000, 120_000_000, 200_000),) == found.positions
 
 
 def test_an_account_that_did_nothing_has_only_cash(market: Exchange) -> None:
     found = account(market.state, CAROL)
-    assert (CAROL, CASH, 0, 0, 0, 0, CASH, 0, ()) == msgspec.structs.astuple(found)
+    assert (CAROL, CASH, 0, 0, 0, 0, CASH, 0, (), ()) == msgspec.structs.astuple(found)
 
 
 def test_a_closed_position_is_not_shown(market: Exchange) -> None:
@@ -110,7 +112,7 @@ def test_a_closed_position_is_not_shown(market: Exchange) -> None:
 def test_an_option_position_has_no_unrealised_profit(market: Exchange) -> None:
     market.trade(ALICE, BOB, 5, 10, CALL)
     (position,) = account(market.state, ALICE).positions
-    assert PositionView(CALL, 10, 50_000, 0) == position
+    assert PositionView(CALL, 10, 50_000, 5_000_000, 0) == position
 
 
 def test_views_see_a_mark_that_moved_since_the_last_command_of_the_account(
@@ -147,9 +149,29 @@ def test_views_change_nothing(traded: Exchange) -> None:
     assert before == after
 
 
-def test_the_tables_hold_books_accounts_positions_and_orders(traded: Exchange) -> None:
+def test_account_gives_protections_with_what_stands_in_their_windows(market: Exchange) -> None:
+    """Ten lots bought and four sold under MMP: 14 lots of quantity, 6 of delta."""
+    market.bid(ALICE, 100, 10, flags=OrderFlag.MMP)
+    market.ask(ALICE, 101, 4, flags=OrderFlag.MMP)
+    market.sell(BOB, 100, 10)
+    market.buy(BOB, 101, 4)
+    assert (
+        MmpView("BTC", 0, 2, 14 * LOT_E8, 6 * LOT_E8, 0),
+        MmpView("ETH", 0, 0, 0, 0, 0),
+    ) == account(market.state, ALICE).mmps
+    market.protect(ALICE, frozen_ms=0, qty_limit_e8=1)
+    market.ask(ALICE, 101, 1, flags=OrderFlag.MMP)
+    market.buy(BOB, 101, 1)
+    assert MmpView("BTC", -1, 0, 0, 0, 0) == account(market.state, ALICE).mmps[0]
+
+
+def test_the_tables_hold_all_that_stands(traded: Exchange) -> None:
     tables = MACHINE.views(traded.state.core)
-    assert ["accounts", "book", "orders", "positions"] == sorted(tables)
+    assert ["accounts", "book", "marks", "orders", "positions", "protections"] == sorted(tables)
+    assert [1, 2, 3, 4, 5] == [row["instrument"] for row in tables["marks"]]
+    assert [(ALICE, "BTC"), (ALICE, "ETH")] == [
+        (row["account"], row["underlying"]) for row in tables["protections"]
+    ]
     assert [("BUY", 110, 7), ("BUY", 109, 1), ("SELL", 130, 4)] == [
         (row["side"], row["price_ticks"], row["total_lots"]) for row in tables["book"]
     ]

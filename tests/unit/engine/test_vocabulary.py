@@ -24,7 +24,7 @@ from lockstep_engine.commands import (
     Quote,
     TradingLimits,
 )
-from lockstep_engine.events import Event, TradeSide
+from lockstep_engine.events import Event, InstrumentMark, TradeSide
 
 ROOT = Path(__file__).parents[3]
 PINNED = ROOT / "tests" / "golden" / "vocabulary.txt"
@@ -86,7 +86,7 @@ def as_text() -> str:
     lines = alias_lines()
     for struct in (Command, ExchangeParams, TradingLimits, Quote, *get_args(Action)):
         lines += struct_lines("command", struct)
-    for struct in (TradeSide, *get_args(Event)):
+    for struct in (TradeSide, InstrumentMark, *get_args(Event)):
         lines += struct_lines("event", struct)
     for name in sorted(vars(codes)):
         value = getattr(codes, name)
@@ -114,7 +114,7 @@ def test_tags_are_used_once() -> None:
 
 def test_every_struct_of_the_modules_is_on_the_wire() -> None:
     """A struct that no union names could never be sent."""
-    known = {Command, ExchangeParams, TradingLimits, Quote, TradeSide}
+    known = {Command, ExchangeParams, TradingLimits, Quote, TradeSide, InstrumentMark}
     known |= {*get_args(Action), *get_args(Event)}
     for module in (commands, events):
         found = {
@@ -128,7 +128,7 @@ def test_every_struct_of_the_modules_is_on_the_wire() -> None:
 
 
 def test_structs_are_arrays_and_forbid_more_fields() -> None:
-    structs = [Command, ExchangeParams, TradingLimits, Quote, TradeSide]
+    structs = [Command, ExchangeParams, TradingLimits, Quote, TradeSide, InstrumentMark]
     for struct in [*structs, *get_args(Action), *get_args(Event)]:
         config = struct.__struct_config__
         assert (True, True, True) == (

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import lmdb
@@ -206,13 +206,19 @@ def test_a_reader_beside_a_live_writer_sees_only_whole_batches(
         environment = lmdb.open(str(tmp_path / "j"), readonly=True, max_dbs=4, lock=has_slot)
         with Journal(environment, tmp_path / "j", has_slot) as journal:
             while process.poll() is None:
-                end = journal.check_end()
-                seen.add(end.last_seq)
-                assert 0 == end.last_seq % 20
-                assert end.last_seq == len(list(journal.records(last_seq=end.last_seq)))
-                assert 0 == len(list(journal.records(end.last_seq + 1))) % 20
-            assert 8000 == journal.end().last_seq
-    assert len(seen) > 1
+                # Without a slot a reader on a busy machine may be overtaken, and says so.
+                with nullcontext() if has_slot else suppress(CannotRunError):
+                    seen.add(look_at_whole_batches(journal))
+            assert 8000 == look_at_whole_batches(journal)
+    assert len(seen) > has_slot
+
+
+def look_at_whole_batches(journal: Journal) -> int:
+    end = journal.check_end()
+    assert 0 == end.last_seq % 20
+    assert end.last_seq == len(list(journal.records(last_seq=end.last_seq)))
+    assert 0 == len(list(journal.records(end.last_seq + 1))) % 20
+    return end.last_seq
 
 
 def test_a_reader_that_a_writer_always_overtakes_gives_up_with_a_reason(tmp_path: Path) -> None:

@@ -9,16 +9,21 @@ from lockstep_engine.commands import (
     Batch,
     CancelOrder,
     CreateUnderlying,
+    DeleteMmpConfig,
     Deposit,
     GrantRole,
     OpenAccount,
     PlaceOrder,
+    ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetMmpConfig,
     UpdateIndexPrice,
+    UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from lockstep_engine.events import (
@@ -27,6 +32,7 @@ from lockstep_engine.events import (
     CashMoved,
     CommandRejected,
     DuplicateRequest,
+    MmpConfigSet,
     OrderAccepted,
     OrderRejected,
     RoleGranted,
@@ -62,6 +68,8 @@ START_MS = START_NS // 10**6
         (AdvanceTime(), Role.ADMIN | Role.ORACLE),
         (OpenAccount(9, KEY), Role.ADMIN),
         (UpdateIndexPrice("BTC", 1), Role.ORACLE),
+        (UpdateMarkPrice(PERP, 1), Role.ORACLE),
+        (UpdateVolSurface("BTC", 0, 0, ()), Role.ORACLE),
         (Deposit(1, 1), Role.TREASURY),
     ],
 )
@@ -78,6 +86,7 @@ def test_each_operator_action_needs_one_of_its_roles(action, roles: int) -> None
 def test_operator_actions_need_account_0_before_a_known_signer() -> None:
     world = World()
     assert Code.BAD_PARAMETER == code_of(world.do(1, AdvanceTime()))
+    assert Code.BAD_PARAMETER == code_of(world.do(1, UpdateVolSurface("?", 0, 0, ())))
     assert Code.UNKNOWN_SIGNER == code_of(world.do(0, AdvanceTime(), signer=KEY))
     assert Code.UNKNOWN_SIGNER == code_of(world.do(0, GrantRole(KEY, 1), signer=KEY))
 
@@ -105,6 +114,20 @@ def test_account_actions_need_the_root_key_or_an_agent() -> None:
     assert Code.NOT_AUTHORIZED == code_of(world.do(1, Withdraw(1), signer=AGENT))
     assert Code.NOT_AUTHORIZED == code_of(world.do(1, AuthorizeAgent(KEY), signer=AGENT))
     assert Code.UNKNOWN_SIGNER == code_of(world.do(2, order, signer=AGENT))
+
+
+@pytest.mark.rule("AUT-1", "EVT-1")
+def test_an_agent_may_protect_and_a_refusal_of_that_is_of_the_command() -> None:
+    world = World()
+    world.do(1, AuthorizeAgent(AGENT))
+    (event,) = world.do(1, SetMmpConfig("BTC", 1, 0, 1), signer=AGENT)
+    assert isinstance(event, MmpConfigSet)
+    assert ["MmpReset"] == kinds(world.do(1, ResetMmp("BTC"), signer=AGENT))
+    assert ["MmpConfigDeleted"] == kinds(world.do(1, DeleteMmpConfig("BTC"), signer=AGENT))
+    for tag, action in ((48, SetMmpConfig("?", 1, 0, 1)), (49, DeleteMmpConfig("BTC"))):
+        (event,) = world.do(1, action, signer=AGENT)
+        assert isinstance(event, CommandRejected)
+        assert (AGENT, 1, tag) == (event.signer, event.account, event.action)
 
 
 @pytest.mark.rule("AUT-1")

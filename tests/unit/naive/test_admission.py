@@ -10,6 +10,8 @@ from lockstep_engine.commands import (
     SetInstrumentStatus,
     SetTradingLimits,
     TradingLimits,
+    UpdateIndexPrice,
+    UpdateMarkPrice,
 )
 from lockstep_engine.events import OrderAccepted, OrderRejected
 from tests.unit.naive.world import (
@@ -22,6 +24,8 @@ from tests.unit.naive.world import (
     START_NS,
     USD,
     World,
+    code_of,
+    of,
     only,
 )
 
@@ -43,6 +47,7 @@ def test_a_refusal_echoes_instrument_and_client_id() -> None:
 @pytest.mark.rule("ORD-5", "ORD-1")
 def test_an_accepted_order_is_told_with_all_it_has() -> None:
     world = World()
+    world.protect(1)
     fields = {"flags": MMP, "self_trade": 2, "client_id": 9, "lineage": b"L" * 16, "builder": 3}
     expires_ns = world.now_ns + 10**9
     events = world.place(1, BUY, 90, 4, tif=1, expires_ns=expires_ns, **fields)
@@ -138,7 +143,9 @@ def test_the_band_is_measured_from_the_mark_if_there_is_one() -> None:
     world.rest(1, BUY, 95, 1)
     world.rest(1, SELL, 105, 1)
     limit(world, CALL, price_band_bps=500)
-    world.rest(1, BUY, 1, 1, instrument=CALL)
+    assert Code.PRICE_OUT_OF_BAND == world.refused(1, BUY, 94, 1, instrument=CALL)
+    world.create(9, "BTC-20301226", price_band_bps=500)
+    assert Code.NO_MARK_PRICE == world.refused(1, BUY, 1, 1, instrument=9)
 
 
 @pytest.mark.rule("ORD-5", "ORD-6")
@@ -171,6 +178,49 @@ def test_without_index_or_mark_there_is_no_order() -> None:
         limits = TradingLimits(max_price_ticks=1000)
         world.operate(CreateInstrument(number, symbol, USD, 10**8, 10**8, limits))
         assert code == world.refused(1, BUY, 1, 1, instrument=number)
+    world.operate(UpdateIndexPrice("XRP", USD))
+    assert Code.NO_MARK_PRICE == world.refused(1, BUY, 1, 1, instrument=13)
+    world.operate(UpdateMarkPrice(13, 1))
+    world.rest(1, BUY, 1, 1, instrument=13)
+
+
+@pytest.mark.rule("ORD-5", "MRK-1")
+def test_a_stale_mark_takes_orders_that_reduce() -> None:
+    age_ns = 10**6
+    world = World(max_mark_age_ns=age_ns)
+    world.operate(UpdateMarkPrice(PERP, 100 * USD))
+    marked_ns = world.now_ns
+    world.trade(1, 2, 100, 10)
+    late = PlaceOrder(PERP, BUY, 90, 1)
+    assert [] == of(world.do(1, late, at_ns=marked_ns + age_ns), OrderRejected)
+    assert Code.STALE_MARK == code_of(world.do(1, late, at_ns=marked_ns + age_ns + 1))
+    assert Code.STALE_MARK == world.refused(1, BUY, 90, 1, flags=MMP)
+    assert Code.STALE_MARK == world.refused(1, SELL, 110, 11)
+    world.rest(1, SELL, 110, 10)
+    assert Code.STALE_MARK == world.refused(1, SELL, 110, 1)
+    world.operate(UpdateMarkPrice(PERP, 100 * USD))
+    world.rest(1, SELL, 110, 1)
+
+
+@pytest.mark.rule("ORD-5", "MRK-1")
+def test_without_a_maximal_age_no_mark_is_stale() -> None:
+    world = World()
+    world.jump(START_NS + 10**17)
+    world.rest(1, BUY, 90, 1)
+
+
+@pytest.mark.rule("ORD-5", "MMP-1")
+def test_protection_is_asked_for_behind_the_mark_and_before_the_limits() -> None:
+    world = World()
+    limit(world, max_open_orders=1)
+    world.rest(1, BUY, 90, 1)
+    world.protect(1, "ETH")
+    assert Code.MMP_NOT_CONFIGURED == world.refused(1, BUY, 90, 1, flags=MMP)
+    assert Code.OPEN_ORDERS_LIMIT == world.refused(1, BUY, 90, 1)
+    world.protect(1, "BTC")
+    assert Code.OPEN_ORDERS_LIMIT == world.refused(1, BUY, 90, 1, flags=MMP)
+    world.create(9, "ETH-20301226")
+    assert Code.NO_MARK_PRICE == world.refused(2, BUY, 90, 1, flags=MMP, instrument=9)
 
 
 @pytest.mark.rule("ORD-5", "ORD-6")

@@ -19,6 +19,7 @@ from lockstep_engine.commands import (
     PlaceOrder,
     Quote,
     RevokeRole,
+    UpdateVolSurface,
 )
 from lockstep_engine.events import CommandRejected, OrderRejected
 from lockstep_kernel import (
@@ -38,6 +39,7 @@ from lockstep_naive.money import put_treasury, treasury_of
 from tests.unit.naive.world import (
     BUY,
     CALL,
+    FUTURE_EXPIRY_NS,
     PERP,
     ROOT,
     SELL,
@@ -58,6 +60,10 @@ def lively(**changes: int) -> World:
     world.rest(1, SELL, 110, 4, flags=4)
     world.do(1, PlaceOrder(PERP, BUY, 90, 3, lineage=b"L" * 16), request_id=b"r")
     world.do(1, MassQuote(3, (Quote(PERP, 91, 2, 109, 2),)))
+    world.do(0, UpdateVolSurface("BTC", FUTURE_EXPIRY_NS, 100 * USD, ((100 * USD, 10**8),)))
+    world.protect(4)
+    world.rest(4, BUY, 99, 2, flags=8)
+    world.rest(2, SELL, 99, 1, tif=2)
     return world
 
 
@@ -81,7 +87,8 @@ def test_every_kind_has_a_record_and_each_is_named_once() -> None:
     records = sorted_records(world.state)
     assert {int(kind) for kind in EntityKind} == {record[0] for record in records}
     assert [] == [record for record in records if record[1] is None]
-    assert (12, 0, treasury_of(world.core).fees_e6, 4_000_000 * USD) == records[-1]
+    treasury = (12, 0, treasury_of(world.core).fees_e6, 4_000_000 * USD)
+    assert [treasury] == [record for record in records if record[0] == EntityKind.TREASURY]
     assert (4, key(1)) == next(record[:2] for record in records if record[0] == EntityKind.NONCES)
 
 
@@ -139,6 +146,8 @@ def test_records_at_their_default_are_absent() -> None:
         params(nonce_capacity=1_001),
         params(request_capacity=0),
         params(request_capacity=10_001),
+        params(max_mark_age_ns=-1),
+        params(max_mark_age_ns=2**60 + 1),
         params().replace(ROOT, b"r" * 32)[:-1],
     ],
 )
@@ -152,7 +161,7 @@ def test_a_negative_start_is_refused_and_good_bounds_pass() -> None:
     with pytest.raises(MalformedCommand):
         MACHINE.genesis(1, msgspec.msgpack.encode(ExchangeParams(ROOT, -1)))
     good = {"max_step_ns": 1, "nonce_past_ms": 0, "nonce_capacity": 1000, "request_capacity": 10**4}
-    MACHINE.genesis(1, params(**good))
+    MACHINE.genesis(1, params(max_mark_age_ns=2**60, **good))
     MACHINE.genesis(1, msgspec.msgpack.encode(ExchangeParams(ROOT, 0)))
 
 
@@ -165,7 +174,7 @@ def test_clocks_are_the_six_numbers_big_endian() -> None:
         numbers.append(int.from_bytes(clocks[:size], "big"))
         clocks = clocks[size:]
     assert [world.now_ns, 1, *world.core.time[2:]] == numbers
-    assert (world.core.time.next_trade_id, world.core.time.next_request) == (3, 2)
+    assert (world.core.time.next_trade_id, world.core.time.next_request) == (4, 2)
 
 
 def test_a_snapshot_with_wrong_records_is_damaged() -> None:
@@ -183,18 +192,20 @@ def test_a_snapshot_with_wrong_records_is_damaged() -> None:
         load(MACHINE, world.genesis, bytes(broken))
 
 
-def test_verify_finds_what_does_not_add_up() -> None:
-    def expect_failure(change, word: str) -> None:
-        world = lively()
-        change(world.core)
-        with pytest.raises(InvariantError, match=word):
-            MACHINE.verify(world.core)
+def expect_failure(change, word: str) -> None:
+    """Change the core of a lively world, which then breaks an invariant."""
+    world = lively()
+    change(world.core)
+    with pytest.raises(InvariantError, match=word):
+        MACHINE.verify(world.core)
 
+
+def test_verify_finds_what_does_not_add_up() -> None:
     def move_position(core) -> None:
         core.positions.put(core.positions.must((1, PERP))._replace(qty_lots=11))
 
     def cross(core) -> None:
-        bid = core.orders.get(2) or core.orders.all()[-2]
+        bid = next(order for order in core.orders.all() if order.side == BUY)
         core.orders.put(bid._replace(price_ticks=500))
 
     def bend_group(core) -> None:
@@ -219,6 +230,42 @@ def test_verify_finds_what_does_not_add_up() -> None:
     expect_failure(lose_cash, "net deposits")
 
 
+def test_verify_finds_bad_marks_surfaces_and_windows() -> None:
+    def age(core) -> None:
+        core.marks.put(core.marks.must(PERP)._replace(marked_ns=core.now_ns + 1))
+
+    def sink(core) -> None:
+        core.marks.put(core.marks.must(PERP)._replace(price_e6=-1))
+
+    def bend_surface(core) -> None:
+        core.surfaces.put(core.surfaces.all()[0]._replace(points=()))
+
+    def unprotect(core) -> None:
+        core.mmps.drop((4, "BTC"))
+
+    def freeze(core) -> None:
+        core.mmps.put(core.mmps.must((4, "BTC"))._replace(frozen_until_ns=-1))
+
+    def freeze_in_the_past(core) -> None:
+        core.mmps.put(core.mmps.must((4, "BTC"))._replace(frozen_until_ns=1))
+
+    def skip_a_fill(core) -> None:
+        core.mmps.put(core.mmps.must((4, "BTC"))._replace(next_fill=3))
+
+    def delay_a_fill(core) -> None:
+        fill = core.mmp_fills.must((4, "BTC", 1))
+        core.mmp_fills.put(fill._replace(ts_ns=core.now_ns + 1))
+
+    expect_failure(age, "was set at")
+    expect_failure(sink, "price -1")
+    expect_failure(bend_surface, "surface .* out of its bounds")
+    expect_failure(unprotect, "of no protection")
+    expect_failure(freeze, "is frozen and has fills")
+    expect_failure(freeze_in_the_past, "up to the past")
+    expect_failure(skip_a_fill, "has numbers")
+    expect_failure(delay_a_fill, "out of time")
+
+
 HUGE = 2**62 - 1
 
 
@@ -228,7 +275,7 @@ def test_huge_numbers_and_unknown_names_are_refused_and_never_raise() -> None:
     for number in (HUGE, -HUGE, 0, 1, 77):
         for kind in action_types:
             action = _filled(kind, number)
-            account = 0 if kind.__struct_config__.tag <= 15 else 1
+            account = 0 if kind.__struct_config__.tag <= 16 else 1
             if kind.__name__ == "ActivateRules" and number > 1:
                 continue
             world.do(account, action)
@@ -257,6 +304,8 @@ def _filled(kind: type, number: int):
             values.append(b"k" * 32 if field.required else b"")
         elif inner is str:
             values.append("X-PERP")
+        elif field.name == "points":
+            values.append(((number, number),))
         elif inner is tuple:
             values.append((Quote(number, number, number, number, number),))
         else:

@@ -15,18 +15,15 @@ from lockstep_engine.commands import (
     SetMarginModel,
     SetTradingLimits,
     TradingLimits,
-    UpdateIndexPrice,
     UpdateMarkPrice,
 )
 from lockstep_engine.events import (
     AccountOpened,
     FeeScheduleSet,
     FeeTierSet,
-    IndexPriceUpdated,
     InstrumentCreated,
     InstrumentStatusChanged,
     MarginModelSet,
-    MarkPriceUpdated,
     TimeAdvanced,
     TradingLimitsSet,
     UnderlyingCreated,
@@ -34,7 +31,6 @@ from lockstep_engine.events import (
 from lockstep_kernel import UnsupportedError
 from lockstep_naive import MACHINE
 from tests.unit.naive.world import (
-    CALL,
     FUTURE,
     FUTURE_EXPIRY_NS,
     PERP,
@@ -100,7 +96,8 @@ def test_an_instrument_is_created_under_its_canonical_symbol() -> None:
         == event
     )
     record = world.core.instruments.must(9)
-    assert (9, "BTC-20310305-200-P", USD, 10**8, 10**8, True, 1, 0, 1, 7) == tuple(record)[:10]
+    assert (9, "BTC-20310305-200-P", USD, 10**8, 10**8, True, 1, 1, 7) == tuple(record)[:9]
+    assert world.core.marks.get(9) is None
 
 
 @pytest.mark.rule("ADM-2", "NUM-1")
@@ -265,26 +262,10 @@ def test_an_account_is_opened_once() -> None:
     assert (2**31 - 1, key(1), 2**31 - 1, 0, 0) == tuple(world.core.accounts.must(2**31 - 1))
 
 
-@pytest.mark.rule("MRK-1")
-def test_marks_and_indexes_have_bounds_and_do_not_move_each_other() -> None:
-    world = World()
-    assert Code.UNKNOWN_UNDERLYING == code_of(world.operate(UpdateIndexPrice("XRP", 1)))
-    assert Code.UNKNOWN_INSTRUMENT == code_of(world.operate(UpdateMarkPrice(9, 1)))
-    assert Code.BAD_PARAMETER == code_of(world.operate(UpdateMarkPrice(CALL, 1)))
-    for price_e6 in (0, -1, 200_000 * USD + 1):
-        assert Code.BAD_PARAMETER == code_of(world.operate(UpdateIndexPrice("BTC", price_e6)))
-    for price_e6 in (0, -1, 100_000 * USD + 1):
-        assert Code.BAD_PARAMETER == code_of(world.operate(UpdateMarkPrice(PERP, price_e6)))
-    top = world.operate(UpdateIndexPrice("BTC", 200_000 * USD))
-    assert IndexPriceUpdated("BTC", 200_000 * USD) == top
-    assert 100 * USD == world.core.instruments.must(PERP).mark_price_e6
-    assert MarkPriceUpdated(PERP, 1) == world.operate(UpdateMarkPrice(PERP, 1))
-
-
 @pytest.mark.rule("ADM-4")
 def test_a_mark_above_a_new_maximum_price_stays() -> None:
     world = World()
     order_id = world.rest(1, 0, 100, 1)
     world.operate(SetTradingLimits(PERP, TradingLimits(max_price_ticks=50)))
-    assert 100 * USD == world.core.instruments.must(PERP).mark_price_e6
+    assert 100 * USD == world.core.marks.must(PERP).price_e6
     assert world.order(order_id) is not None

@@ -77,6 +77,8 @@ def test_only_the_accounts_own_live_orders_are_cancelled() -> None:
 )
 def test_cancel_all_ends_every_match_in_order(fields, matched) -> None:
     world = World()
+    for account in (1, 2):
+        world.protect(account)
     world.rest(1, BUY, 90, 1, flags=MMP)
     world.rest(1, SELL, 110, 1, lineage=b"L" * 16)
     world.rest(1, SELL, 110, 1, flags=MMP, instrument=CALL)

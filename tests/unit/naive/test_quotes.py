@@ -64,6 +64,7 @@ def test_a_bad_mass_quote_is_refused_whole(bad: MassQuote) -> None:
 @pytest.mark.parametrize("flags", [0, 1, 2, 8, 9, 10])
 def test_good_flags_and_empty_sides(flags: int) -> None:
     world = World()
+    world.protect(1)
     assert [] == world.do(1, mass(quote((0, 0), (-5, 0)), flags=flags))
     events = world.do(1, mass(quote((90, 1), (0, 0)), flags=flags))
     assert flags == only(events, OrderAccepted).flags

@@ -11,22 +11,35 @@ from lockstep_engine.commands import (
     CancelAll,
     CancelByClientId,
     CancelOrder,
+    DeleteMmpConfig,
     MassQuote,
     PlaceOrder,
     Quote,
     ReplaceOrder,
+    ResetMmp,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMmpConfig,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
-from lockstep_engine.events import BookChanged, OrderAmended, OrderCancelled, QuoteKept, Trade
+from lockstep_engine.events import (
+    BookChanged,
+    MarksUpdated,
+    MmpThawed,
+    MmpTriggered,
+    OrderAmended,
+    OrderCancelled,
+    QuoteKept,
+    Trade,
+)
 from lockstep_kernel import dump, load
 from lockstep_naive import MACHINE
-from tests.unit.naive.world import CALL, OPEN_PERP, PERP, USD, World
+from tests.unit.naive.world import CALL, FUTURE_EXPIRY_NS, OPEN_PERP, PERP, USD, World
 
 INSTRUMENTS = (PERP, CALL, OPEN_PERP)
 STEPS = 4_000
@@ -41,6 +54,9 @@ class Fuzz:
         self.world = World()
         for account in (3, 4):
             self.world.leave(account, 3_000 * USD)
+        for account in (1, 2, 3, 4):
+            self.world.protect(account, qty_limit_e8=15 * 10**8, frozen_ms=1_000)
+            self.world.protect(account, "ETH")
         self.folded: dict[tuple[int, int], dict[int, int]] = {}
 
     def number(self, *bounds: int) -> int:
@@ -56,7 +72,7 @@ class Fuzz:
             qty_lots=self.number(1, 12),
             tif=tif,
             order_type=1 if tif == 2 and self.number(0, 1) else 0,
-            flags=pick((0, 0, 0, 0, 1, 2, 4, 4, 4, 12)),
+            flags=pick((0, 0, 0, 1, 2, 4, 4, 8, 8, 12)),
             self_trade=pick((0, 1, 2, 3, 3, 4)),
             client_id=pick((0, 0, self.number(1, 9))),
             lineage=pick((b"", b"L" * 16)),
@@ -95,7 +111,7 @@ class Fuzz:
             )
             for instrument in pick
         )
-        flags = self.random.choice((0, 1, 2, 8))
+        flags = self.random.choice((0, 1, 8, 10))
         return MassQuote(self.number(1, 2), quotes, flags, self.number(0, 4))
 
     def account_action(self, account: int):
@@ -108,14 +124,31 @@ class Fuzz:
             return Batch(tuple(self.order_action(account) for _ in range(self.number(1, 6))))
         if draw < 93:
             return CancelAll(self.random.choice((0, *INSTRUMENTS)), side=self.number(-1, 1))
-        if draw < 96:
+        if draw < 95:
             return Withdraw(self.number(1, 10**10))
+        if draw < 97:
+            return self.protection()
         return Transfer(self.number(1, 4), self.number(1, 10**9))
 
-    def operator_action(self):
+    def protection(self):
+        underlying = self.random.choice(("BTC", "BTC", "ETH"))
         draw = self.number(0, 9)
+        if draw <= 1:
+            return ResetMmp(underlying)
+        if draw == 2:
+            return DeleteMmpConfig(underlying)
+        limits = [self.random.choice((0, self.number(1, 15))) * 10**8 for _ in range(3)]
+        times = (self.number(1, 100_000), self.random.choice((0, 1, 1_000, 1_000)))
+        return SetMmpConfig(underlying, *times, *limits, self.number(0, 3))
+
+    def surface(self) -> UpdateVolSurface:
+        points = tuple((k * USD, self.number(10**7, 3 * 10**7)) for k in (80, 100, 120))
+        return UpdateVolSurface("BTC", FUTURE_EXPIRY_NS, self.number(90, 110) * USD, points)
+
+    def operator_action(self):
+        draw = self.number(0, 12)
         if draw <= 3:
-            instrument = self.random.choice((PERP, OPEN_PERP))
+            instrument = self.random.choice(INSTRUMENTS)
             return UpdateMarkPrice(instrument, self.number(90, 110) * USD + self.number(0, 9))
         if draw <= 5:
             return UpdateIndexPrice("BTC", self.number(90, 110) * USD)
@@ -127,7 +160,7 @@ class Fuzz:
         if draw == 8:
             status = self.random.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 3))
             return SetInstrumentStatus(self.random.choice(INSTRUMENTS), status)
-        return AdvanceTime()
+        return AdvanceTime() if draw <= 10 else self.surface()
 
     def step(self):
         world = self.world
@@ -156,7 +189,7 @@ class Fuzz:
             assert totals == book
 
 
-@pytest.mark.rule("EVT-2", "POS-3", "ORD-4", "BOOK-1")
+@pytest.mark.rule("EVT-2", "POS-3", "ORD-4", "BOOK-1", "MMP-2")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_commands_keep_every_invariant(seed: int) -> None:
     fuzz = Fuzz(seed)
@@ -174,7 +207,9 @@ def test_random_commands_keep_every_invariant(seed: int) -> None:
     fuzz.world.verify()
     assert seen[Trade.__name__, 0] > STEPS // 20
     assert seen[QuoteKept.__name__, 0] > 0
-    assert [1, 2, 3, 4, 6, 7, 8, 9] == sorted(int(r) for n, r in seen if n == "OrderCancelled")
+    for event_type in (MarksUpdated, MmpTriggered, MmpThawed):
+        assert seen[event_type.__name__, 0] > 3
+    assert [1, 2, 3, 4, 6, 7, 8, 9, 10] == sorted(int(r) for n, r in seen if n == "OrderCancelled")
     assert [1, 2, 3, 4] == sorted(int(r) for n, r in seen if n == "OrderAmended")
 
 

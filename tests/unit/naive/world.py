@@ -1,7 +1,7 @@
 """A small exchange to test the naive machine on: accounts 1 to 4, six instruments.
 
-One tick of one lot is a dollar, except in instrument FINE, where it is a millionth. Marks and the
-index stand at 100 dollars.
+One tick of one lot is a dollar, and one lot is one unit, except in instrument FINE, where a tick is
+a millionth. Marks (of the options too) and the index stand at 100 dollars.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from lockstep_engine.commands import (
     GrantRole,
     OpenAccount,
     PlaceOrder,
+    SetMmpConfig,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
@@ -85,9 +86,8 @@ class World:
             self.operate(
                 CreateInstrument(instrument, symbol, tick_e6, 10**8, 10**8, limits, is_open)
             )
-            if instrument not in {CALL, PUT}:
-                mark_e6 = 100 if instrument == FINE else 100 * USD
-                self.operate(UpdateMarkPrice(instrument, mark_e6))
+            mark_e6 = 100 if instrument == FINE else 100 * USD
+            self.operate(UpdateMarkPrice(instrument, mark_e6))
         for account in range(1, 5):
             self.open(account, RICH)
 
@@ -148,6 +148,20 @@ class World:
         """Let two accounts trade; the book must be empty around the price."""
         self.rest(seller, SELL, price, qty, instrument=instrument)
         self.rest(buyer, BUY, price, qty, instrument=instrument, tif=2)
+
+    def create(self, instrument: int, symbol: str, **limits: int) -> Event:
+        """Create an instrument of a dollar per tick, one unit per lot, without a mark."""
+        limits = {"max_price_ticks": 100_000} | limits
+        multipliers = (USD, 10**8, 10**8)
+        return self.operate(
+            CreateInstrument(instrument, symbol, *multipliers, TradingLimits(**limits))
+        )
+
+    def protect(self, account: int, underlying: str = "BTC", **limits: int) -> Event:
+        """Configure MMP for a second, with limits out of reach unless given."""
+        limits = {"interval_ms": 1000, "frozen_ms": 0, "qty_limit_e8": 2**61} | limits
+        (event,) = self.do(account, SetMmpConfig(underlying, **limits))
+        return event
 
     def order(self, order_id: int) -> Order | None:
         return self.core.orders.get(order_id)

@@ -11,6 +11,8 @@ from lockstep_engine.codes import (
     CashReason,
     Code,
     InstrumentKind,
+    MmpLimit,
+    MmpOption,
     OrderFlag,
     OrderType,
     SelfTradeMode,
@@ -23,6 +25,8 @@ from lockstep_engine.events import (
     DuplicateRequest,
     Event,
     InstrumentCreated,
+    MmpConfigSet,
+    MmpTriggered,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -76,6 +80,10 @@ class Reach(Counter[object]):
                 self[CashReason(reason)] += 1
             case InstrumentCreated(kind=kind):
                 self[InstrumentKind(kind)] += 1
+            case MmpConfigSet(options=options):
+                self["options", options] += 1
+            case MmpTriggered(breached=breached):
+                self.update(("breached", limit) for limit in MmpLimit(breached))
             case OrderAccepted():
                 self["tif", event.tif] += 1
                 self["type", event.order_type] += 1
@@ -134,6 +142,12 @@ def test_every_kind_of_order_is_accepted(reach: Reach) -> None:
     seen = [key[1] for key in reach if isinstance(key, tuple) and key[0] == "flags"]
     for flag in (OrderFlag.POST_ONLY, OrderFlag.REPRICE, OrderFlag.REDUCE_ONLY, OrderFlag.MMP):
         assert any(int(flags) & flag for flags in seen), flag.name
+
+
+def test_every_kind_of_protection_is_set_and_every_limit_breached(reach: Reach) -> None:
+    sums = [MmpOption.NONE, *MmpOption, MmpOption.MAKER_ONLY | MmpOption.EXCEEDING]
+    assert [] == [options for options in sums if not reach["options", options]]
+    assert [] == [limit.name for limit in MmpLimit if not reach["breached", limit]]
 
 
 def test_there_is_more_trade_than_mischief(reach: Reach) -> None:

@@ -23,7 +23,10 @@ from lockstep_engine.commands import (
     MassQuote,
     PlaceOrder,
     Quote,
+    ResetMmp,
     SetInstrumentStatus,
+    SetMmpConfig,
+    UpdateMarkPrice,
 )
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step, Steps
 from lockstep_runtime.feeds.market.world import (
@@ -31,6 +34,7 @@ from lockstep_runtime.feeds.market.world import (
     BTC_PERP,
     BUILDER,
     ETH_PERP,
+    MAX_MARK_AGE_NS,
     NS_PER_S,
     SOL_PERP,
     SOL_PUT,
@@ -71,6 +75,7 @@ _ONE_BAD_FIELD: tuple[tuple[Code, dict[str, object]], ...] = (
     (Code.NO_MARK_PRICE, {"instrument": SOL_PERP, "price_ticks": 1_000}),
     (Code.NO_INDEX_PRICE, {"instrument": SOL_PUT, "price_ticks": 100_000}),
     (Code.REDUCE_ONLY_WOULD_INCREASE, {"flags": int(OrderFlag.REDUCE_ONLY)}),
+    (Code.MMP_NOT_CONFIGURED, {"flags": int(OrderFlag.MMP)}),
 )
 """(code, what makes a good order for the BTC perpetual by an account without position bad)."""
 
@@ -122,14 +127,35 @@ def too_many_orders(sim: Simulation) -> Steps:
     order = PlaceOrder(BTC_NARROW, int(Side.BUY), 100_000, 1)
     trader = sim.world.poor.root
     many = Batch((order,) * (limits.max_open_orders + 1))
-    return [Step(trader, many), Step(trader, CancelAll(instrument=BTC_NARROW))]
+    return [_young_mark(sim), Step(trader, many), Step(trader, CancelAll(instrument=BTC_NARROW))]
 
 
 def too_large_a_position(sim: Simulation) -> Steps:
     """Ask for more than the narrow future's position limit in two orders."""
     order = PlaceOrder(BTC_NARROW, int(Side.BUY), 100_000, 40)
     trader = sim.one_of(sim.world.takers).root
-    return [Step(trader, Batch((order, order))), Step(trader, CancelAll(instrument=BTC_NARROW))]
+    return [
+        _young_mark(sim),
+        Step(trader, Batch((order, order))),
+        Step(trader, CancelAll(instrument=BTC_NARROW)),
+    ]
+
+
+def stale(sim: Simulation) -> Steps:
+    """Let the narrow future's mark, which nobody else moves, grow old."""
+    order = PlaceOrder(BTC_NARROW, int(Side.BUY), 100_000, 1)
+    late = Step(sim.world.poor.root, order, wait_ns=MAX_MARK_AGE_NS + 1)
+    return [_young_mark(sim), late, *_perpetuals_marked(sim)]
+
+
+def bad_protection(sim: Simulation) -> Steps:
+    """Ask for a protection without limits, for one of nothing, and reset one that is not there."""
+    root = sim.world.builder.root
+    return [
+        Step(root, SetMmpConfig("BTC", 1_000, 1_000)),
+        Step(root, SetMmpConfig("DOGE", 1_000, 1_000, 1)),
+        Step(root, ResetMmp("BTC")),
+    ]
 
 
 def crossing_post_only(sim: Simulation) -> Steps:
@@ -215,6 +241,7 @@ def clock_step(sim: Simulation) -> Steps:
     return [
         Step(sim.world.builder.root, CancelAll(), wait_ns=7_200 * NS_PER_S),
         Step(sim.world.staff.oracle, AdvanceTime()),
+        *_perpetuals_marked(sim),
     ]
 
 
@@ -250,6 +277,8 @@ def order_cases() -> list[tuple[Code, Behaviour]]:
         (Code.INSTRUMENT_EXPIRED, expired),
         (Code.OPEN_ORDERS_LIMIT, too_many_orders),
         (Code.POSITION_LIMIT, too_large_a_position),
+        (Code.STALE_MARK, stale),
+        (Code.BAD_MMP_CONFIG, bad_protection),
         (Code.POST_ONLY_WOULD_CROSS, crossing_post_only),
         (Code.FOK_UNFILLABLE, unfillable),
         (Code.INSUFFICIENT_MARGIN, too_poor),
@@ -267,6 +296,18 @@ def order_cases() -> list[tuple[Code, Behaviour]]:
         (Code.BAD_QUOTE, bad_quote),
     )
     return [*cases, *named]
+
+
+def _young_mark(sim: Simulation) -> Step:
+    """Mark the narrow future where its orders stand."""
+    return Step(sim.world.staff.oracle, UpdateMarkPrice(BTC_NARROW, 50_000_000_000))
+
+
+def _perpetuals_marked(sim: Simulation) -> Steps:
+    """Mark the perpetuals at their index again after a long time."""
+    index_e6 = sim.view.index_e6
+    marks = ((BTC_PERP, index_e6["BTC"]), (ETH_PERP, index_e6["ETH"]))
+    return [Step(sim.world.staff.oracle, UpdateMarkPrice(*mark)) for mark in marks]
 
 
 def _under_status(sim: Simulation, status: InstrumentStatus) -> Steps:

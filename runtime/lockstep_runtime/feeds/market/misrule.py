@@ -21,6 +21,7 @@ from lockstep_engine.commands import (
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
     Withdraw,
 )
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step, Steps
@@ -28,7 +29,8 @@ from lockstep_runtime.feeds.market.world import (
     BTC_PERP,
     BUILDER,
     DATED_LIMITS,
-    SOL_PUT,
+    EXPIRY_TIME_S,
+    NS_PER_S,
     TOTAL_DEPOSITS_E6,
 )
 from lockstep_runtime.signing import Signer, key_of
@@ -37,6 +39,12 @@ _UNKNOWN = 77_777
 _STRANGER = key_of("market stranger")
 _CREATE = CreateInstrument(_UNKNOWN, "BTC-20981225", 500_000, 100_000, 100_000_000, DATED_LIMITS)
 _BAD_LIMITS = msgspec.structs.replace(DATED_LIMITS, min_order_lots=0)
+_FIRST_NS = EXPIRY_TIME_S * NS_PER_S
+_FAR_NS = _FIRST_NS + 40_000 * 86_400 * NS_PER_S
+_SURFACE = UpdateVolSurface("BTC", _FAR_NS, 10**11, ((9 * 10**10, 10**9), (10**11, 10**9)))
+_CROSSING = ((9 * 10**10, 10**7), (10**11, 10**9))
+"""A call that costs more than the one below it."""
+
 _FEES = SetFeeSchedule(1, 0, 0, 0, 0, 0, 0)
 
 _STAFF: tuple[tuple[Code, str, Action], ...] = (
@@ -70,7 +78,14 @@ _STAFF: tuple[tuple[Code, str, Action], ...] = (
     (Code.UNKNOWN_UNDERLYING, "oracle", UpdateIndexPrice("DOGE", 1)),
     (Code.BAD_PARAMETER, "oracle", UpdateIndexPrice("BTC", 10**12 + 1)),
     (Code.UNKNOWN_INSTRUMENT, "oracle", UpdateMarkPrice(_UNKNOWN, 1)),
-    (Code.BAD_PARAMETER, "oracle", UpdateMarkPrice(SOL_PUT, 1)),
+    (Code.BAD_PARAMETER, "oracle", UpdateMarkPrice(BTC_PERP, 0)),
+    (Code.UNKNOWN_UNDERLYING, "oracle", msgspec.structs.replace(_SURFACE, underlying="DOGE")),
+    (Code.BAD_PARAMETER, "oracle", msgspec.structs.replace(_SURFACE, expiry_ns=_FAR_NS + 1)),
+    (Code.INSTRUMENT_EXPIRED, "oracle", msgspec.structs.replace(_SURFACE, expiry_ns=_FIRST_NS)),
+    (Code.BAD_SURFACE, "oracle", msgspec.structs.replace(_SURFACE, forward_e6=0)),
+    (Code.BAD_SURFACE, "oracle", msgspec.structs.replace(_SURFACE, points=())),
+    (Code.BAD_SURFACE, "oracle", msgspec.structs.replace(_SURFACE, points=_SURFACE.points[::-1])),
+    (Code.BAD_SURFACE, "oracle", msgspec.structs.replace(_SURFACE, points=_CROSSING)),
     (Code.NOT_AUTHORIZED, "oracle", CreateUnderlying("XRP", 10**12)),
     (Code.NOT_AUTHORIZED, "admin", GrantRole(_STRANGER, 1)),
 )
@@ -132,6 +147,14 @@ def expired_listing(sim: Simulation) -> Steps:
     ]
 
 
+def marked_twice(sim: Simulation) -> Steps:
+    """Mark by hand what stands under a surface."""
+    dated = [listed for listed in sim.traded() if listed.created.expiry_ns]
+    if not dated:
+        return []
+    return [Step(sim.world.staff.oracle, UpdateMarkPrice(sim.one_of(dated).number, 10**9))]
+
+
 def staff_cases() -> list[tuple[Code, Behaviour]]:
     """Return (code, case) for what is wrong with operator and money actions."""
     cases = [(code, by_staff(signer, action)) for code, signer, action in _STAFF]
@@ -143,5 +166,6 @@ def staff_cases() -> list[tuple[Code, Behaviour]]:
         (Code.UNKNOWN_ACCOUNT, to_itself),
         (Code.UNKNOWN_AGENT, agent_twice),
         (Code.INSTRUMENT_EXPIRED, expired_listing),
+        (Code.SURFACE_EXISTS, marked_twice),
     )
     return [*cases, *named]

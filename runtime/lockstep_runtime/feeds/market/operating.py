@@ -30,6 +30,7 @@ from lockstep_runtime.feeds.market.world import (
     ETH_PERP,
     FIRST_INDEX_E6,
     PERP_LIMITS,
+    surface,
 )
 from lockstep_runtime.signing import Script, Signer
 
@@ -47,13 +48,29 @@ def move_index(sim: Simulation) -> Steps:
 
 
 def move_mark(sim: Simulation) -> Steps:
-    """Set a mark near its index; a future stands a little above."""
-    linear = [listed for listed in sim.traded() if not listed.is_option]
-    listed = sim.one_of(linear)
-    premium_bps = 5 if listed.created.kind == InstrumentKind.FUTURE else 0
-    index_e6 = sim.view.index_e6[listed.created.underlying]
-    mark_e6 = index_e6 + index_e6 * (premium_bps + sim.between(-3, 3)) // 10_000
-    return [Step(sim.world.staff.oracle, UpdateMarkPrice(listed.number, mark_e6))]
+    """Set the mark of a perpetual near its index."""
+    number, underlying = sim.one_of(((BTC_PERP, "BTC"), (ETH_PERP, "ETH")))
+    index_e6 = sim.view.index_e6[underlying]
+    mark_e6 = index_e6 + index_e6 * sim.between(-3, 3) // 10_000
+    return [Step(sim.world.staff.oracle, UpdateMarkPrice(number, mark_e6))]
+
+
+def move_surface(sim: Simulation) -> Steps:
+    """Give an expiry another forward, a little above the index, and other volatilities."""
+    dated = [one for one in sim.traded() if one.created.kind == InstrumentKind.FUTURE]
+    if not dated:
+        return []
+    created = sim.one_of(dated).created
+    index_e6 = sim.view.index_e6[created.underlying]
+    forward_e6 = index_e6 + index_e6 * (5 + sim.between(-3, 3)) // 10_000
+    vol_e9 = sim.between(500, 700) * 1_000_000
+    action = surface(created.underlying, created.expiry_ns, forward_e6, vol_e9)
+    return [Step(sim.world.staff.oracle, action)]
+
+
+def pass_time(sim: Simulation) -> Steps:
+    """Advance the time, which every surface's marks follow."""
+    return [Step(sim.world.staff.oracle, AdvanceTime())]
 
 
 def relist(sim: Simulation) -> Steps:
@@ -187,7 +204,9 @@ def operating_behaviours() -> list[tuple[int, Behaviour]]:
     """Return (weight, behaviour) of everything that the operator and the money side do."""
     return [
         (6, move_index),
-        (6, move_mark),
+        (5, move_mark),
+        (4, move_surface),
+        (2, pass_time),
         (1, halt),
         (1, change_limits),
         (1, change_fees),

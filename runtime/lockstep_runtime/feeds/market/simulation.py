@@ -107,13 +107,17 @@ class Simulation:
             self.lots(listed),
             tif,
             int(OrderType.MARKET) if tif == _IOC and self.chance(40) else 0,
-            int(flags) | (int(OrderFlag.MMP) if self.chance(10) else 0),
+            int(flags) | (int(OrderFlag.MMP) if self.chance(self._mmp_percent(trader)) else 0),
             self.self_trade_mode(listed, is_fok=tif == _FOK),
             self.next_client_id() if self.chance(60) else 0,
             self.one_of(_LINEAGES) if self.chance(20) else b"",
             self.now_ns + self.between(1, 20) * NS_PER_S if tif == _GTD else 0,
             BUILDER if self.chance(15) and trader.account != BUILDER else 0,
         )
+
+    def _mmp_percent(self, trader: Trader) -> int:
+        """Return how often an order asks for protection: makers have one."""
+        return 40 if trader in self.world.makers else 1
 
     def self_trade_mode(self, listed: Listed, is_fok: bool = False) -> int:
         """Draw a self-trade mode that the instrument and the order allow."""

@@ -9,19 +9,21 @@ from lockstep_engine.commands import (
     CancelAll,
     CancelByClientId,
     CancelOrder,
+    DeleteMmpConfig,
     MassQuote,
     OrderAction,
     PlaceOrder,
     Quote,
     ReplaceOrder,
+    ResetMmp,
 )
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step, Steps
 from lockstep_runtime.feeds.market.view import Listed
-from lockstep_runtime.feeds.market.world import Trader
+from lockstep_runtime.feeds.market.world import Trader, protection
 from lockstep_runtime.live_orders import LiveOrder
 
 _QUOTE_FLAGS = (
-    *(OrderFlag.NONE, OrderFlag.MMP, OrderFlag.POST_ONLY, OrderFlag.REPRICE),
+    *(OrderFlag.NONE, OrderFlag.MMP, OrderFlag.MMP, OrderFlag.POST_ONLY, OrderFlag.REPRICE),
     *(OrderFlag.POST_ONLY | OrderFlag.MMP, OrderFlag.REPRICE | OrderFlag.MMP),
 )
 _IOC = int(TimeInForce.IOC)
@@ -172,6 +174,19 @@ def cancel_all(sim: Simulation) -> Steps:
     return [Step(sim.signer(trader), action)]
 
 
+def protect(sim: Simulation) -> Steps:
+    """Let a maker end a freeze, change its protection, or take it away for a moment."""
+    maker, underlying = sim.one_of(sim.world.makers), sim.one_of(("BTC", "ETH"))
+    root, choice = maker.root, sim.random.randrange(10)
+    if ((maker.account, underlying) in sim.view.frozen and choice < 7) or choice == 0:
+        return [Step(root, ResetMmp(underlying))]
+    frozen_ms = sim.between(0, 3) * 400
+    again = protection(underlying, sim.between(40, 150), frozen_ms, sim.between(0, 3))
+    if choice < 8:
+        return [Step(root, again)]
+    return [Step(root, DeleteMmpConfig(underlying)), Step(root, again)]
+
+
 def _leg(sim: Simulation, listed: Listed, side: Side) -> PlaceOrder:
     price = listed.on_step(sim.price_near(listed, side, -5))
     lots = sim.lots(listed)
@@ -215,4 +230,5 @@ def trading_behaviours() -> list[tuple[int, Behaviour]]:
         (7, reduce),
         (12, manage),
         (1, cancel_all),
+        (3, protect),
     ]

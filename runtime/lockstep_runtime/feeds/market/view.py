@@ -11,6 +11,11 @@ from lockstep_engine.events import (
     InstrumentCreated,
     InstrumentExpired,
     MarkPriceUpdated,
+    MarksUpdated,
+    MmpConfigDeleted,
+    MmpReset,
+    MmpThawed,
+    MmpTriggered,
     Trade,
 )
 from lockstep_runtime.live_orders import Levels, LiveOrder, LiveOrders
@@ -60,6 +65,7 @@ class MarketView:
         self.unanswered: list[Listed] = []
         self.index_e6: dict[str, int] = {}
         self.positions: dict[tuple[int, int], int] = {}
+        self.frozen: dict[tuple[int, str], int] = {}
 
     def fold(self, events: Sequence[msgspec.Struct]) -> None:
         """Take the events of one command."""
@@ -76,7 +82,18 @@ class MarketView:
                 case IndexPriceUpdated(underlying=underlying, price_e6=price_e6):
                     self.index_e6[underlying] = price_e6
                 case MarkPriceUpdated(instrument=instrument, price_e6=price_e6):
-                    self.listed[instrument].mark_e6 = price_e6
+                    self._mark(instrument, price_e6)
+                case MarksUpdated(marks=marks):
+                    for mark in marks:
+                        self._mark(mark.instrument, mark.price_e6)
+                case MmpTriggered(account=account, underlying=underlying):
+                    self.frozen[account, underlying] = event.frozen_until_ns
+                case (
+                    MmpThawed(account=account, underlying=underlying)
+                    | MmpReset(account=account, underlying=underlying)
+                    | MmpConfigDeleted(account=account, underlying=underlying)
+                ):
+                    self.frozen.pop((account, underlying), None)
                 case InstrumentCreated(instrument=instrument):
                     self.listed[instrument] = Listed(event)
                 case InstrumentExpired(instrument=instrument):
@@ -89,18 +106,20 @@ class MarketView:
         return [order for order in self.orders.orders.values() if order.account == account]
 
     def fair_ticks(self, listed: Listed) -> int:
-        """Return what traders think an instrument is worth: the mark, or a rough option value.
+        """Return what traders think an instrument is worth: the mark.
 
-        An option is worth what it would pay now and one part in eighty of its index.
+        An option is worth no less than one part in 200 of its index to them: an order for less
+        would be too small.
         """
         created = listed.created
-        if not listed.is_option:
-            return listed.mark_e6 // created.tick_e6
-        index_e6 = self.index_e6.get(created.underlying, 0)
-        inner_e6 = index_e6 - created.strike_e6
-        if created.kind == InstrumentKind.PUT:
-            inner_e6 = -inner_e6
-        return (max(0, inner_e6) + index_e6 // 80) // created.tick_e6
+        least_e6 = self.index_e6.get(created.underlying, 0) // 200 if listed.is_option else 0
+        return max(listed.mark_e6, least_e6) // created.tick_e6
+
+    def _mark(self, instrument: int, price_e6: int) -> None:
+        """Follow a mark: an expired instrument has none that matters."""
+        listed = self.listed.get(instrument)
+        if listed is not None:
+            listed.mark_e6 = price_e6
 
     def _expire(self, instrument: int) -> None:
         listed = self.listed.pop(instrument)

@@ -1,7 +1,8 @@
 """The simulated exchange and who trades on it.
 
 It owns what is fixed: keys, accounts, contracts, limits, fees, and the commands that set them up.
-BTC and ETH are traded; SOL never gets an index or a mark, so its orders are refused.
+BTC and ETH are traded, each expiry under a volatility surface; SOL never gets an index or a mark,
+so its orders are refused. The makers stand under market-maker protection.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -16,9 +17,11 @@ from lockstep_engine.commands import (
     SetFeeSchedule,
     SetFeeTier,
     SetMarginModel,
+    SetMmpConfig,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
+    UpdateVolSurface,
 )
 from lockstep_kernel import Genesis
 from lockstep_runtime.signing import Script, Signer
@@ -30,6 +33,8 @@ FIRST_INDEX_E6 = {"BTC": 60_000_000_000, "ETH": 3_000_000_000}
 STRIKE_STEP = {"BTC": 1_000, "ETH": 50}
 TOTAL_DEPOSITS_E6 = 10**15
 NONCE_CAPACITY = 20
+MAX_MARK_AGE_NS = 30 * NS_PER_S
+EXPIRY_TIME_S = 28_800
 BUILDER, POOR = 30, 40
 BTC_PERP, ETH_PERP, BTC_NARROW, SOL_PERP, SOL_PUT = 1, 2, 3, 4, 5
 
@@ -72,6 +77,18 @@ NARROW_LIMITS = TradingLimits(
 """Limits of one future on which nobody quotes: its count and position limits are soon reached."""
 
 
+_PROTECTED_E8 = {"BTC": 50_000_000, "ETH": 600_000_000}
+_VEGA_LIMIT_E6 = 7_000_000
+"""A protection's usual limits of quantity, and of vega in dollars per vol point."""
+
+
+def protection(underlying: str, percent: int, frozen_ms: int, options: int) -> SetMmpConfig:
+    """Return a protection with limits of so many percent of the usual: all three of them."""
+    unit_e8 = _PROTECTED_E8[underlying] * percent // 100
+    vega_e6 = _VEGA_LIMIT_E6 * percent // 100
+    return SetMmpConfig(underlying, 2_000, frozen_ms, unit_e8, unit_e8 // 2, vega_e6, options)
+
+
 class Trader:
     """An account with its root key and one agent's key."""
 
@@ -81,6 +98,16 @@ class Trader:
         self.account = account
         self.root = Signer(f"market {account}", account)
         self.agent = Signer(f"market agent {account}", account)
+
+
+def surface(underlying: str, expiry_ns: int, forward_e6: int, vol_e9: int) -> UpdateVolSurface:
+    """Return a smile around the forward: five strikes, the volatility rising to both sides."""
+    step_e6 = STRIKE_STEP[underlying] * 1_000_000
+    middle = forward_e6 // step_e6
+    points = tuple(
+        ((middle + away) * step_e6, vol_e9 + abs(away) * 7_300_001) for away in range(-2, 3)
+    )
+    return UpdateVolSurface(underlying, expiry_ns, forward_e6, points)
 
 
 class World:
@@ -111,6 +138,7 @@ class World:
                 max_total_deposits_e6=TOTAL_DEPOSITS_E6,
                 nonce_capacity=NONCE_CAPACITY,
                 request_capacity=4,
+                max_mark_age_ns=MAX_MARK_AGE_NS,
             )
         )
 
@@ -119,7 +147,7 @@ class World:
         script = Script(START_NS)
         self.staff.grant(script)
         for underlying in CONTRACTS:
-            script.add(self.staff.admin, CreateUnderlying(underlying, 10**12))
+            script.add(self.staff.admin, CreateUnderlying(underlying, 10**12, EXPIRY_TIME_S))
         for underlying, index_e6 in FIRST_INDEX_E6.items():
             script.add(self.staff.oracle, UpdateIndexPrice(underlying, index_e6))
         script.add(self.staff.admin, SetMarginModel("BTC", 10_000_000, 900_000_000))
@@ -131,18 +159,24 @@ class World:
         return script
 
     def list_expiry(self, script: Script, underlying: str, index_e6: int) -> None:
-        """Write the commands that list a future, two calls and two puts for the next free day."""
+        """Write the commands that list a future, two calls and two puts for the next free day.
+
+        The surface that marks them comes last.
+        """
         expiry = self._next_expiry(underlying, script.now_ns)
         step = STRIKE_STEP[underlying]
         middle = index_e6 // 1_000_000 // step * step
-        number = self._list(script, f"{underlying}-{expiry}", CONTRACTS[underlying])
-        script.add(self.staff.oracle, UpdateMarkPrice(number, index_e6))
+        self._list(script, f"{underlying}-{expiry}", CONTRACTS[underlying])
         for strike, letter in (
             *((middle, "C"), (middle + step, "C")),
             *((middle, "P"), (middle - step, "P")),
         ):
             symbol = f"{underlying}-{expiry}-{strike}-{letter}"
             self._list(script, symbol, OPTION_CONTRACTS[underlying])
+        day = self._last_expiry[underlying]
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        expiry_ns = (int(midnight.timestamp()) + EXPIRY_TIME_S) * NS_PER_S
+        script.add(self.staff.oracle, surface(underlying, expiry_ns, index_e6, 600_000_000))
 
     def _next_expiry(self, underlying: str, now_ns: int) -> str:
         """Return the first day that has not begun and is not listed yet, in either spelling."""
@@ -154,11 +188,10 @@ class World:
             return f"{day.day}{_MONTHS[day.month - 1]}{day.year % 100:02}"
         return f"{day.year}{day.month:02}{day.day:02}"
 
-    def _list(self, script: Script, symbol: str, contract: Contract) -> int:
+    def _list(self, script: Script, symbol: str, contract: Contract) -> None:
         number = self.next_instrument
         self.next_instrument += 1
         self._create(script, number, symbol, contract, DATED_LIMITS)
-        return number
 
     def _list_standing(self, script: Script) -> None:
         """List the perpetuals, the narrow future and two instruments without prices."""
@@ -196,8 +229,11 @@ class World:
             else:
                 open_account(script, staff, trader.root, _RICH_E6)
             script.add(trader.root, AuthorizeAgent(trader.agent.key))
-        for trader in self.makers:
+        for options, trader in enumerate(self.makers):
             script.add(staff.admin, SetFeeTier(trader.account, 1))
+            for underlying in _PROTECTED_E8:
+                action = protection(underlying, 100, 400 * options, options)
+                script.add(trader.root, action)
         for trader in (self.builder, self.poor):
             open_account(script, staff, trader.root, _POOR_E6)
 
