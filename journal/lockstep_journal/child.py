@@ -10,11 +10,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from lockstep_journal.errors import told
+from lockstep_journal.refusal import drop_output, refuse
 from lockstep_kernel import LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DAMAGED
 
@@ -25,14 +25,18 @@ EXIT_CLOSED_PIPE = 141
 Work = Callable[..., int]
 """Does the work of one command with keyword arguments that JSON can hold; returns the exit code."""
 
+_speaker = ["lockstep"]
+"""The command that `serve` does."""
+
 _DEADLY = frozenset({signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
 def run(module: str, command: str, arguments: Mapping[str, Any], subject: str) -> int:
     """Run `command` of `module`, which calls `serve`, in a child; return the exit code.
 
-    The child has this process's input, output and terminal. `subject` names the data for the
-    sentence that is printed if reading it kills the child.
+    `command` is what the user called, as `lockstep journal verify`: its last word names the work,
+    and it stands before every sentence. The child has this process's input, output and terminal.
+    `subject` names the data for the sentence that is printed if reading it kills the child.
     """
     argv = [*_python(module), command, json.dumps(arguments)]
     # The child takes Ctrl-C only from `serve` on, which can say so and clean up.
@@ -46,42 +50,38 @@ def run(module: str, command: str, arguments: Mapping[str, Any], subject: str) -
         code = _wait(process, before)
     if code >= 0:
         return code
-    return _report_death(-code, command, subject)
-
-
-def dies_reading(directory: Path) -> bool:
-    """Return whether reading all pages of a journal kills the process that does it."""
-    argv = [*_python("lockstep_journal.probe"), str(directory)]
-    finished = subprocess.run(  # noqa: S603  # our own module
-        argv, env=_environment(), capture_output=True, check=False
-    )
-    return -finished.returncode in _DEADLY
+    return _report_death(-code, command, subject, bool(arguments.get("is_json")))
 
 
 def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
     """Do the work that `run` asked for and return the exit code; never raises."""
-    command, arguments = argv
+    command, arguments = argv[0], json.loads(argv[1])
+    _speaker[:] = [command]
+    # A stream on stdout is no place for an object.
+    is_json = bool(arguments.get("is_json")) and arguments.get("destination") != "-"
     try:
         _take_interrupts()
-        code = works[command](**json.loads(arguments))
+        code = works[command.rpartition(" ")[2]](**arguments)
         sys.stdout.flush()
     except LockstepError as error:
-        print(f"{command}: {error}", file=sys.stderr)
-        return error.exit_code
+        return refuse(command, str(error), error.exit_code, is_json)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough.
+        drop_output()
         return EXIT_CLOSED_PIPE
     except KeyboardInterrupt:
-        print(f"{command}: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return refuse(command, "interrupted", EXIT_INTERRUPTED, is_json)
     except OSError as error:
-        print(f"{command}: {told(error)}", file=sys.stderr)
-        return EXIT_CANNOT_RUN
+        return refuse(command, told(error), EXIT_CANNOT_RUN, is_json)
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
-        print(f"{command}: internal error: {type(error).__name__}: {error}", file=sys.stderr)
-        return EXIT_CANNOT_RUN
+        sentence = f"internal error: {type(error).__name__}: {error}"
+        return refuse(command, sentence, EXIT_CANNOT_RUN, is_json)
     return code
+
+
+def say(sentence: str) -> None:
+    """Write a message of the command that `serve` does."""
+    print(f"{_speaker[0]}: {sentence}", file=sys.stderr)
 
 
 def _wait(process: "subprocess.Popen[bytes]", mask: Iterable[int]) -> int:
@@ -110,17 +110,14 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _report_death(number: int, command: str, subject: str) -> int:
+def _report_death(number: int, command: str, subject: str, is_json: bool) -> int:
     name = signal.Signals(number).name
     if number in _DEADLY:
-        print(
-            f"{command}: {subject}: reading it killed the reader with {name}: "
-            f"data.mdb is truncated or its pages are damaged",
-            file=sys.stderr,
-        )
-        return EXIT_DAMAGED
-    print(f"{command}: {subject}: the process was ended by {name}", file=sys.stderr)
-    return EXIT_CANNOT_RUN
+        sentence = f"{subject}: reading it killed the reader with {name}: "
+        sentence += "data.mdb is truncated or its pages are damaged"
+        return refuse(command, sentence, EXIT_DAMAGED, is_json)
+    sentence = f"{subject}: the process was ended by {name}"
+    return refuse(command, sentence, EXIT_CANNOT_RUN, is_json)
 
 
 def _python(module: str) -> list[str]:

@@ -1,16 +1,18 @@
 """Opening the LMDB environment of a journal, and what its errors mean.
 
 Every environment is opened with synced transactions and without a writable map. A truncated data
-file kills the process that reads it, so a file that is shorter than it says is first read whole by
-a child process.
+file kills the process that reads it, or reads as zeros, so a file that is shorter than it says is
+refused before anything else is read. The writer keeps every file at its length (`fill_up`).
 """
 
+import errno
 import os
+import struct
 from pathlib import Path
 
 import lmdb
 
-from lockstep_journal.child import dies_reading
+from lockstep_journal.errors import told
 from lockstep_journal.layout import DATABASES
 from lockstep_kernel import CannotRunError, DamagedError, Fault, UnsupportedError
 
@@ -18,6 +20,15 @@ DATA_NAME = "data.mdb"
 _MAP_AS_WRITTEN = 0
 """Makes LMDB take the size of the map that the writer wrote last."""
 _LMDB_SERIES = (0, 9)
+_META_HEAD = struct.Struct("=16xI20xI")
+"""Of LMDB's first page: the page's own header, the magic number, and the size of a page."""
+_META_MAGIC = 0xBEEFC0DE
+_META_PAGES = 2
+_PAGE_BYTES_USUAL = 4096
+_NO_SPACE = os.strerror(errno.ENOSPC)
+_WRITE_FACTOR = 2
+_FREE_BYTES_MIN = 1 << 20
+"""With less than this and twice what a transaction needs, a disk is called full."""
 
 _DAMAGE = (
     lmdb.InvalidError,
@@ -46,19 +57,28 @@ def data_path(directory: Path) -> Path:
 
 
 def check_present(directory: Path) -> None:
-    """Raise `CannotRunError` without a data file and `DamagedError` for an empty one.
+    """Raise `CannotRunError` without a data file, `DamagedError` for an empty or very short one.
 
     LMDB would turn an empty file into a new environment.
     """
     path = data_path(directory)
     try:
-        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_META_HEAD.size)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise CannotRunError(
             f"{directory}: expected a journal, found no {DATA_NAME}: {error.strerror}"
         ) from None
     if size == 0:
         raise DamagedError(f"{path}: expected a journal, found an empty file", None)
+    page_bytes = _PAGE_BYTES_USUAL
+    if len(head) == _META_HEAD.size:
+        magic, page_bytes = _META_HEAD.unpack(head)
+        if magic != _META_MAGIC:
+            return  # LMDB says what it thinks of it
+    if size < _META_PAGES * page_bytes:
+        raise _truncated(path, _META_PAGES * page_bytes, size)
 
 
 def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
@@ -66,6 +86,7 @@ def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
 
     Where the lock file cannot be written (a read-only directory or disk) there is no slot, and
     the writer may use pages again that are being read: the caller checks the transaction number.
+    Raises `DamagedError` if the data file is truncated, and what `opening_fault` returns.
     """
     try:
         return _open(directory, _MAP_AS_WRITTEN, is_readonly=True, has_lock=True), True
@@ -80,24 +101,24 @@ def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
 
 
 def open_for_writing(directory: Path, map_bytes: int) -> lmdb.Environment:
-    """Open or create an environment with a map of at least `map_bytes`."""
+    """Open or create an environment with a map of at least `map_bytes`.
+
+    Raises `DamagedError` if the data file is truncated, and what `opening_fault` returns.
+    """
     try:
         return _open(directory, map_bytes, is_readonly=False, has_lock=True)
     except lmdb.Error as error:
         raise opening_fault(directory, error) from None
 
 
-def check_length(environment: lmdb.Environment, directory: Path) -> None:
-    """Raise `DamagedError` if the data file is truncated.
+def fill_up(environment: lmdb.Environment, directory: Path) -> None:
+    """Make the data file as long as it says that it is.
 
-    LMDB may leave the last pages unwritten, so a short file can be whole: only reading it tells.
+    LMDB need not write the last pages if they are free again; a short file means damage here.
     """
-    expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-    found = data_path(directory).stat().st_size
-    if found < expected and dies_reading(directory):
-        raise DamagedError(
-            f"{data_path(directory)}: expected {expected} bytes, found {found}: truncated", None
-        )
+    expected, found = _lengths(environment, directory)
+    if found < expected:
+        os.truncate(data_path(directory), expected)
 
 
 def opening_fault(directory: Path, error: lmdb.Error) -> Fault:
@@ -120,11 +141,34 @@ def reading_fault(directory: Path, error: lmdb.Error) -> Fault:
     )
 
 
-def copying_fault(directory: Path, error: lmdb.Error) -> Fault:
-    """Return what an error while copying or beginning to read means to the operator."""
+def copying_fault(directory: Path, destination: Path, error: lmdb.Error) -> Fault:
+    """Return what an error while copying to another directory means to the operator."""
+    if _NO_SPACE in str(error):
+        return CannotRunError(f"{data_path(destination)}: cannot be written: {_NO_SPACE}")
+    return beginning_fault(directory, error)
+
+
+def beginning_fault(directory: Path, error: lmdb.Error) -> Fault:
+    """Return what an error while beginning to read means to the operator."""
     if isinstance(error, _DAMAGE):
         return reading_fault(directory, error)
     return CannotRunError(f"{directory}: cannot be read: {error}")
+
+
+def writing_sentence(directory: Path, error: Exception, needed_bytes: int) -> str:
+    """Return what an error of a transaction says, and whether the disk may be full.
+
+    LMDB calls a short write an input/output error, so the free space is looked at.
+    """
+    sentence = f"{data_path(directory)}: a transaction failed: {told(error)}"
+    try:
+        disk = os.statvfs(directory)
+    except OSError:
+        return sentence
+    free = disk.f_bavail * disk.f_frsize
+    if _NO_SPACE in str(error) or free < _WRITE_FACTOR * needed_bytes + _FREE_BYTES_MIN:
+        sentence += f": the disk may be full, {free} bytes are free"
+    return sentence
 
 
 def sync_directory(directory: Path) -> None:
@@ -134,6 +178,19 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lengths(environment: lmdb.Environment, directory: Path) -> tuple[int, int]:
+    """Return the bytes that the data file says are in use, and those that it has.
+
+    In this order: a live writer makes the file longer before it says so.
+    """
+    expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    return expected, data_path(directory).stat().st_size
+
+
+def _truncated(path: Path, expected: int, found: int) -> DamagedError:
+    return DamagedError(f"{path}: expected {expected} bytes, found {found}: truncated", None)
 
 
 def _open(
@@ -157,4 +214,8 @@ def _open(
         found = ".".join(map(str, environment.lib_version()))
         environment.close()
         raise UnsupportedError(f"expected LMDB 0.9, found {found}: install lmdb>=3,<4")
+    expected, size = _lengths(environment, directory)
+    if size < expected:
+        environment.close()
+        raise _truncated(data_path(directory), expected, size)
     return environment

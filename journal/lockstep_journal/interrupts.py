@@ -10,14 +10,16 @@ from types import FrameType
 
 
 @contextmanager
-def held_interrupts() -> Generator[Callable[[], bool]]:
-    """Yield a function that returns whether SIGINT or SIGTERM came; restore both at the end.
+def held_interrupts() -> Generator[Callable[[], int]]:
+    """Yield a function that returns which of SIGINT and SIGTERM came first, 0 for none.
+
+    Both are restored at the end.
 
     Only for the main thread. A second SIGINT raises `KeyboardInterrupt` at once.
 
     >>> with held_interrupts() as is_interrupted:
     ...     is_interrupted()
-    False
+    0
     """
     came: list[int] = []
 
@@ -29,7 +31,7 @@ def held_interrupts() -> Generator[Callable[[], bool]]:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, hold) for number in numbers]
     try:
-        yield lambda: bool(came)
+        yield lambda: came[0] if came else 0
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

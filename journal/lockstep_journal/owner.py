@@ -72,12 +72,22 @@ def _acquire(path: Path) -> int:
             if attempt + 1 < _ATTEMPTS:
                 time.sleep(_PAUSE_S)
         else:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+            _write_pid(path, descriptor)
             return descriptor
     pid = _written_pid(descriptor)
     os.close(descriptor)
     raise CannotRunError(f"{path}: locked by live process {pid}: a journal has one owner")
+
+
+def _write_pid(path: Path, descriptor: int) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        raise CannotRunError(
+            f"{path}: expected a lock file that can be written: {error.strerror}"
+        ) from None
 
 
 def _written_pid(descriptor: int) -> int:

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CANNOT_RUN if stop.code else EXIT_OK
     stop_signal = _Stop()
     try:
-        with open_reader(options.directory, is_probed=False) as journal:
+        with open_reader(options.directory) as journal:
             events = retained_events(journal) if options.events else None
             exporter = Exporter(journal, _write, events)
             exporter.begin(options.from_seq)

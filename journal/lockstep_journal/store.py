@@ -16,7 +16,7 @@ from typing import Self, TypeAlias, TypeVar
 import lmdb
 
 from lockstep_journal.environment import (
-    check_length,
+    beginning_fault,
     check_present,
     copying_fault,
     open_for_reading,
@@ -206,7 +206,7 @@ class Journal:
             with self._map_lock:
                 self._environment.copy(str(directory), compact=is_compact)
         except lmdb.Error as error:
-            raise copying_fault(self.directory, error) from None
+            raise copying_fault(self.directory, directory, error) from None
 
     def database(self, name: bytes) -> lmdb._Database:
         """Return the handle of a database; for this package."""
@@ -257,7 +257,7 @@ class Journal:
             self._environment.set_mapsize(0)
             return self._environment.begin()
         except lmdb.Error as error:
-            raise copying_fault(self.directory, error) from None
+            raise beginning_fault(self.directory, error) from None
 
     def _attempt(self, txn: ReadTransaction, body: Callable[[ReadTransaction], _T]) -> _T | Fault:
         try:
@@ -362,19 +362,16 @@ class Journal:
             )
 
 
-def open_reader(directory: str | Path, is_probed: bool = True) -> Journal:
+def open_reader(directory: str | Path) -> Journal:
     """Open a journal for reading, beside a live writer or on a read-only disk.
 
     Raises `CannotRunError` if there is none or it cannot be opened, `DamagedError` if it is
-    damaged or something else, `UnsupportedError` for a newer format. With `is_probed` a file that
-    is shorter than it says is first read by a child process.
+    damaged, truncated or something else, `UnsupportedError` for a newer format.
     """
     path = Path(directory)
     check_present(path)
     environment, has_slot = open_for_reading(path)
     try:
-        if is_probed:
-            check_length(environment, path)
         return Journal(environment, path, has_slot)
     except BaseException:
         environment.close()

@@ -222,7 +222,7 @@ class _Importer:
     def __init__(self, owner: Owner, verifier: StreamVerifier | None) -> None:
         self._owner = owner
         self._verifier = verifier
-        self._is_begun = False
+        self._is_begun = self._is_verified = False
         self._seq, self._epoch = 0, 0
         self._hash: bytes = genesis_hash(owner.genesis)
         self._raws: list[bytes] = []
@@ -230,7 +230,19 @@ class _Importer:
         self._events: list[bytes] = []
 
     def take(self, stream: StreamReader) -> None:
-        """Take a whole stream, which must follow the one before."""
+        """Take a whole stream, which must follow the one before.
+
+        A fault is raised only when the records before it are verified: the first bad one is named.
+        """
+        try:
+            self._take_frames(stream)
+        except Fault:
+            self._verify()
+            raise
+        self._begin(None)
+        self._flush()
+
+    def _take_frames(self, stream: StreamReader) -> None:
         for frame_type, seq, payload in stream.frames():
             match frame_type:
                 case FrameType.RECORD:
@@ -242,8 +254,6 @@ class _Importer:
                 case _:
                     stream.check_end(payload, self._seq, self._hash)
                     stream.finish()
-        self._begin(None)
-        self._flush()
 
     def _take_record(self, payload: bytes) -> None:
         if len(self._records) >= PAGE_RECORDS:
@@ -281,8 +291,14 @@ class _Importer:
     def _flush(self) -> None:
         if not self._records:
             return
-        if self._verifier is not None:
-            self._verifier.page(self._records, self._events)
+        self._verify()
         events = self._events if self._owner.keeps_events else []
         self._owner.append_page((self._raws, self._records), events)
         self._raws, self._records, self._events = [], [], []
+        self._is_verified = False
+
+    def _verify(self) -> None:
+        """Have the records verified that are not written yet, once."""
+        if self._verifier is not None and self._records and not self._is_verified:
+            self._is_verified = True
+            self._verifier.page(self._records, self._events)

@@ -9,7 +9,6 @@ from functools import partial
 
 import msgspec
 
-from lockstep_journal.environment import data_path
 from lockstep_journal.layout import COMMANDS, EVENTS, KEY_BYTES, SNAPSHOTS, End, unpack_events
 from lockstep_journal.snapshots import check_snapshot
 from lockstep_journal.store import Journal, ReadTransaction, link_fault
@@ -69,7 +68,6 @@ class _Walk:
 
     def findings(self) -> Iterator[Finding]:
         """Yield every finding: the end, then records, events and snapshots."""
-        yield from self._length_findings()
         yield from self._check(self._journal.check_end)
         if self._end.first_seq == 1 and self._end.base_hash != genesis_hash(self._journal.genesis):
             yield Finding(None, "meta: the hash before record 1 is not that of the genesis")
@@ -77,13 +75,6 @@ class _Walk:
         if self._journal.keeps_events:
             yield from self._guarded(self._event_findings())
         yield from self._guarded(self._snapshot_findings())
-
-    def _length_findings(self) -> Iterator[Finding]:
-        """Yield whether the file is short; all in use may be there even so."""
-        expected = self._journal.map_use()[0]
-        found = data_path(self._journal.directory).stat().st_size
-        if found < expected:
-            yield Finding(None, f"data.mdb: expected {expected} bytes, found {found}: truncated")
 
     def _record_findings(self) -> Iterator[Finding]:
         end = self._end

@@ -14,12 +14,13 @@ import lmdb
 import msgspec
 
 from lockstep_journal.environment import (
-    check_length,
     check_present,
+    fill_up,
     open_for_writing,
     sync_directory,
+    writing_sentence,
 )
-from lockstep_journal.errors import JournalFailed, MapFull, told
+from lockstep_journal.errors import JournalFailed, MapFull
 from lockstep_journal.layout import (
     COMMANDS,
     DATABASES,
@@ -281,6 +282,7 @@ class Owner(Journal):
             with self._environment.begin(write=True) as txn:
                 self._check_epoch(txn)
                 yield txn
+            fill_up(self._environment, self.directory)
         except lmdb.MapFullError as error:
             raise self._ended(
                 MapFull(
@@ -290,7 +292,7 @@ class Owner(Journal):
             ) from error
         except (lmdb.Error, OSError) as error:
             raise self._ended(
-                JournalFailed(f"{self.directory}: a transaction failed: {told(error)}")
+                JournalFailed(writing_sentence(self.directory, error, needed_bytes))
             ) from error
         except BaseException as error:
             self._ended(error)
@@ -386,7 +388,6 @@ def open_owner(
     try:
         environment = open_for_writing(path, policy.first_bytes)
         try:
-            check_length(environment, path)
             owner = Owner(environment, path, lock, policy)
             if machine is not None:
                 check_genesis(machine, owner.genesis)
@@ -434,7 +435,8 @@ def _initialise(
             for name, payload in entries.items():
                 txn.put(name, pack_meta(name, payload), db=databases[META])
     except lmdb.Error as error:
-        raise CannotRunError(f"{path}: a journal cannot be created: {error}") from error
+        sentence = writing_sentence(path, error, 0)
+        raise CannotRunError(f"a journal cannot be created: {sentence}") from error
     sync_directory(path)
     sync_directory(path.absolute().parent)
 

@@ -36,9 +36,9 @@ class Execution:
         """Apply records in order and return what they did.
 
         Raises at the first record that is wrong, after the good ones before it were applied:
-        `DamagedError` for one that does not follow or holds no command, `DivergedError` for
-        another hash, `UnsupportedError` for rules that this code does not have, `InvariantError`
-        for a bug, after which `state` is consumed.
+        `DamagedError` for one that does not follow, `DivergedError` for another hash or a body
+        that is no command, `UnsupportedError` for rules that this code does not have,
+        `InvariantError` for a bug, after which `state` is consumed.
         """
         commands: Sequence[Sequenced]
         fault: Fault | None
@@ -57,15 +57,15 @@ class Execution:
 
     def _decoded(
         self, records: Sequence[JournalRecord]
-    ) -> tuple[list[Sequenced], DamagedError | None]:
+    ) -> tuple[list[Sequenced], DivergedError | None]:
         decode = self.state.machine.codec.decode
         commands: list[Sequenced] = []
         for record in records:
             try:
                 commands.append(decode(record.ts_ns, record.body))
             except MalformedCommand as error:
-                seq = record.seq
-                return commands, DamagedError(f"record {seq} holds no command: {error}", seq)
+                sentence = f"the record holds no canonical command: {error}"
+                return commands, DivergedError(f"sequence {record.seq}: {sentence}", record.seq)
         return commands, None
 
     def _supported(self, commands: Sequence[Sequenced]) -> tuple[list[Sequenced], Fault | None]:
@@ -142,7 +142,7 @@ def _difference(done: Applied, record: JournalRecord) -> Fault:
             seq,
         )
     return DivergedError(
-        f"record {seq}: expected the recomputed hash {expected_hash.hex()}, "
-        f"found {record.hash.hex()}",
+        f"sequence {seq}: expected (recomputed) hash {expected_hash.hex()}, "
+        f"the record says {record.hash.hex()}",
         seq,
     )

@@ -46,7 +46,9 @@ def demo(is_quick: bool, sample: str | None, keep: str | None, is_json: bool) ->
     started = time.perf_counter()
     path = Path(sample) if sample is not None else find_sample()
     if path is None:
-        say("lockstep: the recorded sample comes with the sources only; --sample names another")
+        say(
+            "lockstep demo: the recorded sample comes with the sources only; --sample names another"
+        )
     outcomes: list[Outcome] = []
     with _directory(keep) as directory:
         for number, trial in enumerate(trials(path, is_quick), 1):

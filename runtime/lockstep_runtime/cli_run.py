@@ -1,13 +1,14 @@
 """The command `lockstep run`: a feed through the durable pipeline into a journal."""
 
-from collections.abc import Callable, Generator
+import signal
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lockstep_kernel import CannotRunError, find_machine
+from lockstep_kernel import find_machine
 from lockstep_kernel.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from lockstep_runtime.pipeline import RunOptions, RunResult
     from lockstep_runtime.reports import Figures, Reporter
 
-EXIT_INTERRUPTED = 130
+EXIT_SIGNALLED = 128
+"""Plus the number of the signal, as a shell shows it: 130 for Ctrl-C, 143 for SIGTERM."""
+_NAME = "lockstep run"
 BOOK_SUFFIX = ".book"
 
 _EPILOG = """
@@ -33,9 +36,14 @@ Examples:
   lockstep run flow:w1k --journal data/w1k --batch 100 --json
 
 \b
-Exit codes: 0 ok, 2 damaged, 3 could not run, 4 the feed ends in the middle, 130 interrupted,
-141 the reader of the output went away.
-What was read before a fault is durable; run again to go on.
+seconds is the whole run; durable seconds is the part in sequencer, engine and synced journal, and
+durable commands/s is commands by durable seconds: the time to read the feed is not in it.
+
+\b
+Exit codes: 0 ok, 1 the journal diverged, 2 damaged, 3 could not run, 4 the feed ends in the
+middle, 130 interrupted (Ctrl-C), 143 ended by SIGTERM, 141 the reader of the output went away.
+What was read before a fault is durable; run again to go on, with --overwrite if a report is there.
+With --json a run that cannot begin prints an object with `error` and `exit_code`.
 """
 
 
@@ -48,7 +56,14 @@ What was read before a fault is durable; run again to go on.
     "--reports",
     "reports_path",
     metavar="FILE",
-    help="Write the feed's published report text (and FILE.book for a benchmark flow).",
+    help="Write the feed's published report text to FILE, a new file, a device or a pipe "
+    "(and, for a benchmark flow, the final book to FILE.book beside a file).",
+)
+@click.option(
+    "--overwrite",
+    "is_overwriting",
+    is_flag=True,
+    help="Let --reports replace a file that is there.",
 )
 @click.option("--batch", type=click.IntRange(1, 100_000), default=1_000, show_default=True)
 @click.option(
@@ -69,6 +84,7 @@ def run(
     feed_name: str,
     directory: str,
     reports_path: str | None,
+    is_overwriting: bool,
     batch: int,
     machine_name: str | None,
     limit: int | None,
@@ -78,7 +94,8 @@ def run(
 ) -> int:
     """Run a feed through sequencer, engine and journal.
 
-    On a journal that holds a part of the same feed it goes on behind that part.
+    On a journal that holds a part of the same feed it goes on behind that part; the report is that
+    of the whole feed. FILE lies in a directory that is there, and outside every journal.
     """
     from lockstep_runtime.console import Progress
     from lockstep_runtime.feeds import open_feed
@@ -87,7 +104,10 @@ def run(
     feed = open_feed(feed_name, limit)
     machine = find_machine(machine_name or feed.genesis().machine)
     progress = Progress(feed.name)
-    with _reporter(feed, feed_name, reports_path) as reporter:
+    reports = _reporter(
+        feed, feed_name, reports_path, Path(directory), is_overwriting=is_overwriting
+    )
+    with reports as reporter:
         options = RunOptions(
             Path(directory),
             machine,
@@ -101,30 +121,29 @@ def run(
         progress.close()
         figures = reporter.finish() if reporter else {}
     _show(feed, options, result, figures, is_json=is_json)
-    return _exit_code(result)
+    return _exit_code(feed, options, result)
 
 
 @contextmanager
-def _reporter(feed: "Feed", name: str, path: str | None) -> "Generator[Reporter | None]":
+def _reporter(
+    feed: "Feed", name: str, path: str | None, directory: Path, *, is_overwriting: bool
+) -> "Generator[Reporter | None]":
     """Open the report files of a feed, if they are wanted."""
     from lockstep_runtime.feeds import reporter_of
     from lockstep_runtime.feeds.order_flow import FlowFeed
+    from lockstep_runtime.report_files import ReportPlaces, is_stream, opened_report
 
     if path is None:
         yield None
         return
+    places = ReportPlaces(Path(name), directory, is_overwriting)
+    has_book = isinstance(feed, FlowFeed) and not is_stream(path)
+    paths = [path, path + BOOK_SUFFIX] if has_book else [path]
+    for place in paths:
+        places.check(place)
     with ExitStack() as files:
-        write = _opened(files, path)
-        write_book = _opened(files, path + BOOK_SUFFIX) if isinstance(feed, FlowFeed) else None
-        yield reporter_of(feed, name, write, write_book)
-
-
-def _opened(files: ExitStack, path: str) -> Callable[[bytes], object]:
-    try:
-        file = files.enter_context(open(path, "wb"))  # noqa: SIM115  # the stack closes it
-    except OSError as error:
-        raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from None
-    return file.write
+        writes = [files.enter_context(opened_report(place)) for place in paths]
+        yield reporter_of(feed, name, writes[0], writes[1] if has_book else None)
 
 
 def _acknowledge(seq: int, hash_: bytes) -> None:
@@ -152,6 +171,7 @@ def _show(
         "last seq": result.last_seq,
         "last hash": result.last_hash.hex(),
         "seconds": round(result.seconds, 3),
+        "durable seconds": round(result.durable_seconds, 3),
         "durable commands/s": result.durable_per_s,
         **figures,
     }
@@ -161,15 +181,21 @@ def _show(
         show_values(values)
 
 
-def _exit_code(result: "RunResult") -> int:
-    """Say why the run ended early, if it did, and return the exit code."""
+def _exit_code(feed: "Feed", options: "RunOptions", result: "RunResult") -> int:
+    """Say why the run ended early, or had nothing to do, and return the exit code."""
     from lockstep_runtime.console import say
 
     where = f"durable up to {result.last_seq}"
     if result.fault is not None:
-        say(f"lockstep: {result.fault}; {where}")
+        say(f"{_NAME}: {result.fault}; {where}")
         return result.fault.exit_code
-    if result.is_interrupted:
-        say(f"lockstep: interrupted; {where}, run again to go on")
-        return EXIT_INTERRUPTED
+    if result.ended_by:
+        word = "ended by SIGTERM" if result.ended_by == signal.SIGTERM else "interrupted"
+        say(f"{_NAME}: {word}; {where}, run again to go on")
+        return EXIT_SIGNALLED + result.ended_by
+    if result.beyond:
+        say(
+            f"{_NAME}: {options.directory}: expected up to {result.last_seq - result.beyond} "
+            f"commands of {feed.name}, found {result.last_seq}: nothing was run"
+        )
     return EXIT_OK

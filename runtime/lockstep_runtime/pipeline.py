@@ -15,6 +15,8 @@ import msgspec
 
 from lockstep_engine.events import CommandRejected, OrderRejected, Trade
 from lockstep_journal import (
+    JournalFailed,
+    OutletFailed,
     Outlets,
     Owner,
     Sequencer,
@@ -76,7 +78,11 @@ class RunOptions(msgspec.Struct, frozen=True):
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """What a run did. Counts are of this run; `fault` is what ended the feed early, if anything."""
+    """What a run did. Counts are of this run; `fault` is what ended the feed early, if anything.
+
+    `ended_by` is the signal that ended it, 0 for none; `beyond` is how many commands more than the
+    feed has the journal holds. The time of `durable_seconds` was spent in the sequencer.
+    """
 
     first_seq: int
     last_seq: int
@@ -87,8 +93,9 @@ class RunResult(msgspec.Struct, frozen=True):
     refusals: int
     seconds: float
     durable_seconds: float
-    is_interrupted: bool
+    ended_by: int
     fault: Fault | None
+    beyond: int
 
     @property
     def durable_per_s(self) -> int:
@@ -100,7 +107,8 @@ def run_feed(feed: Feed, options: RunOptions) -> RunResult:
     """Run a feed into a journal, a new one or one that holds a part of the same feed.
 
     Raises `CannotRunError` if the journal is of another feed, and what the journal and the recovery
-    raise. A fault of the feed is returned, not raised: what stood before it is durable.
+    raise; a failure while it runs says what is durable. A fault of the feed is returned, not
+    raised: what stood before it is durable.
     """
     tally = Tally()
     sinks: list[EventSink] = [tally]
@@ -117,15 +125,15 @@ def run_feed(feed: Feed, options: RunOptions) -> RunResult:
             run.submit(past.without_known(chunk))
             if is_interrupted():
                 break
-        state = target.state
         return RunResult(
             first_seq,
-            *(state.seq, state.hash),
+            *run.durable,
             *(tally.commands, tally.trades, tally.events, tally.refusals),
             time.perf_counter() - started,
             run.durable_seconds,
             is_interrupted(),
             faults[0] if faults else None,
+            0 if faults or is_interrupted() else past.left,
         )
 
 
@@ -172,12 +180,13 @@ class _Run:
     """Submits in batches and measures how long that takes."""
 
     def __init__(
-        self, target: _Target, options: RunOptions, is_interrupted: Callable[[], bool]
+        self, target: _Target, options: RunOptions, is_interrupted: Callable[[], int]
     ) -> None:
         self._target = target
         self._options = options
         self._is_interrupted = is_interrupted
         self.durable_seconds = 0.0
+        self.durable = (target.state.seq, target.state.hash)
 
     def submit(self, items: Sequence[Item]) -> None:
         """Make items durable, batch by batch, until they end or an interrupt came."""
@@ -187,16 +196,21 @@ class _Run:
             self._submit_batch(items[start : start + self._options.batch])
 
     def _submit_batch(self, batch: Sequence[Item]) -> None:
-        sequencer = self._target.sequencer()
         started = time.perf_counter()
-        results = sequencer.submit(batch)
+        try:
+            sequencer = self._target.sequencer()
+            results = sequencer.submit(batch)
+        except (JournalFailed, OutletFailed) as failure:
+            seq = self.durable[0] if isinstance(failure, JournalFailed) else self._target.state.seq
+            failure.args = (f"{failure}; durable up to {seq}, run again to go on",)
+            raise
         self.durable_seconds += time.perf_counter() - started
+        self.durable = (sequencer.state.seq, sequencer.state.hash)
         for result in results:
             if isinstance(result, MalformedCommand | UnsupportedError):
                 raise result
-        state = sequencer.state
-        self._options.acknowledge(state.seq, state.hash)
-        self._options.progress(state.seq)
+        self._options.acknowledge(*self.durable)
+        self._options.progress(self.durable[0])
 
 
 class _Past:
@@ -212,11 +226,11 @@ class _Past:
         self._directory = options.directory
         self._feed = feed
         self._encode = options.machine.codec.encode
-        self._left = target.state.seq
+        self.left = target.state.seq
         self._records: Iterator[JournalRecord] = iter(())
         self._execution: Execution | None = None
         self._sinks = sinks
-        if self._left:
+        if self.left:
             self._check_genesis(target.owner)
             self._records = target.owner.records(1)
             if sinks:
@@ -224,10 +238,10 @@ class _Past:
 
     def without_known(self, chunk: Sequence[Item]) -> Sequence[Item]:
         """Compare the part of a chunk that the journal holds, and return the rest."""
-        if not self._left:
+        if not self.left:
             return chunk
-        known = list(islice(self._records, min(self._left, len(chunk))))
-        self._left -= len(known)
+        known = list(islice(self._records, min(self.left, len(chunk))))
+        self.left -= len(known)
         for (ts_ns, command), record in zip(chunk, known, strict=False):
             if record.ts_ns != ts_ns or record.body != self._encode(command):
                 raise self._foreign(f"record {record.seq} differs")

@@ -15,6 +15,7 @@ import click
 from lockstep_kernel import CannotRunError, LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
 
+NAME = "lockstep"
 GROUP = "lockstep.commands"
 DISTRIBUTION = "lockstep-exchange"
 EXIT_INTERRUPTED = 130
@@ -30,6 +31,9 @@ _SUMMARIES = {
 }
 """What help says of the commands of this distribution, so that it need not import them."""
 
+_GROUPS = ("journal", "replay")
+"""The commands that have commands."""
+
 _EPILOG = """
 \b
 Examples:
@@ -40,7 +44,8 @@ Examples:
 
 \b
 Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn tail, 130 interrupted,
-141 the reader of the output went away.
+143 ended by SIGTERM, 141 the reader of the output went away.
+With --json a refusal is an object with `error` and `exit_code` on stdout, too.
 """
 
 
@@ -100,23 +105,25 @@ def lockstep() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; never raises."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _replace_closed_stdout()
-        code = _run(arguments)
+        code = _run(given)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return EXIT_CLOSED_PIPE
     except KeyboardInterrupt:
-        return _fail("interrupted", EXIT_INTERRUPTED)
+        return _fail(given, "interrupted", EXIT_INTERRUPTED)
     except LockstepError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(given, str(error), error.exit_code)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", EXIT_CANNOT_RUN)
+        return _fail(given, f"{where}{error.strerror or error}", EXIT_CANNOT_RUN)
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
-        return _fail(f"internal error: {type(error).__name__}: {error}", EXIT_CANNOT_RUN)
+        sentence = f"internal error: {type(error).__name__}: {error}"
+        return _fail(given, sentence, EXIT_CANNOT_RUN)
     return code
 
 
@@ -134,31 +141,51 @@ def version() -> str:
         return "unknown"
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    given = list(sys.argv[1:] if arguments is None else arguments)
+def _run(given: Sequence[str]) -> int:
     try:
         # Not `lockstep.main`: it has exit codes of its own.
-        with lockstep.make_context("lockstep", given) as context:
+        with lockstep.make_context("lockstep", list(given)) as context:
             result = lockstep.invoke(context)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.Abort:
-        return _fail("interrupted", EXIT_INTERRUPTED)
+        return _fail(given, "interrupted", EXIT_INTERRUPTED)
     except click.UsageError as error:
-        return _misused(error)
+        return _misused(given, error)
     except click.ClickException as error:
-        return _fail(error.format_message(), EXIT_CANNOT_RUN)
+        return _fail(given, error.format_message(), EXIT_CANNOT_RUN)
     return result if isinstance(result, int) else EXIT_OK
 
 
-def _misused(error: click.UsageError) -> int:
+def _misused(given: Sequence[str], error: click.UsageError) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message(), file=sys.stderr)
         return EXIT_CANNOT_RUN
-    where = error.ctx.command_path if error.ctx is not None else "lockstep"
-    return _fail(f"{error.format_message()} (see '{where} --help')", EXIT_CANNOT_RUN)
+    where = error.ctx.command_path if error.ctx is not None else NAME
+    return _fail(given, f"{error.format_message()} (see '{where} --help')", EXIT_CANNOT_RUN)
 
 
-def _fail(sentence: str, code: int) -> int:
-    print(f"lockstep: {' '.join(sentence.split())}", file=sys.stderr)
-    return code
+def _fail(given: Sequence[str], sentence: str, code: int) -> int:
+    """Say why the program ends: `lockstep COMMAND: ...`, and as JSON if that was asked for."""
+    # Only here: help loads nothing of the other packages.
+    from lockstep_journal.refusal import refuse
+
+    return refuse(_speaker(given), sentence, code, is_json="--json" in given)
+
+
+def _speaker(given: Sequence[str]) -> str:
+    """Return the name of the command that was called, with that of its group.
+
+    >>> _speaker(["run", "market:1"]), _speaker(["--help"])
+    ('lockstep run', 'lockstep')
+    """
+    name = next(iter(given), "")
+    if not metadata.entry_points(group=GROUP, name=name):
+        return NAME
+    if name in _GROUPS and len(given) > 1 and not given[1].startswith("-"):
+        return f"{NAME} {name} {given[1]}"
+    return f"{NAME} {name}"
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

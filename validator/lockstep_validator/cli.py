@@ -15,7 +15,7 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: "Sequence[str] | None" = None) -> int:
-    """Run the program and return its exit code; never raises but what argparse ends with."""
+    """Run the program and return its exit code; never raises."""
     try:
         import signal
 

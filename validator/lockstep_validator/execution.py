@@ -123,14 +123,27 @@ class Execution:
     def _is_done(self) -> bool:
         """Do what is due at this sequence number, and say whether to stop here."""
         while self.expected and self.expected[0].seq <= self.seq:
-            check_hash("expected", self.expected[0], self.hash)
-            del self.expected[0]
+            self._check_expected(self.expected.pop(0))
         if self.seq >= self._tape_due:
             self._tape.mark(self._chain)
             self._tape_due = self.seq + self._tape.interval
         due = [self._tape_due, *(mark.seq for mark in self.expected[:1])]
         self._pause = min(due if self._until is None else [*due, self._until])
         return self.seq == self._until
+
+    def _check_expected(self, mark: Mark) -> None:
+        """Raise `Diverged`, with the command before as the last good one, for another hash."""
+        try:
+            check_hash("expected", mark, self.hash)
+        except Diverged:
+            if self.seq > self._start_seq:
+                self._take_back()
+            raise
+
+    def _take_back(self) -> None:
+        """Call the command applied last no longer equal."""
+        self.seq, self.hash = self.seq - 1, self._record.previous
+        self.events -= len(self._events)
 
     def _end_or_snapshot(self, frame: Frame) -> None:
         frame_type, seq, payload = frame
@@ -155,10 +168,8 @@ class Execution:
         return other_result(record, computed, self._chain, self._tape)
 
     def _other_events(self, published: bytes) -> Diverged:
-        record = self._record
-        self.seq, self.hash = record.seq - 1, record.previous
-        self.events -= len(self._events)
-        return self._other_result(record, published)
+        self._take_back()
+        return self._other_result(self._record, published)
 
     def _next_events(self, frames: Iterator[Frame]) -> bytes | None:
         """Return the events that the stream has for this record, if it has good ones."""

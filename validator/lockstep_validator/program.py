@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from lockstep_kernel import CannotRunError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
@@ -52,11 +52,23 @@ A reader of the output that goes away (lockstep ends with 141) changes none of t
 worth more than the pipe."""
 
 
+class _Writable(Protocol):
+    """What text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take a piece of text."""
+        ...
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises instead of ending the process with a code that means damage."""
 
     def error(self, message: str) -> NoReturn:
         raise CannotRunError(f"{message} (see {PROGRAM} --help)")
+
+    def print_help(self, file: _Writable | None = None) -> None:
+        """Write the help; argparse itself is silent when that fails."""
+        print(self.format_help(), end="", file=file)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,15 +76,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _replace_closed_stdout()
     _reconfigure()
     try:
-        return _run(arguments)
+        code = _run(arguments)
+    except SystemExit:
+        # Only help ends so; its text is flushed now, where a full disk can be told.
+        code = EXIT_OK
     except KeyboardInterrupt:
-        return _fail("interrupted before a verdict", EXIT_INTERRUPTED)
+        code = _fail("interrupted before a verdict", EXIT_INTERRUPTED)
     except CannotRunError as error:
-        return _fail(str(error))
+        code = _fail(str(error))
+    except BrokenPipeError:
+        # Only help and version come here: nobody reads them any more.
+        code = EXIT_OK
+    except OSError as error:
+        _drop_output()
+        code = _fail(f"could not write the output: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
-        return _fail(f"internal error: {type(error).__name__}: {error}")
-    finally:
-        _flush()
+        code = _fail(f"internal error: {type(error).__name__}: {error}")
+    wrong = _flush()
+    return _fail(f"could not write the output: {wrong}") if wrong else code
 
 
 class Progress:
@@ -248,11 +269,16 @@ def _reconfigure() -> None:
             output.reconfigure(errors="backslashreplace")
 
 
-def _flush() -> None:
+def _flush() -> str:
+    """Write what is left and return why it cannot be written; "" also if nobody reads it."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except BrokenPipeError:
         _drop_output()
+    except OSError as error:
+        _drop_output()
+        return error.strerror or str(error)
+    return ""
 
 
 def _drop_output() -> None:

@@ -41,8 +41,8 @@ def as_text(verdict: Verdict) -> str:
     lines = [
         first,
         _line("validated", f"{verdict.commands} commands, {verdict.events} events"),
-        _line("last good", f"sequence {verdict.validated_seq}, hash {verdict.hash.hex() or '-'}"),
-        _line("machine", f"{verdict.machine or '-'}, rules {verdict.rules_version}"),
+        _line("last good", _last_good(verdict)),
+        _line("machine", _machine(verdict)),
     ]
     if verdict.divergence is not None:
         lines += _divergence_lines(verdict.divergence)
@@ -87,6 +87,22 @@ def readable(value: object) -> str:
 def printable(text: str) -> str:
     """Return text that cannot steer a terminal: other characters are written as escapes."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _last_good(verdict: Verdict) -> str:
+    divergence = verdict.divergence
+    # Only a start that has another hash than the caller's is not good by itself.
+    is_start = divergence is not None and divergence.reason == "expected"
+    if not verdict.hash or (is_start and verdict.seq == verdict.validated_seq):
+        return "none"
+    return f"sequence {verdict.validated_seq}, hash {verdict.hash.hex()}"
+
+
+def _machine(verdict: Verdict) -> str:
+    """Return the machine and its rules, if a state came to be whose rules these are."""
+    if not verdict.rules_version:
+        return verdict.machine or "-"
+    return f"{verdict.machine}, rules {verdict.rules_version}"
 
 
 def _divergence(divergence: Divergence) -> dict[str, object]:

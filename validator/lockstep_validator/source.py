@@ -152,7 +152,9 @@ class Child:
         self._messages.seek(0)
         lines = self._messages.read().decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
-        return said[-1] if said else "the journal's reader failed without a word"
+        if not said:
+            return "the journal's reader failed without a word"
+        return said[-1].removeprefix("reader: ")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import click
 from lockstep_journal.child import run
 
 _EXIT_CODES = """
-Exit codes: 0 ok, 2 damaged, 3 could not run, 130 interrupted,
+Exit codes: 0 ok, 2 damaged, 3 could not run, 130 interrupted (Ctrl-C),
 141 the reader of the output went away.
 """
 
@@ -112,5 +112,6 @@ def status(context: click.Context, directory: str, is_json: bool) -> None:
 
 
 def _run(context: click.Context, subject: str, **arguments: Any) -> None:
-    name = context.info_name or ""
-    context.exit(run("lockstep_journal.cli.work", context.command.name or name, arguments, subject))
+    group = "lockstep" if context.command is status else "lockstep journal"
+    name = f"{group} {context.command.name}"
+    context.exit(run("lockstep_journal.cli.work", name, arguments, subject))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lockstep_journal.archiving import archive as archive_records
 from lockstep_journal.archiving import backup as copy_journal
-from lockstep_journal.child import Work, serve
+from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_report, put_table
 from lockstep_journal.stats import Statistics, statistics
 from lockstep_journal.stats import status as status_of
@@ -29,10 +29,10 @@ def verify(directory: str, is_json: bool, is_first_only: bool) -> int:
     if first is None:
         return EXIT_OK
     where = "header" if first.seq is None else f"sequence {first.seq}"
-    print(
-        f"verify: {directory}: {len(found.findings)} findings, the first at {where}: {first.what}",
-        file=sys.stderr,
-    )
+    if len(found.findings) == 1:
+        say(f"{directory}: 1 finding, at {where}: {first.what}")
+    else:
+        say(f"{directory}: {len(found.findings)} findings, the first at {where}: {first.what}")
     return EXIT_DAMAGED
 
 

@@ -25,6 +25,16 @@ _machine = click.option(
 )
 
 
+def _numbers(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return identifiers as the fields show them."""
+    for value in values:
+        if not (value.isascii() and value.isdecimal()):
+            raise click.BadParameter(f"expected a number, found '{value}'")
+    return tuple(str(int(value)) for value in values)
+
+
 @click.group(epilog=_EXIT_CODES)
 def replay() -> None:
     """Recover a journal, look into its past, compare two, move it."""
@@ -54,8 +64,20 @@ def recover(
 @_directory
 @click.option("--from", "first_seq", type=int, metavar="SEQ", help="First record to show.")
 @click.option("--to", "last_seq", type=int, metavar="SEQ", help="Last record to show.")
-@click.option("--account", multiple=True, metavar="ID", help="Only steps that name an account.")
-@click.option("--instrument", multiple=True, metavar="ID", help="Only steps of an instrument.")
+@click.option(
+    "--account",
+    multiple=True,
+    metavar="ID",
+    callback=_numbers,
+    help="Only steps that name an account.",
+)
+@click.option(
+    "--instrument",
+    multiple=True,
+    metavar="ID",
+    callback=_numbers,
+    help="Only steps of an instrument.",
+)
 @click.option(
     "--field",
     "fields",
@@ -226,5 +248,5 @@ def import_(
 
 
 def _run(context: click.Context, subject: str, **arguments: Any) -> None:
-    name = context.command.name or ""
+    name = f"lockstep replay {context.command.name}"
     context.exit(run("lockstep_replay.cli.work", name, arguments, subject))

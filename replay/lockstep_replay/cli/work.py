@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +18,20 @@ from lockstep_journal import (
     plain_struct,
     retained_events,
 )
-from lockstep_journal.child import Work, serve
+from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
 from lockstep_journal.places import check_place
 from lockstep_journal.values import compact
-from lockstep_kernel import CannotRunError, Change, Genesis, Machine, find_machine
+from lockstep_kernel import (
+    CannotRunError,
+    Change,
+    DamagedError,
+    DivergedError,
+    Genesis,
+    Machine,
+    TornTailError,
+    find_machine,
+)
 from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
 from lockstep_replay.comparison import Comparison, changes_between, compare
 from lockstep_replay.execution import ImportVerifier
@@ -31,16 +40,18 @@ from lockstep_replay.recovery import recover_from
 from lockstep_replay.stats import history_statistics
 from lockstep_replay.views import Row, kind_name, views_of
 
+_Read = Callable[[int], bytes]
+
 
 def recover(directory: str, seq: int | None, is_json: bool, machine_name: str | None) -> int:
     """Recover and report."""
     progress = Progress("recover")
-    with open_reader(directory) as journal:
+    with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
         _state, report = recover_from(journal, machine, seq, progress)
     progress.close()
     for skipped in report.skipped:
-        print(f"recover: skipped {skipped.reason}", file=sys.stderr)
+        say(f"skipped {skipped.reason}")
     put_report(plain_struct(report, has_types=False), is_json)
     return EXIT_OK
 
@@ -54,17 +65,18 @@ def show(
 ) -> int:
     """Show steps, one a line."""
     wanted = _filter(fields)
-    with open_reader(directory) as journal:
+    with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
         _check_asked(journal, seqs["first_seq"], seqs["last_seq"])
         names = FieldNames(wanted.wanted)
         end = journal.end()
-        reached = end.last_seq
+        reached, shown = end.last_seq, 0
         for step in steps(journal, machine, seqs["first_seq"], seqs["last_seq"]):
             reached = step.record.seq
             names.see(step)
             if not wanted.passes(step):
                 continue
+            shown += 1
             if is_json:
                 put_json(plain_step(step))
             else:
@@ -74,6 +86,8 @@ def show(
             f"expected a field that a command or event here has, found '{names.unknown[0]}'"
         )
     _say_what_is_missing(directory, seqs, end.first_seq, reached)
+    if fields and not shown:
+        say(f"{directory}: expected a record with {' and '.join(fields)}, found none")
     return EXIT_OK
 
 
@@ -81,7 +95,7 @@ def at(
     directory: str, seq: int, views: Sequence[str], is_json: bool, machine_name: str | None
 ) -> int:
     """Show the tables of a state."""
-    with open_reader(directory) as journal:
+    with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
         state, _report = recover_from(journal, machine, seq, Progress("recover"))
     tables = views_of(state)
@@ -108,23 +122,22 @@ def diff(directory: str, others: Sequence[str], is_json: bool, machine_name: str
     is_seqs = len(others) == 2 and all(other.isdecimal() for other in others)
     if not is_seqs and len(others) != 1:
         raise CannotRunError(f"expected two sequence numbers or one directory, found {others}")
-    with open_reader(directory) as journal:
+    with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
         if is_seqs:
             before, after = int(others[0]), int(others[1])
             _put_changes(changes_between(journal, machine, before, after), machine, is_json)
             return EXIT_OK
-        with open_reader(others[0]) as other:
+        with _opened(others[0]) as other:
             found = compare(journal, other)
             _put_comparison(journal, other, found, is_json)
     if found.divergence is None:
         _say_prefix((directory, found.left_last_seq), (others[0], found.right_last_seq))
         return EXIT_OK
-    print(
-        f"diff: the journals part at {found.divergence.seq}: "
+    say(
+        f"the journals part at {found.divergence.seq}: "
         f"{directory} has {found.divergence.left_hash.hex()}, "
-        f"{others[0]} has {found.divergence.right_hash.hex()}",
-        file=sys.stderr,
+        f"{others[0]} has {found.divergence.right_hash.hex()}"
     )
     return EXIT_DIVERGED
 
@@ -132,7 +145,7 @@ def diff(directory: str, others: Sequence[str], is_json: bool, machine_name: str
 def stats(directory: str, is_json: bool, machine_name: str | None) -> int:
     """Count commands and events."""
     progress = Progress("stats")
-    with open_reader(directory) as journal:
+    with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
         report = plain_struct(history_statistics(journal, machine, progress), has_types=False)
     progress.close()
@@ -149,7 +162,7 @@ def export_stream(
 ) -> int:
     """Write a stream to a new file, synced, or to stdout."""
     with ExitStack() as stack:
-        journal = stack.enter_context(open_reader(directory))
+        journal = stack.enter_context(_opened(directory))
         from_seq, events = options["from_seq"], None
         last_seq = journal.end().last_seq
         if from_seq is not None and from_seq > last_seq:
@@ -166,11 +179,14 @@ def export_stream(
             raise CannotRunError(f"{path}: expected no file, found one")
         check_place(path)
         stack.callback(unfinished.unlink, missing_ok=True)
-        with unfinished.open("wb") as file:
-            done = export(journal, file.write, from_seq, events)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
+        try:
+            with unfinished.open("wb") as file:
+                done = export(journal, file.write, from_seq, events)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(path)
+        except OSError as error:
+            raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
 
@@ -184,9 +200,11 @@ def import_journal(
 ) -> int:
     """Make a journal of streams."""
     with ExitStack() as stack:
-        reads = [_opened(stack, source) for source in sources]
+        last = [""]
+        reads = [_named(source, _opened_stream(stack, source), last) for source in sources]
         verifier = None if is_trusting else ImportVerifier(partial(_machine, name=machine_name))
-        done = import_streams(directory, reads, verifier)
+        with _located(last):
+            done = import_streams(directory, reads, verifier)
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
 
@@ -217,12 +235,9 @@ def _say_what_is_missing(
     """Name on stderr the records that were asked for and are not there."""
     first, last = asked["first_seq"], asked["last_seq"]
     if first is not None and 0 < first < first_kept:
-        print(f"show: {directory}: records before {first_kept} are archived", file=sys.stderr)
+        say(f"{directory}: records before {first_kept} are archived")
     if last is not None and last > reached:
-        print(
-            f"show: {directory}: the journal ends at sequence {reached}, before --to {last}",
-            file=sys.stderr,
-        )
+        say(f"{directory}: the journal ends at sequence {reached}, before --to {last}")
 
 
 def _filter(fields: Sequence[str]) -> Filter:
@@ -241,7 +256,41 @@ def _event_source(journal: Journal, machine_name: str | None) -> EventSource:
     return recomputed_events(journal, _machine(journal.genesis, machine_name))
 
 
-def _opened(stack: ExitStack, source: str) -> Callable[[int], bytes]:
+@contextmanager
+def _opened(directory: str) -> Generator[Journal]:
+    """Open a journal for reading; what is wrong with its records names it."""
+    with _located([directory]), open_reader(directory) as journal:
+        yield journal
+
+
+@contextmanager
+def _located(place: Sequence[str]) -> Generator[None]:
+    """Have every fault of data name the place that `place` holds then."""
+    try:
+        yield
+    except DivergedError as fault:
+        raise DivergedError(_with_place(place[0], fault), fault.seq) from fault
+    except DamagedError as fault:
+        raise DamagedError(_with_place(place[0], fault), fault.seq) from fault
+    except TornTailError as fault:
+        raise TornTailError(_with_place(place[0], fault), fault.seq) from fault
+
+
+def _with_place(place: str, fault: Exception) -> str:
+    return str(fault) if place in str(fault) else f"{place}: {fault}"
+
+
+def _named(source: str, read: _Read, last: list[str]) -> _Read:
+    """Return `read`, which keeps in `last` the name of the stream that was read last."""
+
+    def read_named(size: int) -> bytes:
+        last[0] = "standard input" if source == "-" else source
+        return read(size)
+
+    return read_named
+
+
+def _opened_stream(stack: ExitStack, source: str) -> _Read:
     if source == "-":
         return sys.stdin.buffer.read
     try:
@@ -267,10 +316,9 @@ def _say_prefix(left: tuple[str, int], right: tuple[str, int]) -> None:
     if left[1] == right[1]:
         return
     (short, short_seq), (long, long_seq) = sorted((left, right), key=lambda side: side[1])
-    print(
-        f"diff: {short} is a prefix of {long}: they agree up to sequence {short_seq}, "
-        f"{long} goes on to {long_seq}",
-        file=sys.stderr,
+    say(
+        f"{short} is a prefix of {long}: they agree up to sequence {short_seq}, "
+        f"{long} goes on to {long_seq}"
     )
 
 

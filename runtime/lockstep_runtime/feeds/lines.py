@@ -14,6 +14,9 @@ from lockstep_kernel import CannotRunError, DamagedError, TornTailError
 XZ_MAGIC = b"\xfd7zXZ\x00"
 _BLOCK_BYTES = 1 << 16
 _LINE_BYTES_MAX = 1 << 24
+_TEXT_BYTES = b"\t\r" + bytes(range(32, 127))
+_SHOWN_CHARACTERS = 80
+_SHOWN_BYTES = 20
 
 NumberedLine = tuple[int, bytes]
 """(line number from 1, the line without its end)."""
@@ -52,9 +55,15 @@ def numbered_lines(path: Path) -> Iterator[NumberedLine]:
 
 
 def shown(line: bytes) -> str:
-    """Return the start of a line, quoted for a message."""
-    text = line[:80].decode("ascii", "backslashreplace")
-    return f"{text!r}" + ("..." if len(line) > 80 else "")
+    """Return the start of a line for a message: text is quoted, anything else in hex.
+
+    >>> shown(b"1,N"), shown(bytes(21))
+    ("'1,N'", 'bytes 0000000000000000000000000000000000000000...')
+    """
+    start = line[:_SHOWN_CHARACTERS]
+    if not start.translate(None, _TEXT_BYTES):
+        return f"{start.decode('ascii')!r}" + ("..." if len(line) > len(start) else "")
+    return f"bytes {line[:_SHOWN_BYTES].hex()}" + ("..." if len(line) > _SHOWN_BYTES else "")
 
 
 def bad_line(path: Path, number: int, line: bytes, expected: str) -> CannotRunError:

@@ -58,6 +58,9 @@ def reporter_of(feed: Feed, name: str, write: Write | None, write_more: Write | 
 
 
 def _open_file(path: Path, limit: int | None) -> Feed:
+    if path.is_fifo() or path.is_char_device() or path.is_socket():
+        found = "a device" if path.is_char_device() else "a pipe"
+        raise CannotRunError(f"{path}: expected a file that can be read again, found {found}")
     try:
         number, line = next(numbered_lines(path), (0, b""))
     except TornTailError:
@@ -83,8 +86,10 @@ def _may_begin_a_feed(beginning: bytes) -> bool:
 
 def _no_feed(path: Path, line: bytes, line_end: str) -> CannotRunError:
     """Return the fault of a foreign file; `line_end` is what a CR in the line means."""
-    hint = f"; its lines end with {line_end}, expected LF" if b"\r" in line else ""
+    text = shown(line)
+    is_text = b"\r" in line and not text.startswith("bytes ")
+    hint = f"; its lines end with {line_end}, expected LF" if is_text else ""
     return CannotRunError(
         f"{path}: line 1: expected the header of an order flow, a message of a benchmark flow or a "
-        f"market data message after its receive time, found {shown(line)}{hint}"
+        f"market data message after its receive time, found {text}{hint}"
     )

@@ -46,6 +46,8 @@ _FLOW_LINE = re.compile(
     rb"(\d{1,9}),([NIMCRA]),(\d{1,9}),(\d{1,18}),(\d{1,9}),([BS]),(\d{1,9}),(\d{1,9})"
 )
 
+_RANGES = f"prices up to {PRICE_MAX}, quantities up to {QTY_MAX}, order ids of up to 18 digits"
+
 
 class Impossible(Exception):
     """A message that cannot follow what came before it; says what was expected."""
@@ -94,7 +96,10 @@ class FlashFeed:
     def _translate(self, expected_seq: int, line: bytes) -> None:
         match = _FLASH_LINE.fullmatch(line)
         if match is None:
-            raise Impossible("seq,type,side,ioc,qty,order_id,price_ticks in whole numbers")
+            raise Impossible(
+                "seq,type,side,ioc,qty,order_id,price_ticks in whole numbers: "
+                f"type 0 to 2, side and ioc 0 or 1, {_RANGES}"
+            )
         seq, kind, side, ioc, qty, order_id, price = map(int, match.groups())
         if seq != expected_seq:
             raise Impossible(f"seq {expected_seq}")
@@ -271,7 +276,8 @@ def flow_messages(path: Path) -> Iterator[Message]:
     for number, line in numbered_lines(path):
         match = _FLOW_LINE.fullmatch(line)
         if match is None:
-            raise bad_line(path, number, line, "seq,op,sym,oid,acct,side,price,qty")
+            fields = "seq,op,sym,oid,acct,side,price,qty: op one of NIMCRA, side B or S"
+            raise bad_line(path, number, line, f"{fields}, {_RANGES}")
         seq, op, instrument, order_id, account, side, price, qty = match.groups()
         message = (
             *(int(seq), op.decode(), int(instrument), int(order_id)),

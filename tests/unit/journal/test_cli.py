@@ -345,4 +345,12 @@ def test_a_fault_of_the_system_is_said_without_its_number(
 ) -> None:
     run = journal("backup", directory, *arguments)
     assert (3, "") == (run.code, run.out)
-    assert f"backup: {sentence}\n" == run.err
+    assert f"lockstep journal backup: {sentence}\n" == run.err
+
+
+def test_one_finding_is_one(directory: Path) -> None:
+    put_meta(directory, layout.META_EPOCH, bytes(8))
+    flip(directory, value_of(directory, layout.COMMANDS, 33), 70, 1)
+    run = journal("verify", directory, "--first")
+    assert 2 == run.code
+    run.check_sentence(f"lockstep journal verify: {directory}: 1 finding, at sequence 33: ")

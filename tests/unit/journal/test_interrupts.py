@@ -86,7 +86,7 @@ def test_an_interrupt_ends_a_long_command(
             output, errors = process.communicate(timeout=TIMEOUT_S)
         finally:
             end_all(process)
-    said = f"{command}: interrupted\n".encode()
+    said = f"lockstep {program} {command}: interrupted\n".encode()
     assert (130, said) == (process.returncode, errors)
     assert b"" == output or command == "show"
     assert [] == list(tmp_path.glob("new*"))

@@ -1,5 +1,6 @@
 """Journals go out as streams and come back the same; bad streams leave nothing behind."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from lockstep_kernel import (
 )
 from lockstep_kernel.values import FrameType
 from lockstep_replay import ImportVerifier, recomputed_events, recover
+from lockstep_validator import Options, Status, validate
 from tests.machines.counter import COUNTER
 from tests.machines.histories import (
     GENESIS,
@@ -245,3 +247,41 @@ def test_an_import_of_another_machine_is_refused(tmp_path: Path) -> None:
             import_streams(tmp_path / "k", [reading(data)], verifier)
     assert [] == list(tmp_path.iterdir())
     assert issubclass(UnsupportedError, Fault)
+
+
+def forged(seq: int, hash_: bytes = b"\x07" * 16, body: bytes | None = None) -> bytes:
+    """Return the stream with one record forged, its own checks and those of its frame good."""
+    done = applied(COUNT)[1][seq - 1]
+    record = pack((*done[:2], done[2] if body is None else body, *done[3:6], hash_))
+    frame = pack_frame(FrameType.RECORD, seq, record)
+    return b"".join([*PARTS[: seq + 1], frame, *PARTS[seq + 2 :]])
+
+
+@pytest.mark.parametrize("seq", [1, 2, 20, COUNT - 1, COUNT])
+def test_a_forged_record_is_named_by_its_own_number(tmp_path: Path, seq: int) -> None:
+    right = applied(COUNT)[1][seq - 1][6]
+    with pytest.raises(DivergedError) as caught:
+        imported(tmp_path / "k", forged(seq))
+    assert seq == caught.value.seq
+    said = f"expected (recomputed) hash {right.hex()}, the record says {'07' * 16}"
+    assert f"sequence {seq}: {said}" == str(caught.value)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seq", [1, 20, COUNT])
+def test_a_forged_body_is_named_as_the_validator_does(tmp_path: Path, seq: int) -> None:
+    right = applied(COUNT)[1][seq - 1][6]
+    data = forged(seq, right, b"\xc1")
+    with pytest.raises(DivergedError) as caught:
+        imported(tmp_path / "k", data)
+    verdict = validate(BytesIO(data), Options(machine=COUNTER))
+    assert (Status.DIVERGED, seq, seq) == (verdict.status, verdict.seq, caught.value.seq)
+    assert verdict.message == str(caught.value)
+
+
+def test_damage_behind_a_forged_record_does_not_hide_it(tmp_path: Path) -> None:
+    data = bytearray(forged(20))
+    data[-60] ^= 1
+    with pytest.raises(DivergedError) as caught:
+        imported(tmp_path / "k", bytes(data))
+    assert 20 == caught.value.seq

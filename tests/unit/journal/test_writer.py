@@ -1,8 +1,10 @@
 """The writer grows its map, stops at its limit, and ends for good at the first failure."""
 
+import os
 import threading
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from lockstep_journal import (
@@ -14,6 +16,7 @@ from lockstep_journal import (
     open_owner,
     open_reader,
 )
+from lockstep_journal.environment import writing_sentence
 from lockstep_kernel import CannotRunError, initial
 from lockstep_replay import recover, resume
 from tests.machines.counter import COUNTER, Add
@@ -166,3 +169,23 @@ print(open_reader(sys.argv[1]).check_end().last_seq)
         flags = owner._environment.flags()
         assert (True, True) == (flags["sync"], flags["metasync"])
         assert (False, False) == (flags["writemap"], flags["map_async"])
+
+
+def test_a_failed_transaction_says_when_the_disk_may_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = lmdb.DiskError("mdb_txn_commit: Input/output error")
+    with create(tmp_path / "j", COUNTER, GENESIS) as owner:
+        owner.claim()
+        free = os.statvfs_result((4096, 4096, 9, 3, 3, 0, 0, 0, 0, 255))
+        monkeypatch.setattr(os, "statvfs", lambda path: free)
+        monkeypatch.setattr(owner, "_check_epoch", lambda txn: (_ for _ in ()).throw(broken))
+        with pytest.raises(JournalFailed) as caught:
+            owner.append(applied(1)[1])
+    where = f"{tmp_path / 'j' / 'data.mdb'}: a transaction failed: {broken}"
+    assert f"{where}: the disk may be full, 12288 bytes are free" == str(caught.value)
+    roomy = os.statvfs_result((4096, 4096, 9**9, 9**9, 9**9, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: roomy)
+    assert where == writing_sentence(tmp_path / "j", broken, 100)
+    full = OSError(28, "No space left on device")
+    assert "the disk may be full" in writing_sentence(tmp_path / "j", full, 100)

@@ -85,7 +85,10 @@ def test_recover_of_damage_and_divergence(replay, directory: Path, tmp_path: Pat
     edit(broken, layout.COMMANDS, {COUNT: pack((*done[:6], b"\x07" * 16))})
     run = replay("recover", broken)
     assert 1 == run.code
-    run.check_sentence("record 60", "07070707", done[6].hex())
+    run.check_sentence(
+        f"lockstep replay recover: {broken}: sequence 60: expected (recomputed) hash "
+        f"{done[6].hex()}, the record says {'07' * 16}"
+    )
 
 
 def test_a_truncated_file_is_a_sentence_and_exit_code_2(
@@ -115,6 +118,9 @@ def test_show_filters_by_field(replay, directory: Path) -> None:
     documents = [json.loads(line) for line in run.out.splitlines()]
     assert documents
     assert {"cell3"} == {document["command"]["cell"] for document in documents}
+    run = replay("show", directory, "--field", "cell=no")
+    assert (0, "") == (run.code, run.out)
+    run.check_sentence(f"show: {directory}: expected a record with cell=no, found none")
     assert "" == replay("show", directory, "--account", 7).out
     run = replay("show", directory, "--field", "cell")
     assert 3 == run.code
@@ -239,7 +245,7 @@ def test_what_cannot_run_is_a_sentence_and_exit_code_3(
         (("export", directory, directory / "day.stream"), "outside every journal"),
         (
             ("export", directory, "/proc/day"),
-            "export: /proc/day.partial: No such file or directory",
+            "lockstep replay export: /proc/day: cannot be written: No such file or directory",
         ),
         (("import", "/proc/k", tmp_path / "day.stream"), "/proc/k.partial: cannot be created: No"),
     ):
@@ -334,7 +340,7 @@ def test_an_interrupt_ends_an_import_and_leaves_nothing(site: Path, tmp_path: Pa
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         error = process.stderr.read()
-        assert (130, b"import: interrupted\n") == (process.wait(20), error)
+        assert (130, b"lockstep replay import: interrupted\n") == (process.wait(20), error)
     assert [] == list(tmp_path.glob("new*"))
 
 
@@ -348,3 +354,26 @@ def test_a_closed_pipe_ends_quietly(site: Path, directory: Path) -> None:
     done = subprocess.run(argv, env=environment, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (141, b"") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("command", ["recover", "show", "at", "stats"])
+def test_a_forged_body_names_the_journal_and_diverges(
+    replay, directory: Path, tmp_path: Path, command: str
+) -> None:
+    broken = copy_of(directory, tmp_path / "j")
+    done = applied(COUNT)[1][-1]
+    edit(broken, layout.COMMANDS, {COUNT: pack((*done[:2], b"\xc1", *done[3:]))})
+    run = replay(command, broken, *([COUNT] if command == "at" else []))
+    assert 1 == run.code
+    said = f"{broken}: sequence {COUNT}: the record holds no canonical command: "
+    run.check_sentence(f"lockstep replay {command}: {said}")
+
+
+def test_an_import_names_the_stream(replay, tmp_path: Path) -> None:
+    (tmp_path / "day.stream").write_bytes(stream(9)[:-1])
+    run = replay("import", tmp_path / "k", tmp_path / "day.stream", "--json")
+    assert 4 == run.code
+    run.check_sentence(f"lockstep replay import: {tmp_path / 'day.stream'}: sequence 10: ")
+    assert run.err.endswith(f"import: {run.json['error']}\n")
+    run = replay("import", tmp_path / "k", "-", data=stream(9)[:-1])
+    run.check_sentence("import: standard input: sequence 10: ")

@@ -110,7 +110,7 @@ def test_the_version_is_shown(site: Path) -> None:
         (["missing"], 3, "the command 'missing' cannot be loaded from no_such_module:command"),
         (["other"], 3, "expected a command at lockstep_kernel:check"),
         (["bug"], 3, "internal error: ValueError: two lines"),
-        (["lost"], 3, "lockstep: /nonexist/x.partial: No such file or directory"),
+        (["lost"], 3, "lockstep lost: /nonexist/x.partial: No such file or directory"),
         (["stop"], 130, "interrupted"),
     ],
 )
@@ -277,6 +277,12 @@ def test_a_flow_has_a_final_book_beside_its_trades(site: Path, tmp_path: Path) -
         (b"1,N,0,1,1,B,100,5\n2,Q,0,1\n", 3, "line 2: expected seq,op,sym"),
         (b"\xfd7zXZ\x00\x00\x04", 4, "line 1: the xz file is cut off here"),
         (b"\xfd7zXZ\x00" + b"x" * 100, 2, "line 1: the xz file is corrupt"),
+        (b"\x80\r" * 200 + b"\n", 3, f"found bytes {'800d' * 10}...\n"),
+        (b"1,N,0,1,1,B,1,5\n2,N,0,1,1,B,12345678901,5\n", 3, "prices up to 1000000, quantities"),
+        (
+            b"seq,type,side,ioc,qty,order_id,price_ticks\n0,0,0,0,1,1,12345678901\n",
+            *(3, "prices up to 1000000, quantities up to 1000000, order ids"),
+        ),
     ],
 )
 def test_a_bad_feed_ends_with_its_exit_code(
@@ -301,10 +307,15 @@ def test_bad_places_end_with_one_sentence(site: Path, tmp_path: Path) -> None:
     flow = lockstep(
         site, "run", NORMAL, "--journal", tmp_path / "k", "--reports", tmp_path / "no" / "r"
     )
-    fails(flow, 3, "cannot be written: No such file or directory")
+    fails(flow, 3, f"expected the directory {tmp_path / 'no'}, found nothing")
 
 
-def test_an_interrupted_run_says_how_far_it_is_and_can_go_on(site: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")]
+)
+def test_a_run_that_a_signal_ends_says_how_far_it_is_and_can_go_on(
+    site: Path, tmp_path: Path, number: signal.Signals, word: str
+) -> None:
     arguments = ["run", "market:9:40000", "--journal", str(tmp_path), "--batch", "10", "--acks"]
     with subprocess.Popen(
         [sys.executable, "-m", "lockstep_runtime", *arguments],
@@ -316,10 +327,100 @@ def test_an_interrupted_run_says_how_far_it_is_and_can_go_on(site: Path, tmp_pat
         assert child.stdout is not None
         assert child.stderr is not None
         output = child.stdout.readline()
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         output += child.stdout.read()
         said = child.stderr.read()
-    assert 130 == child.returncode
+    assert 128 + number == child.returncode
     acknowledged = [line for line in output.splitlines() if line[0].isdigit()][-1]
-    assert f"interrupted; durable up to {acknowledged.split(':')[0]}, run again to go on" in said
-    assert 1 == len(said.splitlines())
+    seq = acknowledged.split(":")[0]
+    assert f"lockstep run: {word}; durable up to {seq}, run again to go on\n" == said
+
+
+def test_a_refusal_is_an_object_where_json_was_asked_for(site: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ("nonsense",),
+        ("run", "market:1"),
+        ("run", tmp_path / "no", "--journal", tmp_path / "j"),
+        ("status", tmp_path),
+        ("replay", "show", tmp_path, "--account", "x"),
+        ("journal", "verify", tmp_path),
+    ):
+        done = lockstep(site, *arguments, "--json")
+        assert 3 == done.returncode
+        found = json.loads(done.stdout)
+        assert {"error", "exit_code"} == found.keys()
+        assert 3 == found["exit_code"]
+        assert done.stderr.endswith(f": {found['error']}\n")
+        assert "" == lockstep(site, *arguments).stdout
+
+
+def test_every_sentence_begins_with_the_command(site: Path, tmp_path: Path) -> None:
+    for line in (
+        "status x",
+        "run x --journal y",
+        "run",
+        "journal verify x",
+        "replay recover x",
+        "replay import x y",
+    ):
+        done = lockstep(site, *line.replace("x", str(tmp_path / "x")).split())
+        words = line.split(" x")[0]
+        assert done.stderr.startswith(f"lockstep {words}: "), done.stderr
+
+
+@pytest.mark.parametrize("cut", [4096, 999])
+def test_a_truncated_journal_is_not_written_to(site: Path, tmp_path: Path, cut: int) -> None:
+    assert 0 == lockstep(site, "run", "market:9:150", "--journal", tmp_path).returncode
+    data = tmp_path / "data.mdb"
+    size = data.stat().st_size
+    os.truncate(data, size - cut)
+    before = data.read_bytes()
+    done = lockstep(site, "run", "market:9:300", "--journal", tmp_path)
+    fails(done, 2, f"lockstep run: {data}: expected {size} bytes, found {size - cut}: truncated\n")
+    assert before == data.read_bytes()
+
+
+def test_a_journal_that_holds_more_than_was_asked_for_is_said(site: Path, tmp_path: Path) -> None:
+    assert 0 == lockstep(site, "run", "market:9:150", "--journal", tmp_path).returncode
+    done = lockstep(site, "run", "market:9:100", "--journal", tmp_path)
+    said = "expected up to 100 commands of market:9, found 150: nothing was run"
+    fails(done, 0, f"lockstep run: {tmp_path}: {said}\n")
+    assert "" == lockstep(site, "run", "market:9:150", "--journal", tmp_path).stderr
+
+
+def test_an_account_or_instrument_that_nobody_names_is_said(site: Path, tmp_path: Path) -> None:
+    assert 0 == lockstep(site, "run", "market:9:150", "--journal", tmp_path).returncode
+    for name in ("account", "instrument"):
+        done = lockstep(site, "replay", "show", tmp_path, f"--{name}", "9999")
+        fails(done, 0, f"show: {tmp_path}: expected a record with {name}=9999, found none\n")
+        done = lockstep(site, "replay", "show", tmp_path, f"--{name}", "1", "--to", "150")
+        assert (0, "") == (done.returncode, done.stderr)
+        done = lockstep(site, "replay", "show", tmp_path, f"--{name}", "x")
+        fails(done, 3, f"lockstep replay show: Invalid value for '--{name}': expected a number,")
+
+
+def test_a_pipe_is_no_feed(site: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "feed")
+    done = lockstep(site, "run", tmp_path / "feed", "--journal", tmp_path / "j")
+    fails(done, 3, "expected a file that can be read again, found a pipe")
+
+
+def test_the_rate_comes_with_its_seconds(site: Path, tmp_path: Path) -> None:
+    done = lockstep(site, "run", "market:9:500", "--journal", tmp_path, "--json")
+    found = json.loads(done.stdout)
+    assert 0 < found["durable_seconds"] <= found["seconds"]
+    rate = found["commands"] / found["durable_seconds"]
+    assert pytest.approx(rate, rel=0.1) == found["durable_commands_per_s"]
+
+
+def test_a_help_that_cannot_be_written_is_one_sentence(site: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lockstep_runtime", "--help"],
+            env=environment(site),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (3, "lockstep: No space left on device\n") == (done.returncode, done.stderr)

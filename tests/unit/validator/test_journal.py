@@ -75,7 +75,7 @@ def test_the_reader_s_exit_code_and_sentence_are_passed_on(
 ) -> None:
     verdict = judged(journal_directory(stand_in, DATA[:HALF], code, "reader: so it is"))
     assert (status, seq) == (verdict.status, verdict.seq)
-    assert verdict.message.endswith("reader: so it is")
+    assert verdict.message.removeprefix("sequence 26: ") == "so it is"
 
 
 def test_a_divergence_before_the_reader_s_death_is_what_counts(stand_in: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from xxhash import xxh3_64_digest
 
 from lockstep_kernel import CannotRunError, FrameType, Genesis, dump, genesis_hash, initial
-from lockstep_validator import Mark, Options, Status, parse_mark, validate
+from lockstep_validator import Mark, Options, Status, as_text, parse_mark, validate
 from tests.machines.counter import COUNTER, ActivateRules, CounterMachine, counter_genesis
 from tests.unit.validator.streams import (
     COUNT,
@@ -315,3 +315,20 @@ def test_progress_is_told_before_each_read() -> None:
     assert OK is validate(Slow(STREAM.data()), options).status
     assert sorted(told) == told
     assert (0, True) == (told[0], len(set(told)) > 3)
+
+
+def test_a_wrong_expectation_is_not_the_last_good_one() -> None:
+    verdict = judged(STREAM, expect=(mark(30, is_right=False),))
+    assert (DIVERGED, 30, 29) == (verdict.status, verdict.seq, verdict.validated_seq)
+    assert (STREAM.hash(29), 29) == (verdict.hash, verdict.commands)
+    assert f"last good sequence 29, hash {STREAM.hash(29).hex()}" in as_text(verdict)
+    verdict = judged(STREAM, expect=(mark(0, is_right=False),))
+    assert (DIVERGED, 0) == (verdict.status, verdict.seq)
+    assert "last good none" in as_text(verdict)
+
+
+def test_before_a_state_there_are_no_rules() -> None:
+    text = as_text(judged(STREAM, trust=mark(SNAPSHOT_SEQ, is_right=False)))
+    assert "machine   counter\n" in text
+    assert "last good none" in text
+    assert "machine   counter, rules " in as_text(judged(STREAM))

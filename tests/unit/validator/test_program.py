@@ -403,3 +403,20 @@ def test_the_version_is_shown(program: Run) -> None:
     finished = program("--version")
     assert 0 == finished.returncode
     assert finished.stdout.startswith(b"lockstep-validator ")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.parametrize("is_buffered", [True, False])
+def test_help_that_cannot_be_written_is_one_sentence(
+    folder: Path, option: str, is_buffered: bool
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PROGRAM, option],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**environment(folder), "PYTHONUNBUFFERED": "" if is_buffered else "1"},
+            check=False,
+        )
+    said = b"lockstep-validator: could not write the output: No space left on device\n"
+    assert (3, said) == (done.returncode, done.stderr)
