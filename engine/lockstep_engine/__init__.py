@@ -11,6 +11,7 @@ from lockstep_engine.codes import (
     EntityKind,
     InstrumentKind,
     InstrumentStatus,
+    MarginMode,
     MmpLimit,
     MmpOption,
     OrderFlag,
@@ -19,8 +20,16 @@ from lockstep_engine.codes import (
     SelfTradeMode,
     Side,
     TimeInForce,
+    VolRule,
 )
-from lockstep_engine.commands import Command, ExchangeParams, TradingLimits
+from lockstep_engine.commands import (
+    Command,
+    ExchangeParams,
+    MarginRates,
+    PortfolioModel,
+    RiskScenario,
+    TradingLimits,
+)
 
 __all__ = [
     "AmendReason",
@@ -32,13 +41,18 @@ __all__ = [
     "ExchangeParams",
     "InstrumentKind",
     "InstrumentStatus",
+    "MarginMode",
+    "MarginRates",
     "MmpLimit",
     "MmpOption",
     "OrderFlag",
     "OrderType",
+    "PortfolioModel",
+    "RiskScenario",
     "Role",
     "SelfTradeMode",
     "Side",
     "TimeInForce",
     "TradingLimits",
+    "VolRule",
 ]

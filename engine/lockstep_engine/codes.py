@@ -89,6 +89,7 @@ class CancelReason(IntEnum):
     REPLACED = 8
     QUOTE = 9
     MMP = 10
+    MARGIN = 11
 
 
 class AmendReason(IntEnum):
@@ -111,11 +112,15 @@ class CashReason(IntEnum):
 
 
 class MmpOption(IntFlag):
-    """MAKER_ONLY: fills as a taker do not count. EXCEEDING: reaching a limit is no breach yet."""
+    """MAKER_ONLY: fills as a taker do not count. EXCEEDING: reaching a limit is no breach yet.
+
+    RELIEF: open MMP orders need margin up to the quantity limit only ([MRG-5]).
+    """
 
     NONE = 0
     MAKER_ONLY = 1
     EXCEEDING = 2
+    RELIEF = 4
 
 
 class MmpLimit(IntFlag):
@@ -124,6 +129,26 @@ class MmpLimit(IntFlag):
     QTY = 1
     DELTA = 2
     VEGA = 4
+
+
+class MarginMode(IntEnum):
+    """How the margin of an account is computed: docs/rules.md, [MRG-1] to [MRG-3]."""
+
+    STANDARD = 0
+    STANDARD_SPREAD = 1
+    PORTFOLIO = 2
+
+
+class VolRule(IntEnum):
+    """How a risk scenario moves volatilities: FIXED by a factor, UP and DOWN by a power law of the
+    time to expiry, LINEAR and WINGS by a skew in the distance of the strike from the forward.
+    """
+
+    FIXED = 0
+    UP = 1
+    DOWN = 2
+    LINEAR = 3
+    WINGS = 4
 
 
 class EntityKind(IntEnum):
@@ -145,6 +170,7 @@ class EntityKind(IntEnum):
     SURFACE = 14
     MMP = 15
     MMP_FILL = 16
+    PORTFOLIO_MODEL = 17
 
 
 class Code(IntEnum):
@@ -204,6 +230,8 @@ class Code(IntEnum):
     POST_ONLY_WOULD_CROSS = 902
     FOK_UNFILLABLE = 903
     INSUFFICIENT_MARGIN = 904
+    NO_MARGIN_MODEL = 905
+    NO_SURFACE = 906
 
     AMOUNT_NOT_POSITIVE = 1001
     AMOUNT_ABOVE_LIMIT = 1002
@@ -220,6 +248,7 @@ class Code(IntEnum):
     UNKNOWN_FEE_TIER = 1109
     BAD_SURFACE = 1110
     SURFACE_EXISTS = 1111
+    BAD_MARGIN_MODEL = 1112
 
     MMP_NOT_CONFIGURED = 1201
     MMP_FROZEN = 1202

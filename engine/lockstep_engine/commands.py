@@ -35,6 +35,74 @@ class TradingLimits(_Action, frozen=True):
     price_band_bps: Int = 0
 
 
+class MarginRates(_Action, frozen=True):
+    """The standard margin of one underlying, in parts per billion of index, mark or margin.
+
+    A future pays `addon_bps` more for each `addon_size_e8` of the underlying that it stands for.
+    """
+
+    future_initial_e9: Int = 20_000_000
+    future_maintenance_e9: Int = 500_000_000
+    addon_bps: Int = 0
+    addon_size_e8: Int = 100_000_000
+    option_initial_e9: Int = 150_000_000
+    option_floor_e9: Int = 100_000_000
+    option_maintenance_e9: Int = 75_000_000
+    put_mark_e9: Int = 75_000_000
+
+
+class RiskScenario(_Action, frozen=True):
+    """One scenario of a portfolio margin model: prices times `spot_e9`, vols by `vol_rule`.
+
+    `vol_e9` is the factor of rule FIXED, and not used by others. `weight_e9` scales the result.
+    """
+
+    spot_e9: Int
+    vol_rule: Int
+    vol_e9: Int
+    weight_e9: Int
+
+
+class PortfolioModel(_Action, frozen=True):
+    """The portfolio margin of one underlying: scenarios and what is added to the worst of them.
+
+    Parts per billion throughout; `floor_ns` is a time to expiry. docs/rules.md says how each enters
+    ([MRG-3]).
+    """
+
+    scenarios: tuple[RiskScenario, ...]
+    up_range_e9: Int = 0
+    down_range_e9: Int = 0
+    short_power_e9: Int = 0
+    long_power_e9: Int = 0
+    floor_ns: Int = 86_400_000_000_000
+    up_vol_min_e9: Int = 0
+    linear_cap_e9: Int = 0
+    linear_slope_e9: Int = 0
+    wings_cap_e9: Int = 0
+    wings_slope_e9: Int = 0
+    width_min_e9: Int = 10_000_000
+    width_scale_e9: Int = 0
+    width_vol_e9: Int = 0
+    width_vol_slope_e9: Int = 0
+    long_discount_e9: Int = 1_000_000_000
+    long_rate_e9: Int = 0
+    short_discount_e9: Int = 1_000_000_000
+    short_rate_e9: Int = 0
+    basis_up_e9: Int = 1_000_000_000
+    basis_down_e9: Int = 1_000_000_000
+    basis_factor_e9: Int = 0
+    basis_yearly_e9: Int = 0
+    option_initial_e9: Int = 0
+    option_maintenance_e9: Int = 0
+    future_initial_e9: Int = 0
+    future_maintenance_e9: Int = 0
+    short_floor_e9: Int = 0
+    initial_factor_e9: Int = 1_000_000_000
+    maintenance_factor_e9: Int = 0
+    maintenance_ratio_e9: Int = 850_000_000
+
+
 class CreateUnderlying(_Action, frozen=True, tag=1):
     """Create an underlying; its instruments expire `expiry_time_s` seconds after 00:00 UTC."""
 
@@ -89,11 +157,10 @@ class SetFeeTier(_Action, frozen=True, tag=6):
 
 
 class SetMarginModel(_Action, frozen=True, tag=7):
-    """Set the margin rates of an underlying, in parts per billion."""
+    """Set the standard margin of an underlying."""
 
     underlying: Name
-    initial_rate_e9: Int
-    short_call_rate_e9: Int
+    rates: MarginRates
 
 
 class GrantRole(_Action, frozen=True, tag=8):
@@ -161,6 +228,13 @@ class UpdateVolSurface(_Action, frozen=True, tag=16):
     points: tuple[tuple[Int, Int], ...]
 
 
+class SetPortfolioModel(_Action, frozen=True, tag=17):
+    """Set the portfolio margin of an underlying."""
+
+    underlying: Name
+    model: PortfolioModel
+
+
 class Withdraw(_Action, frozen=True, tag=30):
     """Send cash out."""
 
@@ -184,6 +258,12 @@ class RevokeAgent(_Action, frozen=True, tag=33):
     """Take that back; the key's nonces stay burnt."""
 
     agent: Key
+
+
+class SetMarginMode(_Action, frozen=True, tag=34):
+    """Choose how the account's margin is computed: a `MarginMode`."""
+
+    mode: Int
 
 
 class PlaceOrder(_Action, frozen=True, tag=40):
@@ -317,9 +397,10 @@ OperatorAction = (
     | UpdateIndexPrice
     | UpdateMarkPrice
     | UpdateVolSurface
+    | SetPortfolioModel
 )
 MmpAction = SetMmpConfig | DeleteMmpConfig | ResetMmp
-MoneyAction = Withdraw | Transfer | AuthorizeAgent | RevokeAgent
+MoneyAction = Withdraw | Transfer | AuthorizeAgent | RevokeAgent | SetMarginMode
 AccountAction = MoneyAction | OrderAction | MassQuote | Batch | MmpAction
 Action = OperatorAction | AccountAction
 

@@ -2,7 +2,9 @@
 
 from lockstep_engine.lifecycle.expiry import orders_of
 from lockstep_engine.lifecycle.timers import INSTRUMENT_EXPIRY, MMP_THAW, ORDER_EXPIRY
-from lockstep_engine.risk.margin import refresh_account, refresh_prices
+from lockstep_engine.risk.margin import refresh_account
+from lockstep_engine.risk.standard import refresh_prices
+from lockstep_engine.risk.sums import UnderlyingPortfolio
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Holding, Instrument, Order
 
 Derived = dict[str, object]
@@ -12,6 +14,7 @@ Derived = dict[str, object]
 def derived_values(core: ExchangeCore) -> Derived:
     """Return all derived values after bringing the lazy ones up to date. O(state log state)."""
     values: Derived = {"changed levels": len(core.changed_levels)}
+    values["relieved"] = len(core.relieved)
     values["GTD orders"] = sorted(core.expiring)
     values["frozen"] = sorted(core.frozen)
     values["expiries"] = sorted(
@@ -59,6 +62,8 @@ def _add_instrument(values: Derived, instrument: Instrument) -> None:
         instrument.index_lot_e6,
         instrument.long_lot_e6,
         instrument.short_lot_e6,
+        instrument.short_maintenance_e6,
+        instrument.addon_product,
     )
     values[f"{name} fresh until"] = instrument.fresh_until_ns
     values[f"{name} bids"] = _side(instrument.bids)
@@ -98,6 +103,14 @@ def _add_account(values: Derived, core: ExchangeCore, account: Account) -> None:
     is_linked = root_nonces is None or root_nonces is core.nonces.get(account.root)
     values[f"{name} root nonces"] = is_linked
     values[f"{name} sums"] = (account.margin_e6, account.reserve_e6)
+    values[f"{name} margin mode"] = (account.has_relief, account.is_plain)
+    for (underlying, expiry_ns), group in account.groups.items():
+        if group.legs:
+            key = f"{name} group {underlying}/{expiry_ns}"
+            values[key] = (sorted(group.legs), group.initial_e6, group.maintenance_e6)
+    for underlying, portfolio in account.portfolios.items():
+        if portfolio.legs:
+            values[f"{name} portfolio {underlying}"] = _portfolio(portfolio)
     for mmp in account.mmps.values():
         sums = mmp.sums
         window = [(fill.number, fill.amount_e16) for fill in mmp.window]
@@ -105,6 +118,24 @@ def _add_account(values: Derived, core: ExchangeCore, account: Account) -> None:
             window,
             (sums.qty_e16, sums.delta_e25, sums.vega_e25),
         )
+
+
+def _portfolio(found: UnderlyingPortfolio) -> object:
+    """Return the sums of a portfolio, by expiry."""
+    expiries = [
+        (
+            expiry_ns,
+            found.counts[expiry_ns],
+            list(sums.values_e6),
+            (sums.basis_up_e6, sums.basis_down_e6, sums.marks_e6, sums.short_marks_e6),
+            sums.naked_e16,
+            sorted(net for net in sums.nets_e16.items() if net[1]),
+        )
+        for expiry_ns, sums in sorted(found.expiries.items())
+    ]
+    sums = found.portfolio
+    margin = (found.initial_e6, found.maintenance_e6)
+    return margin, list(sums.gains_e6), sums.gross_e16, len(sums.expiries), expiries
 
 
 def _add_holding(values: Derived, holding: Holding) -> None:
@@ -118,5 +149,6 @@ def _add_holding(values: Derived, holding: Holding) -> None:
         holding.open_orders,
         [order.order_id for order in holding.reduce_only_buys],
         [order.order_id for order in holding.reduce_only_sells],
+        sorted(holding.mmp_orders),
         holding.margin_e6,
     )

@@ -1,12 +1,16 @@
-"""The entities that stand alone: fees, treasury, roles, nonces, requests, agents, underlyings,
-marks and surfaces.
+"""The entities that stand alone: fees, treasury, roles, nonces, requests, agents, underlyings with
+their margin models, marks and surfaces.
 """
 
 import struct
 from bisect import bisect_left
 from typing import Final
 
+from msgspec.structs import astuple
+
 from lockstep_engine.codes import EntityKind
+from lockstep_engine.commands import MarginRates, PortfolioModel
+from lockstep_engine.risk.shapes import Grid
 from lockstep_kernel.entity import Entity, Record
 
 _NONCE: Final = struct.Struct("<q")
@@ -20,6 +24,7 @@ _FEE_SCHEDULE: Final = int(EntityKind.FEE_SCHEDULE)
 _TREASURY: Final = int(EntityKind.TREASURY)
 _MARK: Final = int(EntityKind.MARK)
 _SURFACE: Final = int(EntityKind.SURFACE)
+_PORTFOLIO_MODEL: Final = int(EntityKind.PORTFOLIO_MODEL)
 _NEVER_NS: Final = -1
 
 
@@ -181,18 +186,25 @@ class Agent(Entity):
 
 
 class Underlying(Entity):
-    """An underlying with its index and margin rates.
+    """An underlying with its index, its margin rates and (an entity of its own) its margin model.
 
     Derived: `version` rises with every change that instruments compute with.
     """
 
     __slots__ = (
+        "addon_bps",
+        "addon_size_e8",
         "expiry_time_s",
+        "future_initial_e9",
+        "future_maintenance_e9",
         "index_price_e6",
-        "initial_rate_e9",
         "max_index_price_e6",
+        "model",
         "name",
-        "short_call_rate_e9",
+        "option_floor_e9",
+        "option_initial_e9",
+        "option_maintenance_e9",
+        "put_mark_e9",
         "version",
     )
 
@@ -202,9 +214,20 @@ class Underlying(Entity):
         self.max_index_price_e6 = max_index_price_e6
         self.expiry_time_s = expiry_time_s
         self.index_price_e6 = 0
-        self.initial_rate_e9 = 20_000_000
-        self.short_call_rate_e9 = 1_000_000_000
+        self.model: UnderlyingModel | None = None
         self.version = 1
+        self.set_rates(MarginRates())
+
+    def set_rates(self, rates: MarginRates) -> None:
+        """Replace the rates of standard margin."""
+        self.future_initial_e9 = rates.future_initial_e9
+        self.future_maintenance_e9 = rates.future_maintenance_e9
+        self.addon_bps = rates.addon_bps
+        self.addon_size_e8 = rates.addon_size_e8
+        self.option_initial_e9 = rates.option_initial_e9
+        self.option_floor_e9 = rates.option_floor_e9
+        self.option_maintenance_e9 = rates.option_maintenance_e9
+        self.put_mark_e9 = rates.put_mark_e9
 
     def record(self) -> Record | None:
         return (
@@ -213,9 +236,36 @@ class Underlying(Entity):
             self.max_index_price_e6,
             self.expiry_time_s,
             self.index_price_e6,
-            self.initial_rate_e9,
-            self.short_call_rate_e9,
+            self.future_initial_e9,
+            self.future_maintenance_e9,
+            self.addon_bps,
+            self.addon_size_e8,
+            self.option_initial_e9,
+            self.option_floor_e9,
+            self.option_maintenance_e9,
+            self.put_mark_e9,
         )
+
+
+class UnderlyingModel(Entity):
+    """The portfolio margin of an underlying. Derived: `grid`, the model made ready."""
+
+    __slots__ = ("grid", "model", "underlying")
+
+    def __init__(self, underlying: str, model: PortfolioModel) -> None:
+        super().__init__()
+        self.underlying = underlying
+        self.set(model)
+
+    def set(self, model: PortfolioModel) -> None:
+        """Replace the model."""
+        self.model = model
+        self.grid = Grid(model)
+
+    def record(self) -> Record | None:
+        scenarios, *numbers = astuple(self.model)
+        rows = tuple([astuple(scenario) for scenario in scenarios])
+        return (_PORTFOLIO_MODEL, self.underlying, rows, *numbers)
 
 
 class Mark(Entity):

@@ -5,7 +5,7 @@ A released struct never changes: a new field is a new tag. Units are in the name
 
 import msgspec
 
-from lockstep_engine.commands import TradingLimits
+from lockstep_engine.commands import MarginRates, PortfolioModel, TradingLimits
 
 
 class _Event(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -89,11 +89,10 @@ class FeeTierSet(_Event, frozen=True, tag=15):
 
 
 class MarginModelSet(_Event, frozen=True, tag=16):
-    """An underlying has new margin rates."""
+    """An underlying has new standard margin rates."""
 
     underlying: str
-    initial_rate_e9: int
-    short_call_rate_e9: int
+    rates: MarginRates
 
 
 class RoleGranted(_Event, frozen=True, tag=17):
@@ -247,6 +246,20 @@ class MmpReset(_Event, frozen=True, tag=34):
     underlying: str
 
 
+class PortfolioModelSet(_Event, frozen=True, tag=35):
+    """An underlying has a new portfolio margin model."""
+
+    underlying: str
+    model: PortfolioModel
+
+
+class MarginModeSet(_Event, frozen=True, tag=36):
+    """An account's margin is computed in this mode from now on."""
+
+    account: int
+    mode: int
+
+
 class OrderAccepted(_Event, frozen=True, tag=40):
     """An order passed admission, with its price and size as accepted."""
 
@@ -387,6 +400,8 @@ Event = (
     | MmpTriggered
     | MmpThawed
     | MmpReset
+    | PortfolioModelSet
+    | MarginModeSet
     | OrderAccepted
     | OrderRejected
     | OrderAmended

@@ -11,6 +11,8 @@ from lockstep_engine.derived import derived_values
 from lockstep_engine.events import Event
 from lockstep_engine.invariants import check_all
 from lockstep_engine.lifecycle.expiry import orders_of
+from lockstep_engine.margin_report import MarginReport, MarginTotals
+from lockstep_engine.preview import OrderPreview
 from lockstep_engine.restore import genesis_core, restored_core
 from lockstep_engine.state import ExchangeCore
 from lockstep_engine.step import step
@@ -22,7 +24,10 @@ from lockstep_engine.views import (
     account,
     best,
     depth,
+    explanation,
+    margin_report,
     order,
+    preview,
     tables,
 )
 from lockstep_kernel.codec import Codec
@@ -34,14 +39,19 @@ __all__ = [
     "MACHINE",
     "AccountView",
     "ExchangeMachine",
+    "MarginReport",
+    "MarginTotals",
     "MmpView",
+    "OrderPreview",
     "OrderView",
     "PositionView",
     "account",
     "best",
     "depth",
     "exchange_genesis",
+    "margin_report",
     "order",
+    "preview",
 ]
 
 # Bound here once: the compiled build looks up any other global by name at each use.
@@ -98,6 +108,10 @@ class ExchangeMachine:
         """Return books, accounts, positions, orders, marks and protections as named tables."""
         return tables(core)
 
+    def explain(self, core: ExchangeCore, subject: str) -> dict[str, list[dict[str, object]]]:
+        """Return what made the margin of an account, given by its number, as named tables."""
+        return explanation(core, subject)
+
 
 def exchange_genesis(params: ExchangeParams, digest_every: int = 1) -> Genesis:
     """Return the genesis of an exchange with these parameters."""
@@ -109,7 +123,10 @@ def _entities(core: ExchangeCore) -> Iterator[Entity]:
     yield from core.fee_schedules.values()
     yield from core.roles.values()
     yield from core.nonces.values()
-    yield from core.underlyings.values()
+    for underlying in core.underlyings.values():
+        yield underlying
+        if underlying.model is not None:
+            yield underlying.model
     yield from core.surfaces.values()
     for requests in core.requests.values():
         yield from requests.values()

@@ -11,7 +11,13 @@ import msgspec
 from lockstep_engine.access.requests import enter_request
 from lockstep_engine.book.queue import rest
 from lockstep_engine.codes import EntityKind, Side
-from lockstep_engine.commands import ExchangeParams, TradingLimits
+from lockstep_engine.commands import (
+    ExchangeParams,
+    MarginRates,
+    PortfolioModel,
+    RiskScenario,
+    TradingLimits,
+)
 from lockstep_engine.entities import (
     Agent,
     FeeSchedule,
@@ -20,12 +26,14 @@ from lockstep_engine.entities import (
     RoleGrant,
     Surface,
     Underlying,
+    UnderlyingModel,
 )
 from lockstep_engine.lifecycle.timers import schedule_instrument, schedule_thaw
-from lockstep_engine.matching.protection import lot_e16
 from lockstep_engine.operations.listing import enter_instrument
 from lockstep_engine.protection import Mmp, MmpFill
 from lockstep_engine.risk.marks import set_mark
+from lockstep_engine.risk.modes import enter_mode
+from lockstep_engine.risk.open_lots import note_reliefs
 from lockstep_engine.state import CLOCKS, Account, ExchangeCore, Instrument, Order, holding_of
 from lockstep_engine.symbols import expiry_of, parse_symbol
 from lockstep_kernel.entity import Record
@@ -135,8 +143,9 @@ def _treasury(core: ExchangeCore, record: Record) -> None:
 
 
 def _account(core: ExchangeCore, record: Record) -> None:
-    _kind, number, root, group, tier, cash = record
+    _kind, number, root, group, tier, cash, mode = record
     account = core.accounts[number] = Account(number, root, group, core.fee_schedules[tier], cash)
+    enter_mode(account, mode)
     core.touch(account)
 
 
@@ -164,9 +173,15 @@ def _request(core: ExchangeCore, record: Record) -> None:
 def _underlying(core: ExchangeCore, record: Record) -> None:
     underlying = core.underlyings[record[1]] = Underlying(record[1], record[2], record[3])
     underlying.index_price_e6 = record[4]
-    underlying.initial_rate_e9 = record[5]
-    underlying.short_call_rate_e9 = record[6]
+    underlying.set_rates(MarginRates(*record[5:]))
     core.touch(underlying)
+
+
+def _portfolio_model(core: ExchangeCore, record: Record) -> None:
+    name, scenarios, *numbers = record[1:]
+    rows = tuple(RiskScenario(*row) for row in scenarios)
+    model = core.underlyings[name].model = UnderlyingModel(name, PortfolioModel(rows, *numbers))
+    core.touch(model)
 
 
 def _instrument(core: ExchangeCore, record: Record) -> None:
@@ -207,6 +222,7 @@ def _mmp(core: ExchangeCore, record: Record) -> None:
     account, name = record[1]
     mmp = core.accounts[account].mmps[name] = Mmp(account, name, (*record[2:8],))
     mmp.frozen_until_ns, mmp.next_fill = record[8], record[9]
+    note_reliefs(core.accounts[account])
     if mmp.frozen_until_ns > 0:
         schedule_thaw(core, mmp)
     core.touch(mmp)
@@ -215,7 +231,7 @@ def _mmp(core: ExchangeCore, record: Record) -> None:
 def _mmp_fill(core: ExchangeCore, record: Record) -> None:
     account, name, number = record[1]
     mmp = core.accounts[account].mmps[name]
-    fill = MmpFill(mmp, number, (*record[2:],), lot_e16(core.instruments[record[3]]))
+    fill = MmpFill(mmp, number, (*record[2:],), core.instruments[record[3]].unit_e16)
     mmp.keep(fill)
     core.touch(fill)
 
@@ -275,6 +291,7 @@ _RESTORERS: tuple[tuple[int, _Restorer], ...] = (
     (int(EntityKind.NONCES), _nonces),
     (int(EntityKind.REQUEST), _request),
     (int(EntityKind.UNDERLYING), _underlying),
+    (int(EntityKind.PORTFOLIO_MODEL), _portfolio_model),
     (int(EntityKind.INSTRUMENT), _instrument),
     (int(EntityKind.MARK), _mark),
     (int(EntityKind.SURFACE), _surface),

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from lockstep_engine.codes import EntityKind, InstrumentKind, InstrumentStatus
+from lockstep_engine.codes import EntityKind, InstrumentKind, InstrumentStatus, MarginMode
 from lockstep_engine.commands import ExchangeParams, TradingLimits
 from lockstep_engine.entities import (
     Agent,
@@ -24,6 +24,9 @@ from lockstep_engine.entities import (
     Underlying,
 )
 from lockstep_engine.protection import Mmp
+from lockstep_engine.risk.shapes import Contract, Shape
+from lockstep_engine.risk.spread import SpreadGroup
+from lockstep_engine.risk.sums import LotRisk, UnderlyingPortfolio
 from lockstep_kernel.entity import Entity, Record
 
 CLOCKS: Final = struct.Struct(">qIQQQQ")
@@ -36,6 +39,8 @@ _ORDER: Final = int(EntityKind.ORDER)
 _POSITION: Final = int(EntityKind.POSITION)
 _ACTIVE: Final = int(InstrumentStatus.ACTIVE)
 _FUTURE: Final = int(InstrumentKind.FUTURE)
+_CALL: Final = int(InstrumentKind.CALL)
+_STANDARD: Final = int(MarginMode.STANDARD)
 
 
 class Level:
@@ -94,16 +99,21 @@ class BookCounter(Entity):
 class Instrument(Entity):
     """A contract, its limits, its mark and its book.
 
-    Derived: kind, strike and expiry (from the symbol), the value of a tick and of a lot, the margin
-    per lot, `clearing_e6` = -(sum of the costs of all positions) for futures and perpetuals;
-    `fresh_until_ns`, the last time at which the mark is not stale, -1 if there is none.
+    Derived: kind, strike and expiry (from the symbol), the value of a tick and of a lot, and:
+    `clearing_e6` = -(sum of the costs of all positions) for futures and perpetuals;
+    `fresh_until_ns`, the last time at which the mark is not stale, -1 if there is none;
+    `unit_e16`, the underlying in one lot, in units of 10^-16;
+    standard margin per lot (see risk.standard), with `addon_product` 0 where no add-on is due;
+    `risk`, one lot under the portfolio model, or None until it is needed at this mark.
     """
 
     __slots__ = (
+        "addon_product",
         "allows_self_trade",
         "asks",
         "bids",
         "clearing_e6",
+        "contract",
         "contract_size_e8",
         "counter",
         "expiry_ns",
@@ -126,13 +136,16 @@ class Instrument(Entity):
         "price_band_bps",
         "price_step_ticks",
         "qty_step_lots",
+        "risk",
         "seen_version",
         "short_lot_e6",
+        "short_maintenance_e6",
         "status",
         "strike_e6",
         "symbol",
         "tick_e6",
         "underlying",
+        "unit_e16",
         "value_e6",
         "version",
     )
@@ -158,7 +171,9 @@ class Instrument(Entity):
         self.expiry_ns = expiry_ns
         self.strike_e6 = strike_e6
         self.tick_e6, self.lot_e8, self.contract_size_e8 = sizes
-        self.value_e6 = sizes[0] * sizes[1] * sizes[2] // 10**16
+        self.unit_e16 = sizes[1] * sizes[2]
+        self.value_e6 = sizes[0] * self.unit_e16 // 10**16
+        self.contract = Contract(kind == _CALL, strike_e6, self.unit_e16)
         self.allows_self_trade = allows_self_trade
         self.status = _ACTIVE
         self.mark = Mark(instrument)
@@ -174,6 +189,9 @@ class Instrument(Entity):
         self.index_lot_e6 = 0
         self.long_lot_e6 = 0
         self.short_lot_e6 = 0
+        self.short_maintenance_e6 = 0
+        self.addon_product = 0
+        self.risk: LotRisk | None = None
 
     def set_limits(self, limits: TradingLimits) -> None:
         """Replace the limits."""
@@ -211,12 +229,14 @@ class Instrument(Entity):
 
 
 class Account(Entity):
-    """An account with its cash.
+    """An account with its cash and its margin mode.
 
     Derived: agents, protections by underlying, the nonces of its root key, holdings, live orders
-    and their indexes, the sum of their reserves, and `margin_e6`, the sum over the holdings.
+    and their indexes, the sum of their reserves, and `margin_e6`: the sum over the holdings and,
+    beyond STANDARD, over `groups` (spreads by underlying and expiry) or `portfolios`.
     Holdings whose part in it is out of date stand in `dirty`, or, if only a price moved, have a
     `seen_version` behind their instrument's while `seen_prices` is behind the core's.
+    `has_relief`: a protection has the option RELIEF. `is_plain`: STANDARD without any relief.
     """
 
     __slots__ = (
@@ -226,10 +246,15 @@ class Account(Entity):
         "client_ids",
         "dirty",
         "fees",
+        "groups",
+        "has_relief",
         "holdings",
+        "is_plain",
         "margin_e6",
         "mmps",
+        "mode",
         "orders",
+        "portfolios",
         "quote_sets",
         "reserve_e6",
         "root",
@@ -247,6 +272,11 @@ class Account(Entity):
         self.self_trade_group = self_trade_group
         self.fees = fees
         self.cash_e6 = cash_e6
+        self.mode = _STANDARD
+        self.has_relief = False
+        self.is_plain = True
+        self.groups: dict[tuple[str, int], SpreadGroup] = {}
+        self.portfolios: dict[str, UnderlyingPortfolio] = {}
         self.agents: dict[bytes, Agent] = {}
         self.holdings: dict[int, Holding] = {}
         self.orders: dict[int, Order] = {}
@@ -267,14 +297,15 @@ class Account(Entity):
             self.self_trade_group,
             self.fees.tier,
             self.cash_e6,
+            self.mode,
         )
 
 
 class Holding(Entity):
     """What an account has in one instrument: its position, and (derived) its open orders.
 
-    Derived: open lots and orders, reduce-only orders by order_id, and `margin_e6`, its part in the
-    account's sum as it was computed last.
+    Derived: open lots and orders, reduce-only orders by order_id, those with flag MMP, and
+    `margin_e6`, its own part in the account's sum as it was computed last.
     """
 
     __slots__ = (
@@ -283,6 +314,7 @@ class Holding(Entity):
         "instrument",
         "is_dirty",
         "margin_e6",
+        "mmp_orders",
         "open_buy_lots",
         "open_orders",
         "open_sell_lots",
@@ -303,6 +335,7 @@ class Holding(Entity):
         self.open_orders = 0
         self.reduce_only_buys: list[Order] = []
         self.reduce_only_sells: list[Order] = []
+        self.mmp_orders: dict[int, Order] = {}
         self.is_dirty = False
         self.seen_version = 0
         self.margin_e6 = 0
@@ -421,8 +454,9 @@ class ExchangeCore:
 
     Derived: the timer heap, `expiring` (live GTD orders), `frozen` (protections that a time thaws),
     `expiries` (dated instruments by underlying and expiry, in the order of their identifiers),
-    `price_version` (rises whenever a mark, an index or a margin rate changes). Empty between
-    commands: `changed_levels`.
+    `price_version` (rises whenever a mark, an index, a margin rate or a margin model changes),
+    `shapes` (the grid of a model at a forward and time to expiry, by underlying and expiry). Empty
+    between commands: `changed_levels` and `relieved` (accounts that [MRG-5] looks at).
     """
 
     __slots__ = (
@@ -447,9 +481,11 @@ class ExchangeCore:
         "outcome_order_id",
         "params",
         "price_version",
+        "relieved",
         "requests",
         "roles",
         "rules",
+        "shapes",
         "surfaces",
         "symbols",
         "timers",
@@ -487,7 +523,9 @@ class ExchangeCore:
         self.expiring: dict[int, Order] = {}
         self.frozen: dict[tuple[int, str], Mmp] = {}
         self.price_version = 1
+        self.shapes: dict[tuple[str, int], Shape] = {}
         self.changed_levels: list[Level] = []
+        self.relieved: list[Account] = []
         self.outcome_order_id = 0
 
     def clocks(self) -> bytes:

@@ -38,8 +38,10 @@ from lockstep_engine.commands import (
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -50,7 +52,7 @@ from lockstep_engine.commands import (
 )
 from lockstep_engine.events import CommandRejected
 from lockstep_engine.lifecycle.expiry import run_due
-from lockstep_engine.operations import administration, funds, listing, mmp, prices
+from lockstep_engine.operations import administration, funds, listing, margins, mmp, prices
 from lockstep_engine.orders.handlers import ORDER_HANDLERS, Handler, batch
 from lockstep_engine.orders.quote import mass_quote
 from lockstep_engine.state import Account, Events, ExchangeCore
@@ -68,7 +70,8 @@ OPERATOR_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     SetTradingLimits: listing.set_trading_limits,
     SetFeeSchedule: administration.set_fee_schedule,
     SetFeeTier: administration.set_fee_tier,
-    SetMarginModel: administration.set_margin_model,
+    SetMarginModel: margins.set_margin_model,
+    SetPortfolioModel: margins.set_portfolio_model,
     GrantRole: administration.grant_role,
     RevokeRole: administration.revoke_role,
     ActivateRules: administration.activate_rules,
@@ -85,6 +88,7 @@ ACCOUNT_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     Transfer: funds.transfer,
     AuthorizeAgent: funds.authorize_agent,
     RevokeAgent: funds.revoke_agent,
+    SetMarginMode: margins.set_margin_mode,
     MassQuote: mass_quote,
     Batch: batch,
     SetMmpConfig: mmp.set_mmp_config,

@@ -1,10 +1,15 @@
-"""Read-only views: best, depth, order, account. They never change a state."""
+"""Read-only views: best, depth, order, account, preview, margin. They never change a state."""
 
 import msgspec
 
 from lockstep_engine.codes import Side
+from lockstep_engine.commands import PlaceOrder
+from lockstep_engine.margin_report import MarginReport, margin_report_of, report_tables
+from lockstep_engine.preview import OrderPreview, preview_of
 from lockstep_engine.protection import Mmp
-from lockstep_engine.risk.margin import free_e6, initial_e6, unrealised_e6
+from lockstep_engine.risk.assessment import assess, collateral_e6, positions_of
+from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.risk.standard import unrealised_e6
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Instrument, Order
 from lockstep_kernel.chain import State
 from lockstep_kernel.errors import CannotRunError
@@ -56,7 +61,10 @@ class MmpView(msgspec.Struct, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account with its margin. `free_e6` is collateral less everything reserved."""
+    """An account with its margin. `free_e6` is collateral less everything reserved.
+
+    Collateral is cash and unrealised profit, in mode PORTFOLIO with options at their marks.
+    """
 
     account: int
     cash_e6: int
@@ -68,6 +76,9 @@ class AccountView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: tuple[PositionView, ...]
     mmps: tuple[MmpView, ...]
+    margin_mode: int
+    collateral_e6: int
+    maintenance_margin_e6: int
 
 
 def best(state: State, instrument: int) -> tuple[int, int]:
@@ -95,10 +106,32 @@ def order(state: State, order_id: int) -> OrderView | None:
 def account(state: State, number: int) -> AccountView:
     """Return an account; raise `CannotRunError` if there is none."""
     core = _core(state)
-    found = core.accounts.get(number)
-    if found is None:
-        raise CannotRunError(f"expected an open account, found {number}")
-    return _account_view(core, found)
+    return _account_view(core, _account(core, number))
+
+
+def preview(state: State, account: int, action: PlaceOrder) -> OrderPreview:
+    """Return what an order would be answered now and do to the account's margin; enter nothing.
+
+    Authority, nonce and timers are not looked at. Raise `CannotRunError` for an unknown account.
+    """
+    core = _core(state)
+    return preview_of(core, _account(core, account), action)
+
+
+def margin_report(state: State, account: int) -> MarginReport:
+    """Return what made every number of an account's margin ([MRG-1] to [MRG-5]).
+
+    Raise `CannotRunError` if there is no such account.
+    """
+    core = _core(state)
+    return margin_report_of(core, _account(core, account))
+
+
+def explanation(core: ExchangeCore, subject: str) -> dict[str, list[Row]]:
+    """Return the margin report of the account that `subject` names, as tables."""
+    if not subject.isdecimal():
+        raise CannotRunError(f"expected the number of an account, found '{subject}'")
+    return report_tables(margin_report_of(core, _account(core, int(subject))))
 
 
 def tables(core: ExchangeCore) -> dict[str, list[Row]]:
@@ -133,6 +166,13 @@ def _core(state: State) -> ExchangeCore:
     if not isinstance(core, ExchangeCore):
         raise CannotRunError(f"expected a state of the exchange, found {type(core).__name__}")
     return core
+
+
+def _account(core: ExchangeCore, number: int) -> Account:
+    found = core.accounts.get(number)
+    if found is None:
+        raise CannotRunError(f"expected an open account, found {number}")
+    return found
 
 
 def _instrument(core: ExchangeCore, number: int) -> Instrument:
@@ -201,19 +241,22 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
         for holding in holdings
         if holding.qty_lots
     )
-    unrealised = sum(unrealised_e6(holding) for holding in holdings)
-    initial = sum(initial_e6(holding.instrument, holding.qty_lots) for holding in holdings)
+    assessed = assess(core, found.mode, positions_of(found))
+    collateral = collateral_e6(found, assessed)
     return AccountView(
         found.account,
         found.cash_e6,
-        unrealised,
-        initial,
-        found.margin_e6 + unrealised - initial,
+        assessed.unrealised_e6,
+        assessed.initial_e6,
+        collateral - assessed.initial_e6 - found.reserve_e6 - free,
         found.reserve_e6,
         free,
         len(found.orders),
         positions,
         tuple(_mmp_view(mmp) for _name, mmp in sorted(found.mmps.items())),
+        found.mode,
+        collateral,
+        assessed.maintenance_e6,
     )
 
 

@@ -1,6 +1,8 @@
 """What a state machine gives the kernel so that it can be journaled, replayed and validated.
 
-The journal, the sequencer, the replay and the validator know machines by these protocols only.
+The journal, the sequencer, the replay and the validator know machines by these protocols only. A
+machine may have two methods more, for people, that change nothing: `views(core)` shows a state and
+`explain(core, subject)` says what made the numbers of one subject in it (`lockstep_replay.views`).
 """
 
 from collections.abc import Iterable, Sequence

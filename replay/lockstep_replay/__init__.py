@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from lockstep_replay.live import Live, LiveOptions, begin, resume
     from lockstep_replay.recovery import Recovery, recover, recover_from, seek
     from lockstep_replay.stats import HistoryStatistics, history_statistics
-    from lockstep_replay.views import HasViews, Views, entity_rows, views_of
+    from lockstep_replay.views import (
+        CanExplain,
+        HasViews,
+        Views,
+        entity_rows,
+        explanation_of,
+        views_of,
+    )
 
 _HOMES = {
     "comparison": ("Comparison", "Divergence", "changes_between", "compare", "state_changes"),
@@ -34,11 +41,12 @@ _HOMES = {
     "live": ("Live", "LiveOptions", "begin", "resume"),
     "recovery": ("Recovery", "recover", "recover_from", "seek"),
     "stats": ("HistoryStatistics", "history_statistics"),
-    "views": ("HasViews", "Views", "entity_rows", "views_of"),
+    "views": ("CanExplain", "HasViews", "Views", "entity_rows", "explanation_of", "views_of"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "CanExplain",
     "Comparison",
     "Divergence",
     "Execution",
@@ -55,6 +63,7 @@ __all__ = [
     "changes_between",
     "compare",
     "entity_rows",
+    "explanation_of",
     "history_statistics",
     "plain_step",
     "recomputed_events",

@@ -1,13 +1,13 @@
-"""Named tables of a state, for people: book, accounts, positions.
+"""Named tables of a state, for people: book, accounts, positions; and what made their numbers.
 
 What is worth showing only the machine knows. A machine may have a method `views`; for one that has
-none there is the table of all entities.
+none there is the table of all entities. It may have a method `explain`; nothing stands in for that.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from lockstep_kernel import Core, Machine, State, sorted_records
+from lockstep_kernel import CannotRunError, Core, Machine, State, sorted_records
 
 Row = Mapping[str, object]
 Views = Mapping[str, Sequence[Row]]
@@ -22,6 +22,26 @@ class HasViews(Protocol):
     def views(self, core: Core) -> Views:
         """Return the tables, in the order in which they are to be shown."""
         ...
+
+
+class CanExplain(Protocol):
+    """A machine that can say what made its numbers. `explain` changes nothing."""
+
+    def explain(self, core: Core, subject: str) -> Views:
+        """Return the tables about one subject; raise `CannotRunError` if it is unknown."""
+        ...
+
+
+def explanation_of(state: State, subject: str) -> Views:
+    """Return what made the numbers of a subject, such as an account.
+
+    Raise `CannotRunError` for a subject that the state does not have and for a machine that cannot
+    explain.
+    """
+    machine: Any = state.machine
+    if not hasattr(machine, "explain"):
+        raise CannotRunError(f"expected a machine that can explain, found '{machine.name}'")
+    return cast(CanExplain, machine).explain(state.core, subject)
 
 
 def views_of(state: State) -> Views:

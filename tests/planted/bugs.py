@@ -235,8 +235,9 @@ BUGS = (
     Bug(
         "an order that helps is admitted though it does not reduce",
         f"{_ENGINE}/risk/margin.py",
-        "is_reducing(order) and _helps(order, value, fee)",
-        "_helps(order, value, fee)",
+        "account.reserve_e6 - reserve\n"
+        "    return free >= 0 or (is_reducing(order) and _helps(core, order, value, fee))",
+        "account.reserve_e6 - reserve\n    return free >= 0 or _helps(core, order, value, fee)",
     ),
     Bug(
         "a new mark does not reach the margin sums",
@@ -351,8 +352,8 @@ BUGS = (
     Bug(
         "a taker goes on after its account froze",
         f"{_ENGINE}/matching/sweep.py",
-        "            if is_protected and end_if_frozen(taker, events):\n"
-        "                return False\n",
+        "            if is_protected and taker.remaining_lots > 0 and is_frozen(taker):\n"
+        "                return _PROTECTED\n",
         "",
     ),
     Bug(
@@ -378,6 +379,90 @@ BUGS = (
         f"{_ENGINE}/matching/protection.py",
         "    mmp = counting(taker, False)\n    if mmp is not None and mmp.frozen_until_ns == 0:\n",
         "    mmp = counting(taker, False)\n    if mmp is not None:\n",
+    ),
+    Bug(
+        "more calls short than long have a cap too",
+        f"{_ENGINE}/risk/spread.py",
+        "return NO_CAP if slope < 0 else div_ceil(-least, _E16)",
+        "return div_ceil(-least, _E16)",
+    ),
+    Bug(
+        "a spread is judged at its strikes only, not at 0",
+        f"{_ENGINE}/risk/spread.py",
+        "least = payoff if payoff < 0 else 0",
+        "least = 0",
+    ),
+    Bug(
+        "an option in the money needs more than its rate",
+        f"{_ENGINE}/risk/standard.py",
+        "    if out_e6 > 0:\n        base_e15 -= _E9 * out_e6\n",
+        "    base_e15 -= _E9 * out_e6\n",
+    ),
+    Bug(
+        "an add-on has no cap",
+        f"{_ENGINE}/risk/standard.py",
+        "return margin if margin < whole else whole",
+        "return margin",
+    ),
+    Bug(
+        "the discount of shorts is that of longs",
+        f"{_ENGINE}/risk/portfolio.py",
+        "factor = sums.shape.long_e9 if value >= 0 else sums.shape.short_e9",
+        "factor = sums.shape.long_e9",
+    ),
+    Bug(
+        "the volatility up has no least",
+        f"{_ENGINE}/risk/shapes.py",
+        "    if up < shape.up_vol_min_e9:\n        up = shape.up_vol_min_e9\n",
+        "",
+    ),
+    Bug(
+        "an option is no collateral for a reducing order",
+        f"{_ENGINE}/risk/margin.py",
+        "if not instrument.is_option or order.account.mode == _PORTFOLIO:",
+        "if not instrument.is_option:",
+    ),
+    Bug(
+        "a mode that is refused stays",
+        f"{_ENGINE}/risk/modes.py",
+        "        enter_mode(account, before)\n",
+        "",
+    ),
+    Bug(
+        "relief counts one lot too many",
+        f"{_ENGINE}/risk/open_lots.py",
+        "holding.instrument.unit_e16) - 1",
+        "holding.instrument.unit_e16)",
+    ),
+    Bug(
+        "relief ends the oldest order first",
+        f"{_ENGINE}/matching/relief.py",
+        "newest = orders.pop()",
+        "newest = orders.pop(0)",
+    ),
+    Bug(
+        "a position stays in the sums at its old values",
+        f"{_ENGINE}/risk/sums.py",
+        "            self._move(leg.risk, leg.lots, 0)\n",
+        "",
+    ),
+    Bug(
+        "the shape of an expiry outlives its time",
+        f"{_ENGINE}/risk/lots.py",
+        "        or shape.to_expiry_ns != to_expiry_ns\n",
+        "",
+    ),
+    Bug(
+        "a new portfolio model reaches nobody",
+        f"{_ENGINE}/operations/margins.py",
+        "    _follow(core, underlying)\n    core.touch(model)\n",
+        "    core.touch(model)\n",
+    ),
+    Bug(
+        "an account is restored without its mode",
+        f"{_ENGINE}/restore.py",
+        "    enter_mode(account, mode)\n",
+        "",
     ),
 )
 

@@ -70,6 +70,8 @@ AMEND, REPLACE, CANCEL, CANCEL_ALL, BATCH = (
     for draw in (orders.amend, orders.replace, orders.cancel, orders.cancel_all, orders.batch)
 )
 PROTECT = order_move(operations.protection)
+MODE = order_move(operations.mode)
+MODELS = staff_move(operations.models)
 TRADING = (
     *(*(PLACE,) * 8, *(TAKE,) * 2, *(SWEEP,) * 2, *(REDUCE,) * 4),
     *(*(AMEND,) * 4, *(REPLACE,) * 3, CANCEL),
@@ -94,14 +96,15 @@ ADMINISTRATION = (
     repeat,
 )
 FOCUSES: Sequence[Sequence[Move]] = (
-    (*TRADING * 2, *MANY, *MARKET, *ADMINISTRATION, *(PROTECT,) * 2),
-    (*TRADING, *MANY, *MARKET, PROTECT),
+    (*TRADING * 2, *MANY, *MARKET, *ADMINISTRATION, *(PROTECT,) * 2, *(MODE,) * 2, MODELS),
+    (*TRADING, *MANY, *MARKET, PROTECT, MODE),
     (*TRADING, *(money,) * 3, *(staff_move(operations.prices),) * 3),
     (*QUOTING, *MARKET, PROTECT),
     (*QUOTING * 2, *TRADING, *MANY),
     (*TRADING * 2, *MANY, pass_time, CANCEL_ALL),
     (*TRADING, *ADMINISTRATION * 3, *MARKET, PROTECT),
-    (*TRADING, *QUOTING * 2, *(PROTECT,) * 4, *MARKET),
+    (*TRADING, *QUOTING * 2, *(PROTECT,) * 4, *MARKET, MODE),
+    (*TRADING * 2, *MARKET, *(MODE,) * 4, *(MODELS,) * 2, PROTECT),
 )
 
 

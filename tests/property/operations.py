@@ -12,6 +12,7 @@ from lockstep_engine.commands import (
     DeleteMmpConfig,
     Deposit,
     GrantRole,
+    MarginRates,
     OpenAccount,
     ResetMmp,
     RevokeAgent,
@@ -19,8 +20,10 @@ from lockstep_engine.commands import (
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -29,6 +32,7 @@ from lockstep_engine.commands import (
     Withdraw,
 )
 from tests.property.dice import Dice, one_in, pick
+from tests.property.models import MARGIN_RATES, MODELS, ODD_MODELS
 from tests.property.orders import UNKNOWN_INSTRUMENT
 from tests.property.scene import UNKNOWN_ACCOUNT, Scene
 from tests.property.world import (
@@ -62,6 +66,17 @@ _PRICES_E6 = (
 )
 """1,005 and 1,015 dollars make the value of a lot a tie between two micro-dollars."""
 
+_ODD_RATES = (
+    MarginRates(future_initial_e9=10**9 + 1),
+    MarginRates(future_maintenance_e9=-1),
+    MarginRates(addon_bps=10_001),
+    MarginRates(addon_size_e8=0),
+    MarginRates(addon_size_e8=10**18 + 1),
+    MarginRates(option_initial_e9=-1),
+    MarginRates(option_floor_e9=10**9 + 1),
+    MarginRates(option_maintenance_e9=10**9 + 1),
+    MarginRates(put_mark_e9=10**9 + 1),
+)
 _DAY_NS = 86_400 * SECOND
 _K_E6 = INDEX_E6
 _POINTS: tuple[tuple[tuple[int, int], ...], ...] = (
@@ -94,7 +109,8 @@ _ODD_CONFIGS: tuple[dict[str, int], ...] = (
     {"delta_limit_e8": -1},
     {"vega_limit_e6": -1},
     {"qty_limit_e8": 0, "delta_limit_e8": 0, "vega_limit_e6": 0},
-    {"options": 4},
+    {"options": 4, "qty_limit_e8": 0},
+    {"options": 8},
     {"options": -1},
 )
 _INSTRUMENTS = (*INSTRUMENTS, *INSTRUMENTS, UNKNOWN_INSTRUMENT)
@@ -204,9 +220,8 @@ def fees(dice: Dice, scene: Scene) -> Asked:
         return ADMIN, SetFeeTier(pick(dice, _ACCOUNTS), pick(dice, (0, 1, 2, 3, 7)))
     if choice == 2:
         return ADMIN, _fee_schedule(dice)
-    rates = ((20_000_000, 10**9), (10**8, 5 * 10**8), (0, 0), (10**9, 3 * 10**8), (33, 10**10))
-    initial, short_call = pick(dice, rates) if not one_in(dice, 6) else (10**10 + 1, -1)
-    return ADMIN, SetMarginModel(pick(dice, _UNDERLYINGS), initial, short_call)
+    rates = pick(dice, MARGIN_RATES if not one_in(dice, 6) else _ODD_RATES)
+    return ADMIN, SetMarginModel(pick(dice, _UNDERLYINGS), rates)
 
 
 def _fee_schedule(dice: Dice) -> SetFeeSchedule:
@@ -220,6 +235,19 @@ def _fee_schedule(dice: Dice) -> SetFeeSchedule:
         {"builder_share_bps": 10_001},
     )
     return msgspec.structs.replace(action, **pick(dice, odd)) if one_in(dice, 6) else action
+
+
+def models(dice: Dice, scene: Scene) -> Asked:
+    """Draw a portfolio model, good for most."""
+    model = pick(dice, MODELS)
+    if one_in(dice, 8):
+        model = msgspec.structs.replace(model, **pick(dice, ODD_MODELS))
+    return ADMIN, SetPortfolioModel(pick(dice, _UNDERLYINGS), model)
+
+
+def mode(dice: Dice, scene: Scene, ts_ns: int, account: int) -> SetMarginMode:
+    """Draw how the margin of an account is computed."""
+    return SetMarginMode(pick(dice, (2, 1, 0, 2, 2)) if not one_in(dice, 16) else 3)
 
 
 def roles(dice: Dice, scene: Scene) -> Asked:
@@ -300,7 +328,7 @@ def protection(
         _lots_limit(dice),
         _lots_limit(dice),
         pick(dice, (0, 0, 1, 3, 10)),
-        dice.below(4),
+        pick(dice, (0, 1, 2, 3, 4, 4, 4, 5, 6, 7)),
     )
     return (
         msgspec.structs.replace(action, **pick(dice, _ODD_CONFIGS)) if one_in(dice, 8) else action

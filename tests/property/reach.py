@@ -12,6 +12,7 @@ from lockstep_engine.codes import (
     CancelReason,
     CashReason,
     Code,
+    MarginMode,
     MmpLimit,
     MmpOption,
     OrderFlag,
@@ -19,6 +20,7 @@ from lockstep_engine.codes import (
     SelfTradeMode,
     Side,
     TimeInForce,
+    VolRule,
 )
 from lockstep_engine.commands import AccountAction, Batch, Command, OperatorAction
 from lockstep_engine.events import (
@@ -26,12 +28,14 @@ from lockstep_engine.events import (
     CommandRejected,
     DuplicateRequest,
     Event,
+    MarginModeSet,
     MmpConfigSet,
     MmpTriggered,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
     OrderRejected,
+    PortfolioModelSet,
 )
 
 UNREACHABLE = {
@@ -46,6 +50,7 @@ _FIELDS: dict[type[msgspec.Struct], tuple[tuple[str, type[IntEnum]], ...]] = {
     OrderAmended: (("reason", AmendReason),),
     OrderCancelled: (("reason", CancelReason), ("side", Side)),
     CashMoved: (("reason", CashReason),),
+    MarginModeSet: (("mode", MarginMode),),
     OrderAccepted: (
         ("tif", TimeInForce),
         ("order_type", OrderType),
@@ -58,7 +63,10 @@ _FLAGS: dict[type[msgspec.Struct], tuple[str, type[IntFlag]]] = {
     MmpConfigSet: ("options", MmpOption),
     MmpTriggered: ("breached", MmpLimit),
 }
-_ENUMS = (Code, AmendReason, CancelReason, CashReason, TimeInForce, OrderType, SelfTradeMode, Side)
+_ENUMS = (
+    *(Code, AmendReason, CancelReason, CashReason, TimeInForce, OrderType, SelfTradeMode, Side),
+    *(MarginMode, VolRule),
+)
 
 
 class Reach:
@@ -79,6 +87,9 @@ class Reach:
                 self.counts[_name(enum(getattr(event, field)))] += 1
             if type(event) in _FLAGS:
                 self._count_flags(event, *_FLAGS[type(event)])
+            if isinstance(event, PortfolioModelSet):
+                for scenario in event.model.scenarios:
+                    self.counts[_name(VolRule(scenario.vol_rule))] += 1
 
     def note(self, what: str) -> None:
         """Count anything else."""

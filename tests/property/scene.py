@@ -88,7 +88,7 @@ class Scene:
         for signer, action in self.world.setup():
             ts_ns += MS
             items.append((ts_ns, self.signed(ts_ns, signer, action)))
-        for account, action in self.world.protected():
+        for account, action in self.world.chosen():
             ts_ns += MS
             signer = self.world.owner(account)
             items.append((ts_ns, self.signed(ts_ns, signer, action, account)))

@@ -20,7 +20,9 @@ from lockstep_engine.commands import (
     OpenAccount,
     SetFeeSchedule,
     SetFeeTier,
+    SetMarginMode,
     SetMmpConfig,
+    SetPortfolioModel,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
@@ -29,6 +31,7 @@ from lockstep_engine.commands import (
 from lockstep_engine.exchange import exchange_genesis
 from lockstep_kernel import Genesis
 from tests.property.dice import Dice, pick
+from tests.property.models import MODELS
 
 NS_PER_MS = 10**6
 MS, SECOND = NS_PER_MS, 10**9
@@ -67,6 +70,7 @@ LIMITS = TradingLimits(
     max_open_orders=5,
 )
 PERPETUAL, FUTURE, CALL, PUT = "PERP", "{date}", "{date}-1000-C", "{date}-1001-P"
+HIGH_CALL, LATE_CALL = "{date}-1010-C", "20290601-990-C"
 
 FEES = (
     (10_000_000, 20_000_000, 10_000_000, 20_000_000, 125_000_000, 0),
@@ -85,6 +89,8 @@ PROTECTIONS = (
     (60_000, 10, 0, 0, 1),
     (3_000, 1, 6 * LOT_E8, 0, 3, 1),
     (2, 100, 2 * LOT_E8, 0, 0, 3),
+    (60_000, 1, 3 * LOT_E8, 0, 0, 4),
+    (3_000, 2, 4 * LOT_E8 - 1, 0, 0, 6),
 )
 """What accounts begin with, in the order of SetMmpConfig; a lot is LOT_E8 of a limit."""
 
@@ -104,6 +110,8 @@ class World(msgspec.Struct, frozen=True):
     mark_age_ns: int = 0
     protections: tuple[int, ...] = (0, 0, 0, 0)
     has_surfaces: bool = False
+    models: tuple[int, int] = (-1, -1)
+    modes: tuple[int, ...] = (0, 0, 0, 0)
 
     def genesis(self) -> Genesis:
         """Return a genesis with capacities so small that they are reached."""
@@ -136,15 +144,21 @@ class World(msgspec.Struct, frozen=True):
             yield TREASURY, Deposit(account, cash)
         for account, tier in zip(ACCOUNTS, self.tiers, strict=True):
             yield ADMIN, SetFeeTier(account, tier)
+        for underlying, number in zip(UNDERLYINGS, self.models, strict=True):
+            if number >= 0:
+                yield ADMIN, SetPortfolioModel(underlying, MODELS[number])
         if self.has_prices:
             yield from self._prices()
 
-    def protected(self) -> Iterator[tuple[int, Action]]:
-        """Yield (account, action) of the protections that accounts begin with."""
+    def chosen(self) -> Iterator[tuple[int, Action]]:
+        """Yield (account, action) of the protections and margin modes that accounts begin with."""
         for account, number in zip(ACCOUNTS, self.protections, strict=True):
             if PROTECTIONS[number]:
                 for underlying in UNDERLYINGS:
                     yield account, SetMmpConfig(underlying, *PROTECTIONS[number])
+        for account, mode in zip(ACCOUNTS, self.modes, strict=True):
+            if mode:
+                yield account, SetMarginMode(mode)
 
     def owner(self, account: int) -> bytes:
         """Return the root key of an account; a key may own several."""
@@ -157,8 +171,8 @@ class World(msgspec.Struct, frozen=True):
             mark_e6 = OPTION_MARK_E6 if is_option(symbol) else INDEX_E6
             yield ORACLE, UpdateMarkPrice(number, mark_e6)
         if self.has_surfaces:
-            dated = {symbol[:3]: symbol[4:12] for symbol in self.symbols if symbol[4].isdigit()}
-            for underlying, date in dated.items():
+            dated = {(name[:3], name[4:12]): None for name in self.symbols if name[4].isdigit()}
+            for underlying, date in dated:
                 yield ORACLE, UpdateVolSurface(underlying, expiry_ns(date), INDEX_E6, FLAT_POINTS)
 
 
@@ -193,6 +207,8 @@ _SYMBOLS = (
     (("BTC", PERPETUAL), ("BTC", FUTURE), ("ETH", PUT)),
     (("BTC", FUTURE), ("BTC", CALL), ("ETH", PERPETUAL)),
     (("BTC", PERPETUAL), ("ETH", PUT), ("ETH", CALL)),
+    (("BTC", CALL), ("BTC", HIGH_CALL), ("BTC", PUT)),
+    (("BTC", CALL), ("BTC", LATE_CALL), ("BTC", PERPETUAL)),
 )
 _CASH = (20_000, 10**9, 10**6, 2_000, 300)
 _GROUPS = ((0, 0, 0, 0), (5, 5, 0, 0), (0, 5, 0, 5), (5, 5, 6, 6))
@@ -200,7 +216,14 @@ _ALLOWED = ((True, True, True), (False, False, False), (True, False, True))
 _OWNERS = (ACCOUNTS, ACCOUNTS, (1, 1, 2, 2), (1, 2, 1, 3))
 _DATES = ("20260301", "20260301", "20270301")
 _AGES_NS = (0, 0, 0, 0, 0, 50 * SECOND)
-_PROTECTED = ((1, 2, 1, 0), (0, 0, 0, 0), (2, 5, 3, 1), (4, 6, 1, 2), (3, 2, 4, 5))
+_PROTECTED = (
+    *((1, 2, 1, 0), (0, 0, 0, 0), (2, 5, 3, 1), (4, 6, 1, 2), (3, 2, 4, 5)),
+    *((7, 8, 7, 1), (8, 7, 0, 7)),
+)
+_MODELS = ((-1, -1), (0, 0), (0, 1), (1, 0), (1, 2), (2, 1), (3, -1))
+_MODES = ((0, 0, 0, 0), (0, 1, 2, 0), (2, 2, 1, 1), (1, 1, 1, 1), (2, 0, 2, 2), (2, 2, 2, 2))
+"""Portfolio models by number, of BTC and ETH; margin modes by account."""
+
 _TIERS = ((0, 0, 0, 0), (0, 1, 2, 3), (1, 1, 3, 3), (2, 0, 1, 0), (3, 2, 3, 1))
 
 
@@ -224,4 +247,6 @@ def draw_world(dice: Dice, digest_every: int = 1) -> World:
         pick(dice, _AGES_NS),
         pick(dice, _PROTECTED),
         dice.below(2) == 1,
+        pick(dice, _MODELS),
+        pick(dice, _MODES),
     )

@@ -34,6 +34,7 @@ from lockstep_engine.commands import (
     AmendOrder,
     CancelByClientId,
     Deposit,
+    MarginRates,
     PlaceOrder,
     SetFeeSchedule,
     SetInstrumentStatus,
@@ -95,11 +96,11 @@ class Scenario:
         number = self._symbols[symbol] = len(self._symbols) + 1
         listing = Listing(number, symbol, CONTRACT, int(mark) * DOLLAR_E6)
         list_perpetual(self._script, self._staff, listing)
-        self._script.add(self._staff.admin, SetMarginModel(symbol, 10**9, 10**9))
+        self._script.add(self._staff.admin, SetMarginModel(symbol, MarginRates(10**9)))
         return self._send()
 
     def do_margin(self, symbol: str, percent: str) -> list[str]:
-        return self._operate(SetMarginModel(symbol, int(percent) * 10**7, 10**9))
+        return self._operate(SetMarginModel(symbol, MarginRates(int(percent) * 10**7)))
 
     def do_fees(self, maker_bps: str, taker_bps: str) -> list[str]:
         rates = int(maker_bps) * 100_000, int(taker_bps) * 100_000

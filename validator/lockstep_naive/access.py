@@ -20,6 +20,7 @@ from lockstep_engine.commands import (
     SetFeeTier,
     SetInstrumentStatus,
     SetMarginModel,
+    SetPortfolioModel,
     SetTradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
@@ -39,6 +40,7 @@ ROLES_NEEDED: dict[type, Role] = {
     SetFeeSchedule: Role.ADMIN,
     SetFeeTier: Role.ADMIN,
     SetMarginModel: Role.ADMIN,
+    SetPortfolioModel: Role.ADMIN,
     ActivateRules: Role.ADMIN,
     AdvanceTime: Role.ADMIN | Role.ORACLE,
     OpenAccount: Role.ADMIN,
@@ -47,7 +49,7 @@ ROLES_NEEDED: dict[type, Role] = {
     UpdateMarkPrice: Role.ORACLE,
     UpdateVolSurface: Role.ORACLE,
 }
-OPERATOR_TAGS = range(1, 17)
+OPERATOR_TAGS = range(1, 18)
 AGENT_TAGS = range(40, 51)
 NO_FLOOR = -1
 MS_NS = 10**6

@@ -9,6 +9,7 @@ code of the first check that fails. Steps 3 to 10 serve amended orders too: tota
 from lockstep_engine.codes import (
     Code,
     InstrumentStatus,
+    MarginMode,
     OrderFlag,
     OrderType,
     SelfTradeMode,
@@ -21,14 +22,16 @@ from lockstep_naive.core import NaiveCore, Refusal
 from lockstep_naive.margin import (
     Holding,
     has_margin,
-    holdings_of,
+    holding_of,
     is_closing,
     is_reducing,
+    margin_mode_of,
     reserve_e6,
 )
 from lockstep_naive.marks import is_stale
 from lockstep_naive.matching import is_fillable, reduce_only_orders
 from lockstep_naive.mmp import check_mmp_order
+from lockstep_naive.models import check_modelled
 from lockstep_naive.rows import Instrument, Order
 from lockstep_naive.worth import trade_value_e6, underlying_of
 
@@ -55,8 +58,7 @@ def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
     refusal = _check_price(core, instrument, candidate) or _check_size(instrument, candidate)
     if refusal is not None:
         return refusal
-    others = holdings_of(core, candidate.account, candidate.instrument)
-    holding = others[candidate.instrument]
+    holding = holding_of(core, candidate.account, candidate.instrument)
     refusal = _check_status(core, instrument, candidate, holding) or _check_limits(
         instrument, candidate, holding
     )
@@ -73,8 +75,12 @@ def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
         candidate = candidate._replace(price_ticks=price_ticks)
     if candidate.tif == TimeInForce.FOK and not is_fillable(core, candidate):
         return Code.FOK_UNFILLABLE
+    if margin_mode_of(core, candidate.account) == MarginMode.PORTFOLIO:
+        refusal = check_modelled(core, instrument)
+        if refusal is not None:
+            return refusal
     candidate = candidate._replace(reserve_e6=reserve_e6(core, candidate))
-    return candidate if has_margin(core, candidate, others) else Code.INSUFFICIENT_MARGIN
+    return candidate if has_margin(core, candidate) else Code.INSUFFICIENT_MARGIN
 
 
 def is_good_lineage(lineage: bytes) -> bool:
@@ -218,7 +224,7 @@ def _check_limits(instrument: Instrument, order: Order, others: Holding) -> Refu
     """Step 6."""
     if is_reducing(order, others):
         return None
-    if others.orders >= instrument.max_open_orders:
+    if len(others.orders) >= instrument.max_open_orders:
         return Code.OPEN_ORDERS_LIMIT
     open_lots = others.open_lots(order.side) + order.remaining_lots
     worst = order.sign * others.position.qty_lots + open_lots

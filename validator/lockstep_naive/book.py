@@ -7,7 +7,7 @@ can be compared at the end ([EVT-2]).
 from collections.abc import Callable, Collection, Iterable
 from operator import attrgetter
 
-from lockstep_engine.codes import AmendReason, CancelReason, Side
+from lockstep_engine.codes import AmendReason, CancelReason, OrderFlag, Side
 from lockstep_engine.events import BookChanged, OrderAmended, OrderCancelled
 from lockstep_kernel import div_floor
 from lockstep_naive.core import NaiveCore
@@ -25,6 +25,18 @@ def orders_of_instrument(core: NaiveCore, instrument: int) -> list[Order]:
 def orders_of_account(core: NaiveCore, account: int) -> Collection[Order]:
     """Give the resting orders of an account, in no order that means anything."""
     return core.orders.group("account", account)
+
+
+def protected_orders(core: NaiveCore, key: tuple[int, str]) -> list[Order]:
+    """Return the resting MMP orders of (account, underlying), by order_id."""
+    account, _ = key
+    orders = by_id(orders_of_account(core, account))
+    return [o for o in orders if o.has(OrderFlag.MMP) and protection_of(core, o) == key]
+
+
+def protection_of(core: NaiveCore, order: Order) -> tuple[int, str]:
+    """Return the key of the MMP configuration that stands over an order: (account, underlying)."""
+    return order.account, core.instruments.must(order.instrument).contract.underlying
 
 
 def by_id(orders: Iterable[Order]) -> list[Order]:

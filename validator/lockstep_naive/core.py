@@ -1,4 +1,4 @@
-"""The naive state: parameters, clocks and sixteen tables; nothing else is kept between commands.
+"""The naive state: parameters, clocks and seventeen tables; nothing else is kept between commands.
 
 `events` and `orders_before` belong to the command that is running. `copy` gives a whole second
 state to try something out on.
@@ -21,6 +21,7 @@ from lockstep_naive.rows import (
     Mark,
     Mmp,
     MmpFill,
+    Model,
     Nonces,
     Order,
     Position,
@@ -116,6 +117,7 @@ class NaiveCore:
         self.mmp_fills: Table[tuple[int, str, int], MmpFill] = Table(
             EntityKind.MMP_FILL, MmpFill, at, {"window": lambda row: row.window}
         )
+        self.models: Table[str, Model] = Table(EntityKind.PORTFOLIO_MODEL, Model, at, {})
 
     def clocks(self) -> bytes:
         """Pack the clock and the counters."""
@@ -170,6 +172,7 @@ class NaiveCore:
         twin.surfaces = self.surfaces.copy()
         twin.mmps = self.mmps.copy()
         twin.mmp_fills = self.mmp_fills.copy()
+        twin.models = self.models.copy()
         return twin
 
     def _tables(self) -> dict[int, _AnyTable]:
@@ -191,6 +194,7 @@ class NaiveCore:
             EntityKind.SURFACE: self.surfaces,
             EntityKind.MMP: self.mmps,
             EntityKind.MMP_FILL: self.mmp_fills,
+            EntityKind.PORTFOLIO_MODEL: self.models,
         }
 
 

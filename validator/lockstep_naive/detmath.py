@@ -1,4 +1,4 @@
-"""Option values: docs/detmath.md, operation by operation ([NUM-5]).
+"""Option values, powers and logarithms: docs/detmath.md, operation by operation ([NUM-5]).
 
 The only module here that may hold floats. Every line is one or more of the page's operations in the
 page's order; rounding to an integer is done exactly, on the fraction that a float is.
@@ -155,13 +155,39 @@ def black76(option: Option) -> Greeks:
     )
 
 
+def power_e9(numerator: int, denominator: int, exponent_e9: int) -> int:
+    """Return (numerator / denominator)^exponent, in parts per billion."""
+    _check_range("numerator", numerator, 1, LIMIT)
+    _check_range("denominator", denominator, 1, LIMIT)
+    _check_range("exponent_e9", exponent_e9, -(10**10), 10**10)
+    return _e(float(exponent_e9) / 1e9 * _log_ratio(float(numerator), float(denominator)))
+
+
+def growth_e9(elapsed_ns: int, rate_e9: int) -> int:
+    """Return e^(years x rate), in parts per billion."""
+    return _e(_years_times_rate(elapsed_ns, rate_e9))
+
+
+def decay_e9(elapsed_ns: int, rate_e9: int) -> int:
+    """Return e^(-years x rate), in parts per billion."""
+    return _e(-_years_times_rate(elapsed_ns, rate_e9))
+
+
+def log_ratio_e9(a_e6: int, b_e6: int) -> int:
+    """Return ln(a / b), in parts per billion."""
+    _check_range("a_e6", a_e6, 1, 2**53)
+    _check_range("b_e6", b_e6, 1, 2**53)
+    return _rounded(_log_ratio(float(a_e6), float(b_e6)) * 1e9)
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    check(low <= value <= high, f"expected {name} in [{low}, {high}], found {value}")
+
+
 def _check_ranges(option: Option) -> None:
-    for name, value, low, high in (
-        ("forward_e6", option.forward_e6, 1, 2**53),
-        ("strike_e6", option.strike_e6, 1, 2**53),
-        ("vol_e9", option.vol_e9, 0, 10**11),
-    ):
-        check(low <= value <= high, f"expected {name} in [{low}, {high}], found {value}")
+    _check_range("forward_e6", option.forward_e6, 1, 2**53)
+    _check_range("strike_e6", option.strike_e6, 1, 2**53)
+    _check_range("vol_e9", option.vol_e9, 0, 10**11)
     time = option.to_expiry_ns
     check(time <= LIMIT, f"expected to_expiry_ns up to {LIMIT}, found {time}")
 
@@ -188,6 +214,21 @@ def _rounded(x: float) -> int:
 def _nearest(x: float) -> int:
     """Return the integer nearest to x, ties to the even one, of any size."""
     return div_half_even(*x.as_integer_ratio())
+
+
+def _years_times_rate(elapsed_ns: int, rate_e9: int) -> float:
+    _check_range("elapsed_ns", elapsed_ns, 0, LIMIT)
+    _check_range("rate_e9", rate_e9, 0, 10**11)
+    return float(elapsed_ns) / YEAR_NS * (float(rate_e9) / 1e9)
+
+
+def _e(x: float) -> int:
+    """e of the page: e^x in parts per billion, 0 and the most there is from where they are."""
+    if x < -60.0:
+        return 0
+    if x > 60.0:
+        return LIMIT - 1
+    return _rounded(_exp_of_sum(x, 0.0) * 1e9)
 
 
 def _otm(low: float, high: float, deviation: float) -> OutOfTheMoney:

@@ -1,15 +1,16 @@
 """What is true of every state between two commands, each checked by adding up rows."""
 
-from lockstep_engine.codes import InstrumentStatus, OrderFlag, Side
+from lockstep_engine.codes import InstrumentStatus, MarginMode, OrderFlag, Side
 from lockstep_kernel import check
 from lockstep_naive.access import unpacked_nonces
 from lockstep_naive.book import best_price, orders_of_instrument
 from lockstep_naive.core import NaiveCore
-from lockstep_naive.margin import is_closing
+from lockstep_naive.margin import instruments_of, is_closing
 from lockstep_naive.marks import is_good_surface
 from lockstep_naive.matching import reduce_only_orders
 from lockstep_naive.mmp import check_mmp_order, window_of
 from lockstep_naive.money import position_of, treasury_of
+from lockstep_naive.shapes import is_good_model
 
 
 def check_all(core: NaiveCore) -> None:
@@ -22,6 +23,7 @@ def check_all(core: NaiveCore) -> None:
     check_unique(core)
     check_access(core)
     check_marks(core)
+    check_margin(core)
     check_mmp(core)
 
 
@@ -125,6 +127,23 @@ def check_marks(core: NaiveCore) -> None:
         underlying = core.underlyings.get(surface.underlying)
         is_good = underlying is not None and is_good_surface(underlying, surface)
         check(is_good, f"surface {surface.key} is out of its bounds")
+
+
+def check_margin(core: NaiveCore) -> None:
+    """Models are good and of underlyings; what has mode PORTFOLIO has a model for all it has."""
+    for model in core.models.all():
+        is_known = core.underlyings.get(model.underlying) is not None
+        check(
+            is_known and is_good_model(model), f"model of {model.underlying} is out of its bounds"
+        )
+    for account in core.accounts.all():
+        name = f"account {account.account}"
+        is_mode = account.margin_mode in {*MarginMode}
+        check(is_mode, f"{name} has margin mode {account.margin_mode}")
+        if account.margin_mode == MarginMode.PORTFOLIO:
+            for number in instruments_of(core, account.account):
+                underlying = core.instruments.must(number).contract.underlying
+                check(core.models.get(underlying) is not None, f"{name} has {number} without model")
 
 
 def check_mmp(core: NaiveCore) -> None:

@@ -33,8 +33,10 @@ from lockstep_engine.commands import (
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -66,6 +68,7 @@ from lockstep_naive.marks import (
     update_vol_surface,
 )
 from lockstep_naive.mmp import delete_mmp_config, reset_mmp, set_mmp_config
+from lockstep_naive.models import set_margin_mode, set_margin_model, set_portfolio_model
 from lockstep_naive.operators import (
     DEFAULT_FEES,
     activate_rules,
@@ -77,7 +80,6 @@ from lockstep_naive.operators import (
     set_fee_schedule,
     set_fee_tier,
     set_instrument_status,
-    set_margin_model,
     set_trading_limits,
 )
 from lockstep_naive.orders import perform_batch, perform_order_action
@@ -238,6 +240,8 @@ def _perform_account_action(
             return authorize_agent(core, account, action)
         case RevokeAgent():
             return revoke_agent(core, account, action)
+        case SetMarginMode():
+            return set_margin_mode(core, account, action)
         case MassQuote():
             return perform_mass_quote(core, account, action)
         case Batch():
@@ -268,6 +272,8 @@ def _perform_operator_action(core: NaiveCore, action: OperatorAction) -> Refusal
             return set_fee_tier(core, action)
         case SetMarginModel():
             return set_margin_model(core, action)
+        case SetPortfolioModel():
+            return set_portfolio_model(core, action)
         case GrantRole():
             return grant_role(core, action)
         case RevokeRole():

@@ -1,77 +1,128 @@
-"""Margin: collateral, initial margin, open margin, reserves ([MRG-1], [MRG-2], [MRG-4]).
+"""Margin of accounts: collateral, open margin, reserves, relief ([MRG-1], [MRG-4], [MRG-5]).
 
-Everything is added up anew from the account's positions and orders for each order that is checked.
+Everything is added up anew from the account's positions and orders each time it is asked for.
 """
 
-from collections.abc import Callable, Iterable
-from operator import attrgetter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from lockstep_engine.codes import InstrumentKind, Side
+from lockstep_engine.codes import CancelReason, MarginMode, MmpOption, OrderFlag, Side
 from lockstep_kernel import div_ceil
-from lockstep_naive.book import orders_of_account
+from lockstep_naive.book import cancel, orders_of_account, protected_orders, protection_of
 from lockstep_naive.core import NaiveCore
-from lockstep_naive.fees import E9, taker_fee_e6
+from lockstep_naive.fees import taker_fee_e6
 from lockstep_naive.money import position_of
-from lockstep_naive.rows import E16, Instrument, Order, Position
-from lockstep_naive.worth import index_lot_e6, mark_lot_e6, trade_value_e6, underlying_of
-
-_instrument: Callable[[Order | Position], int] = attrgetter("instrument")
-_remaining_lots: Callable[[Order], int] = attrgetter("remaining_lots")
-_reserve_e6: Callable[[Order], int] = attrgetter("reserve_e6")
+from lockstep_naive.portfolio import portfolio_margin
+from lockstep_naive.rows import Instrument, Order, Position
+from lockstep_naive.standard import Lots, Margin, position_margin, spread_margin, standard_margin
+from lockstep_naive.worth import mark_lot_e6, trade_value_e6
 
 
 class Holding(NamedTuple):
-    """What an account has in an instrument: its position, and its resting orders added up."""
+    """What an account has in an instrument: its position, and its resting orders."""
 
     position: Position
-    orders: int
-    buy_lots: int
-    sell_lots: int
-    reserve_e6: int
+    orders: tuple[Order, ...]
+
+    def orders_of(self, side: int) -> list[Order]:
+        """Return the orders of a side."""
+        return [order for order in self.orders if order.side == side]
 
     def open_lots(self, side: int) -> int:
         """Return the open lots of a side."""
-        return self.buy_lots if side == Side.BUY else self.sell_lots
+        return open_lots(self.orders_of(side))
 
     def with_order(self, order: Order) -> "Holding":
         """Return it as if one more order rested."""
-        lots, is_buy = order.remaining_lots, order.side == Side.BUY
-        return Holding(
-            self.position,
-            self.orders + 1,
-            self.buy_lots + (lots if is_buy else 0),
-            self.sell_lots + (0 if is_buy else lots),
-            self.reserve_e6 + order.reserve_e6,
-        )
+        return Holding(self.position, (*self.orders, order))
 
 
-def holdings_of(core: NaiveCore, account: int, asked: int | None = None) -> dict[int, Holding]:
-    """Add up what an account has, by instrument: the one asked for and those with anything in it.
+def open_lots(orders: Iterable[Order]) -> int:
+    """Return what remains of orders."""
+    return sum(order.remaining_lots for order in orders)
 
-    Where all its orders are in the one asked for, they are not asked again for their instruments.
-    """
-    found = {} if asked is None else {asked: _holding_of(core, account, asked)}
-    orders = orders_of_account(core, account)
-    counted = sum(holding.orders for holding in found.values())
-    elsewhere = orders if len(orders) > counted else ()
+
+def holding_of(core: NaiveCore, account: int, instrument: int) -> Holding:
+    """Return what an account has in an instrument; it may be nothing."""
+    orders = [
+        *core.orders.group("holding", (account, instrument, Side.BUY)),
+        *core.orders.group("holding", (account, instrument, Side.SELL)),
+    ]
+    return Holding(position_of(core, account, instrument), tuple(orders))
+
+
+def instruments_of(core: NaiveCore, account: int) -> list[int]:
+    """Return the instruments in which an account has a position or a live order, rising."""
     positions = core.positions.group("account", account)
-    for number in sorted({*map(_instrument, positions), *map(_instrument, elsewhere)}):
-        if number != asked:
-            found[number] = _holding_of(core, account, number)
-    return found
+    orders = orders_of_account(core, account)
+    return sorted(
+        {*(position.instrument for position in positions), *(order.instrument for order in orders)}
+    )
 
 
-def initial_margin_e6(core: NaiveCore, instrument: Instrument, qty_lots: int) -> int:
-    """Return IM(q) of [MRG-2]."""
-    if qty_lots >= 0:
-        return qty_lots * _long_lot_e6(core, instrument)
-    return -qty_lots * _short_lot_e6(core, instrument)
+def margin_mode_of(core: NaiveCore, account: int) -> MarginMode:
+    """Return how the margin of an account is computed."""
+    return MarginMode(core.accounts.must(account).margin_mode)
+
+
+def account_margin(core: NaiveCore, account: int) -> Margin:
+    """Return the margin of what an account holds, without its orders."""
+    return margin_in(core, margin_mode_of(core, account), _lots_of(core, account))
+
+
+def margin_in(core: NaiveCore, mode: MarginMode, lots: Lots) -> Margin:
+    """Return the margin of some holdings in a mode."""
+    match mode:
+        case MarginMode.STANDARD:
+            return standard_margin(core, lots)
+        case MarginMode.STANDARD_SPREAD:
+            return spread_margin(core, lots)
+        case MarginMode.PORTFOLIO:
+            return portfolio_margin(core, lots)
 
 
 def free_e6(core: NaiveCore, account: int) -> int:
     """Return what is free of an account."""
-    return _free_e6(core, account, holdings_of(core, account).values())
+    return free_in_e6(core, account, margin_mode_of(core, account))
+
+
+def free_in_e6(
+    core: NaiveCore, account: int, mode: MarginMode, candidate: Order | None = None
+) -> int:
+    """Return what would be free of an account in a mode, with one more order if one is given."""
+    free = core.accounts.must(account).cash_e6
+    free -= margin_in(core, mode, _lots_of(core, account)).initial_e6
+    numbers = {*instruments_of(core, account)}
+    if candidate is not None:
+        numbers.add(candidate.instrument)
+    for number in sorted(numbers):
+        holding = holding_of(core, account, number)
+        if candidate is not None and candidate.instrument == number:
+            holding = holding.with_order(candidate)
+        free += _unrealised_e6(core, mode, holding.position)
+        free -= open_margin_e6(core, mode, holding)
+        free -= sum(order.reserve_e6 for order in holding.orders)
+    return free
+
+
+def open_margin_e6(core: NaiveCore, mode: MarginMode, holding: Holding) -> int:
+    """Return the open margin of [MRG-4]: for the worse of all buys and all sells."""
+    number, held = holding.position.instrument, holding.position.qty_lots
+    buys = _counted_lots(core, holding.orders_of(Side.BUY))
+    sells = _counted_lots(core, holding.orders_of(Side.SELL))
+    match mode:
+        case MarginMode.STANDARD:
+            bought = position_margin(core, number, held + buys).initial_e6
+            sold = position_margin(core, number, held - sells).initial_e6
+            return max(bought, sold) - position_margin(core, number, held).initial_e6
+        case MarginMode.STANDARD_SPREAD:
+            bought = position_margin(core, number, buys).initial_e6
+            sold = position_margin(core, number, -sells).initial_e6
+            return max(bought, sold)
+        case MarginMode.PORTFOLIO:
+            bought = buys * portfolio_margin(core, {number: 1}).initial_e6 if buys else 0
+            sold = sells * portfolio_margin(core, {number: -1}).initial_e6 if sells else 0
+            return max(bought, sold)
 
 
 def reserve_e6(core: NaiveCore, order: Order) -> int:
@@ -85,13 +136,29 @@ def reserve_e6(core: NaiveCore, order: Order) -> int:
     return fee + max(0, signed_value - signed_lots * mark_lot_e6(core, instrument))
 
 
-def has_margin(core: NaiveCore, order: Order, others: dict[int, Holding]) -> bool:
+def has_margin(core: NaiveCore, order: Order) -> bool:
     """Return whether an order with its reserve passes [MRG-1], beside what the account has."""
-    holding = others[order.instrument]
-    with_order = others | {order.instrument: holding.with_order(order)}
-    if _free_e6(core, order.account, with_order.values()) >= 0:
+    mode = margin_mode_of(core, order.account)
+    if free_in_e6(core, order.account, mode, order) >= 0:
         return True
-    return is_reducing(order, holding) and _change_if_filled_e6(core, order) >= 0
+    holding = holding_of(core, order.account, order.instrument)
+    return is_reducing(order, holding) and _change_if_filled_e6(core, mode, order) >= 0
+
+
+def relieve(core: NaiveCore, account: int, instrument: int) -> None:
+    """Cancel MMP orders while an account's free is below 0, the newest first ([MRG-5]).
+
+    Only where its protection has option RELIEF.
+    """
+    key = (account, core.instruments.must(instrument).contract.underlying)
+    mmp = core.mmps.get(key)
+    if mmp is None or not mmp.has(MmpOption.RELIEF):
+        return
+    while free_e6(core, account) < 0:
+        orders = protected_orders(core, key)
+        if not orders:
+            return
+        cancel(core, orders[-1], CancelReason.MARGIN)
 
 
 def is_closing(position_lots: int, side: int) -> bool:
@@ -106,68 +173,52 @@ def is_reducing(order: Order, others: Holding) -> bool:
     return is_closing(position_lots, order.side) and fits
 
 
-def _holding_of(core: NaiveCore, account: int, number: int) -> Holding:
-    buys = core.orders.group("holding", (account, number, Side.BUY))
-    sells = core.orders.group("holding", (account, number, Side.SELL))
-    return Holding(
-        position_of(core, account, number),
-        len(buys) + len(sells),
-        sum(map(_remaining_lots, buys)),
-        sum(map(_remaining_lots, sells)),
-        sum(map(_reserve_e6, buys)) + sum(map(_reserve_e6, sells)),
-    )
+def _lots_of(core: NaiveCore, account: int) -> dict[int, int]:
+    positions = core.positions.group("account", account)
+    return {position.instrument: position.qty_lots for position in sorted(positions)}
 
 
-def _free_e6(core: NaiveCore, account: int, holdings: Iterable[Holding]) -> int:
-    free = core.accounts.must(account).cash_e6
-    for holding in holdings:
-        instrument = core.instruments.must(holding.position.instrument)
-        free += _profit_e6(core, instrument, holding.position)
-        free -= _margin_e6(core, instrument, holding) + holding.reserve_e6
-    return free
+def _counted_lots(core: NaiveCore, orders: list[Order]) -> int:
+    """Return the lots of a side of an instrument that need margin.
+
+    Under relief its MMP orders count with what fills before their protection stops them: one less
+    than the limit, and the whole of the fill that passes it.
+    """
+    mmp_orders = [order for order in orders if order.has(OrderFlag.MMP)]
+    if not mmp_orders:
+        return open_lots(orders)
+    mmp = core.mmps.get(protection_of(core, mmp_orders[0]))
+    if mmp is None or not mmp.has(MmpOption.RELIEF):
+        return open_lots(orders)
+    instrument = core.instruments.must(mmp_orders[0].instrument)
+    largest = max(order.remaining_lots for order in mmp_orders)
+    bound = div_ceil(mmp.qty_limit_e8 * 10**8, instrument.one_lot_e16) - 1 + largest
+    unprotected = [order for order in orders if not order.has(OrderFlag.MMP)]
+    return open_lots(unprotected) + min(open_lots(mmp_orders), bound)
 
 
-def _change_if_filled_e6(core: NaiveCore, order: Order) -> int:
+def _change_if_filled_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:
     """Return the change of collateral less initial margin, if the order filled whole."""
     instrument = core.instruments.must(order.instrument)
-    before = position_of(core, order.account, order.instrument).qty_lots
     signed_lots = order.sign * order.remaining_lots
     change = -trade_value_e6(instrument, order.price_ticks, signed_lots)
-    if not instrument.is_option:
+    if _counts_at_mark(instrument, mode):
         change += signed_lots * mark_lot_e6(core, instrument)
     change -= taker_fee_e6(core, order)
-    margin_after = initial_margin_e6(core, instrument, before + signed_lots)
-    return change - (margin_after - initial_margin_e6(core, instrument, before))
+    before = _lots_of(core, order.account)
+    after = before | {order.instrument: before.get(order.instrument, 0) + signed_lots}
+    margin_after = margin_in(core, mode, after).initial_e6
+    return change - (margin_after - margin_in(core, mode, before).initial_e6)
 
 
-def _profit_e6(core: NaiveCore, instrument: Instrument, position: Position) -> int:
-    """Return the unrealised profit in a future or perpetual; an option counts nothing."""
-    if instrument.is_option:
+def _unrealised_e6(core: NaiveCore, mode: MarginMode, position: Position) -> int:
+    """Return what a position adds to collateral beside the cash that it moved already."""
+    instrument = core.instruments.must(position.instrument)
+    if not _counts_at_mark(instrument, mode):
         return 0
-    return position.qty_lots * mark_lot_e6(core, instrument) - position.cost_e6
+    value = position.qty_lots * mark_lot_e6(core, instrument)
+    return value if instrument.is_option else value - position.cost_e6
 
 
-def _margin_e6(core: NaiveCore, instrument: Instrument, holding: Holding) -> int:
-    """Return IM(position) and open margin together: the worse of all buys and all sells filled."""
-    qty = holding.position.qty_lots
-    return max(
-        initial_margin_e6(core, instrument, qty + holding.buy_lots),
-        initial_margin_e6(core, instrument, qty - holding.sell_lots),
-    )
-
-
-def _long_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
-    if instrument.is_option:
-        return 0
-    rate = underlying_of(core, instrument).initial_rate_e9
-    return div_ceil(mark_lot_e6(core, instrument) * rate, E9)
-
-
-def _short_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
-    contract = instrument.contract
-    if contract.kind == InstrumentKind.PUT:
-        return div_ceil(contract.strike_e6 * instrument.lot_e8 * instrument.contract_size_e8, E16)
-    if contract.kind == InstrumentKind.CALL:
-        rate = underlying_of(core, instrument).short_call_rate_e9
-        return div_ceil(index_lot_e6(core, instrument) * rate, E9)
-    return _long_lot_e6(core, instrument)
+def _counts_at_mark(instrument: Instrument, mode: MarginMode) -> bool:
+    return not instrument.is_option or mode == MarginMode.PORTFOLIO

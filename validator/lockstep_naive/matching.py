@@ -29,7 +29,7 @@ from lockstep_naive.book import (
 )
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import Fee, trade_fees
-from lockstep_naive.margin import is_closing
+from lockstep_naive.margin import is_closing, relieve
 from lockstep_naive.mmp import count_fill, is_stopped
 from lockstep_naive.money import Fill, collect_fees, move_cash, position_of, settle_side
 from lockstep_naive.rows import Order
@@ -39,22 +39,31 @@ _REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 
 
 class Swept(NamedTuple):
-    """A taker after a step of its sweep; `is_ended` if self-trade or MMP ended it."""
+    """A taker after a sweep or a step of it, why it must end, and who traded in MMP orders."""
 
     taker: Order
-    is_ended: bool
+    ended: CancelReason | None = None
+    mmp_traders: tuple[int, ...] = ()
 
 
 def is_fillable(core: NaiveCore, order: Order) -> bool:
     """Return whether the real sweep would fill an order whole: run it on a copy ([ORD-2])."""
     swept = _sweep(core.copy(), order)
-    return not swept.is_ended and swept.taker.remaining_lots == 0
+    return swept.ended is None and swept.taker.remaining_lots == 0
 
 
 def enter(core: NaiveCore, order: Order) -> None:
-    """Let an accepted order meet the book, then rest or end ([ORD-1])."""
-    taker, is_ended = _sweep(core, order)
-    if is_ended or taker.remaining_lots == 0:
+    """Let an accepted order meet the book, then rest or end ([ORD-1]).
+
+    In between, whoever traded under relief gives orders up until its margin holds ([MRG-5]).
+    """
+    taker, ended, mmp_traders = _sweep(core, order)
+    for account in sorted({*mmp_traders}):
+        relieve(core, account, order.instrument)
+    if ended is not None:
+        cancel(core, taker, ended)
+        return
+    if taker.remaining_lots == 0:
         return
     if taker.tif in {TimeInForce.GTC, TimeInForce.GTD}:
         arrival = core.time.next_arrival
@@ -72,6 +81,7 @@ def reduce_only_orders(core: NaiveCore, account: int, instrument: int, side: int
 
 def _sweep(core: NaiveCore, taker: Order) -> Swept:
     """Fill, or deal with self-trade, until the taker ends or nothing crosses ([EVT-3])."""
+    mmp_traders: tuple[int, ...] = ()
     while taker.remaining_lots > 0:
         opposite = 1 - taker.side
         price_ticks = best_price(core, taker.instrument, opposite)
@@ -79,12 +89,13 @@ def _sweep(core: NaiveCore, taker: Order) -> Swept:
             break
         maker = first_at(core, taker.instrument, opposite, price_ticks)
         if taker.self_trade != SelfTradeMode.ALLOW and _is_self_trade(core, maker, taker):
-            taker, is_ended = _prevent(core, maker, taker)
+            taker, ended, _ = _prevent(core, maker, taker)
         else:
-            taker, is_ended = _fill(core, maker, taker)
-        if is_ended:
-            return Swept(taker, is_ended=True)
-    return Swept(taker, is_ended=False)
+            taker, ended, traders = _fill(core, maker, taker)
+            mmp_traders += traders
+        if ended is not None:
+            return Swept(taker, ended, mmp_traders)
+    return Swept(taker, None, mmp_traders)
 
 
 def _is_self_trade(core: NaiveCore, maker: Order, taker: Order) -> bool:
@@ -98,15 +109,13 @@ def _prevent(core: NaiveCore, maker: Order, taker: Order) -> Swept:
     """Do what the taker's mode says, other than ALLOW ([ORD-3])."""
     match taker.self_trade:
         case SelfTradeMode.CANCEL_TAKER:
-            cancel(core, taker, CancelReason.SELF_TRADE)
-            return Swept(taker, is_ended=True)
+            return Swept(taker, CancelReason.SELF_TRADE)
         case SelfTradeMode.CANCEL_MAKER:
             cancel(core, maker, CancelReason.SELF_TRADE)
-            return Swept(taker, is_ended=False)
+            return Swept(taker)
         case SelfTradeMode.CANCEL_BOTH:
             cancel(core, maker, CancelReason.SELF_TRADE)
-            cancel(core, taker, CancelReason.SELF_TRADE)
-            return Swept(taker, is_ended=True)
+            return Swept(taker, CancelReason.SELF_TRADE)
         case _:
             return _decrement(core, maker, taker)
 
@@ -121,11 +130,10 @@ def _decrement(core: NaiveCore, maker: Order, taker: Order) -> Swept:
         put_order(core, maker)
         emit_amended(core, maker, AmendReason.SELF_TRADE)
     if taker.remaining_lots == lots:
-        cancel(core, taker, CancelReason.SELF_TRADE)
-        return Swept(taker, is_ended=True)
+        return Swept(taker, CancelReason.SELF_TRADE)
     taker = cut(taker, lots)
     emit_amended(core, taker, AmendReason.SELF_TRADE)
-    return Swept(taker, is_ended=False)
+    return Swept(taker)
 
 
 def _fill(core: NaiveCore, maker: Order, taker: Order) -> Swept:
@@ -144,10 +152,10 @@ def _fill(core: NaiveCore, maker: Order, taker: Order) -> Swept:
     count_fill(core, taker, lots, is_maker=False)
     for account in (maker.account, taker.account):
         _keep_reduce_only_bound(core, account, taker.instrument)
+    traders = tuple(order.account for order in (maker, taker) if order.has(OrderFlag.MMP))
     if taker.remaining_lots > 0 and is_stopped(core, taker):
-        cancel(core, taker, CancelReason.MMP)
-        return Swept(taker, is_ended=True)
-    return Swept(taker, is_ended=False)
+        return Swept(taker, CancelReason.MMP, traders)
+    return Swept(taker, None, traders)
 
 
 def _trade(core: NaiveCore, maker_fill: Fill, taker: Order, taker_fee: Fee) -> None:

@@ -15,13 +15,13 @@ from lockstep_engine.events import (
     MmpThawed,
     MmpTriggered,
 )
-from lockstep_naive.book import by_id, cancel, orders_of_account
+from lockstep_naive.book import cancel, protected_orders, protection_of
 from lockstep_naive.core import NaiveCore, Refusal
 from lockstep_naive.rows import Mmp, MmpFill, Order
 
 MS_NS = 10**6
 TIME_MAX_MS = 86_400_000
-ALL_OPTIONS = int(MmpOption.MAKER_ONLY | MmpOption.EXCEEDING)
+ALL_OPTIONS = int(MmpOption.MAKER_ONLY | MmpOption.EXCEEDING | MmpOption.RELIEF)
 NOT_FROZEN = 0
 UNTIL_RESET = -1
 
@@ -41,7 +41,11 @@ def set_mmp_config(core: NaiveCore, account: int, action: SetMmpConfig) -> Refus
     limits = (action.qty_limit_e8, action.delta_limit_e8, action.vega_limit_e6)
     is_good_time = 1 <= action.interval_ms <= TIME_MAX_MS and 0 <= action.frozen_ms <= TIME_MAX_MS
     are_good_limits = min(limits) >= 0 and max(limits) > 0
-    if not (is_good_time and are_good_limits and 0 <= action.options <= ALL_OPTIONS):
+    are_good_options = 0 <= action.options <= ALL_OPTIONS
+    is_relieved = action.options & int(MmpOption.RELIEF) != 0
+    if is_relieved and action.qty_limit_e8 == 0:
+        are_good_options = False
+    if not (is_good_time and are_good_limits and are_good_options):
         return Code.BAD_MMP_CONFIG
     key = (account, action.underlying)
     before = core.mmps.get(key)
@@ -99,7 +103,7 @@ def check_mmp_order(core: NaiveCore, order: Order) -> Refusal:
     """Return why an order with flag MMP may not be entered; the end of step 5 of [ORD-5]."""
     if not order.has(OrderFlag.MMP):
         return None
-    mmp = core.mmps.get(_key_of(core, order))
+    mmp = core.mmps.get(protection_of(core, order))
     if mmp is None:
         return Code.MMP_NOT_CONFIGURED
     return Code.MMP_FROZEN if mmp.is_frozen else None
@@ -112,7 +116,7 @@ def is_stopped(core: NaiveCore, order: Order) -> bool:
 
 def count_fill(core: NaiveCore, order: Order, lots: int, *, is_maker: bool) -> None:
     """Count a fill of an order, if it counts, and freeze the account on a breach ([MMP-2])."""
-    key = _key_of(core, order)
+    key = protection_of(core, order)
     mmp = core.mmps.get(key)
     if mmp is None or mmp.is_frozen or not order.has(OrderFlag.MMP):
         return
@@ -178,16 +182,10 @@ def _freeze(core: NaiveCore, mmp: Mmp, breached: int) -> None:
 
 
 def _cancel_mmp_orders(core: NaiveCore, key: tuple[int, str]) -> None:
-    account, _ = key
-    for order in by_id(orders_of_account(core, account)):
-        if order.has(OrderFlag.MMP) and _key_of(core, order) == key:
-            cancel(core, order, CancelReason.MMP)
+    for order in protected_orders(core, key):
+        cancel(core, order, CancelReason.MMP)
 
 
 def _empty_window(core: NaiveCore, key: tuple[int, str]) -> None:
     for fill in window_of(core, key):
         core.mmp_fills.drop(fill.key)
-
-
-def _key_of(core: NaiveCore, order: Order) -> tuple[int, str]:
-    return order.account, core.instruments.must(order.instrument).contract.underlying

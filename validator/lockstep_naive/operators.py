@@ -1,17 +1,20 @@
-"""The operator actions but those on prices ([ADM-1] to [ADM-11], [INS-3]): checks, one event."""
+"""The operator actions but those on prices and margin ([ADM-1] to [ADM-11], [INS-3]).
 
-from lockstep_engine.codes import Code, InstrumentStatus, Role
+Checks in the written order, then one event.
+"""
+
+from lockstep_engine.codes import Code, InstrumentStatus, MarginMode, Role
 from lockstep_engine.commands import (
     ActivateRules,
     CreateInstrument,
     CreateUnderlying,
     GrantRole,
+    MarginRates,
     OpenAccount,
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
-    SetMarginModel,
     SetTradingLimits,
     TradingLimits,
 )
@@ -21,7 +24,6 @@ from lockstep_engine.events import (
     FeeTierSet,
     InstrumentCreated,
     InstrumentStatusChanged,
-    MarginModelSet,
     RoleGranted,
     RoleRevoked,
     RulesActivated,
@@ -46,8 +48,7 @@ MONEY_MAX = 2**56
 MULTIPLIER_MAX = 10**15
 ALL_ROLES = Role.ADMIN | Role.ORACLE | Role.TREASURY | Role.RISK
 DEFAULT_FEES = FeeSchedule(0, 200_000, 500_000, 200_000, 500_000, 125_000_000, 0)
-DEFAULT_INITIAL_RATE_E9 = 20_000_000
-DEFAULT_SHORT_CALL_RATE_E9 = 1_000_000_000
+DEFAULT_MARGIN = MarginRates()
 
 
 def create_underlying(core: NaiveCore, action: CreateUnderlying) -> Refusal:
@@ -65,8 +66,14 @@ def create_underlying(core: NaiveCore, action: CreateUnderlying) -> Refusal:
             max_index_price_e6=action.max_index_price_e6,
             expiry_time_s=action.expiry_time_s,
             index_price_e6=0,
-            initial_rate_e9=DEFAULT_INITIAL_RATE_E9,
-            short_call_rate_e9=DEFAULT_SHORT_CALL_RATE_E9,
+            future_initial_e9=DEFAULT_MARGIN.future_initial_e9,
+            future_maintenance_e9=DEFAULT_MARGIN.future_maintenance_e9,
+            addon_bps=DEFAULT_MARGIN.addon_bps,
+            addon_size_e8=DEFAULT_MARGIN.addon_size_e8,
+            option_initial_e9=DEFAULT_MARGIN.option_initial_e9,
+            option_floor_e9=DEFAULT_MARGIN.option_floor_e9,
+            option_maintenance_e9=DEFAULT_MARGIN.option_maintenance_e9,
+            put_mark_e9=DEFAULT_MARGIN.put_mark_e9,
         )
     )
     core.emit(UnderlyingCreated(action.underlying, action.max_index_price_e6, action.expiry_time_s))
@@ -181,23 +188,6 @@ def set_fee_tier(core: NaiveCore, action: SetFeeTier) -> Refusal:
     return None
 
 
-def set_margin_model(core: NaiveCore, action: SetMarginModel) -> Refusal:
-    """[ADM-7]."""
-    underlying = core.underlyings.get(action.underlying)
-    if underlying is None:
-        return Code.UNKNOWN_UNDERLYING
-    rates = (action.initial_rate_e9, action.short_call_rate_e9)
-    if not all(0 <= rate <= 10**10 for rate in rates):
-        return Code.BAD_PARAMETER
-    core.underlyings.put(
-        underlying._replace(
-            initial_rate_e9=action.initial_rate_e9, short_call_rate_e9=action.short_call_rate_e9
-        )
-    )
-    core.emit(MarginModelSet(action.underlying, *rates))
-    return None
-
-
 def grant_role(core: NaiveCore, action: GrantRole) -> Refusal:
     """[ADM-8]."""
     if not 1 <= action.roles <= ALL_ROLES:
@@ -241,6 +231,7 @@ def open_account(core: NaiveCore, action: OpenAccount) -> Refusal:
             self_trade_group=action.self_trade_group,
             fee_tier=0,
             cash_e6=0,
+            margin_mode=int(MarginMode.STANDARD),
         )
     )
     core.emit(AccountOpened(action.account, action.root, action.self_trade_group))

@@ -1,4 +1,4 @@
-"""The rows of the sixteen tables: one immutable tuple per record of the state digest.
+"""The rows of the seventeen tables: one immutable tuple per record of the state digest.
 
 The fields of a row are those of its record, in order; the first is its key. So a row is a record
 without its kind, and a record is a row again.
@@ -7,7 +7,7 @@ without its kind, and a record is a row again.
 from typing import NamedTuple
 
 from lockstep_engine.codes import InstrumentStatus, MmpOption, OrderFlag, Side
-from lockstep_engine.commands import TradingLimits
+from lockstep_engine.commands import MarginRates, PortfolioModel, TradingLimits
 from lockstep_naive.symbols import Contract, contract_of
 
 E16 = 10**16
@@ -21,6 +21,7 @@ class Account(NamedTuple):
     self_trade_group: int
     fee_tier: int
     cash_e6: int
+    margin_mode: int
 
 
 class Agent(NamedTuple):
@@ -66,8 +67,27 @@ class Underlying(NamedTuple):
     max_index_price_e6: int
     expiry_time_s: int
     index_price_e6: int
-    initial_rate_e9: int
-    short_call_rate_e9: int
+    future_initial_e9: int
+    future_maintenance_e9: int
+    addon_bps: int
+    addon_size_e8: int
+    option_initial_e9: int
+    option_floor_e9: int
+    option_maintenance_e9: int
+    put_mark_e9: int
+
+    def with_rates(self, rates: MarginRates) -> "Underlying":
+        """Return it with other margin rates."""
+        return self._replace(
+            future_initial_e9=rates.future_initial_e9,
+            future_maintenance_e9=rates.future_maintenance_e9,
+            addon_bps=rates.addon_bps,
+            addon_size_e8=rates.addon_size_e8,
+            option_initial_e9=rates.option_initial_e9,
+            option_floor_e9=rates.option_floor_e9,
+            option_maintenance_e9=rates.option_maintenance_e9,
+            put_mark_e9=rates.put_mark_e9,
+        )
 
 
 class Instrument(NamedTuple):
@@ -108,7 +128,12 @@ class Instrument(NamedTuple):
     @property
     def value_e6(self) -> int:
         """One tick times one lot, whole by [NUM-1]."""
-        return self.tick_e6 * self.lot_e8 * self.contract_size_e8 // E16
+        return self.tick_e6 * self.one_lot_e16 // E16
+
+    @property
+    def one_lot_e16(self) -> int:
+        """The underlying in one lot, in units of 10^-16: u of the rules."""
+        return self.lot_e8 * self.contract_size_e8
 
     def with_limits(self, limits: TradingLimits) -> "Instrument":
         """Return it with other limits."""
@@ -276,3 +301,90 @@ class MmpFill(NamedTuple):
     def window(self) -> tuple[int, str]:
         """Whose window, and of what."""
         return self.key[:2]
+
+
+class Scenario(NamedTuple):
+    """A risk scenario of a portfolio model."""
+
+    spot_e9: int
+    vol_rule: int
+    vol_e9: int
+    weight_e9: int
+
+
+class Model(NamedTuple):
+    """The portfolio margin model of an underlying."""
+
+    underlying: str
+    scenarios: tuple[Scenario, ...]
+    up_range_e9: int
+    down_range_e9: int
+    short_power_e9: int
+    long_power_e9: int
+    floor_ns: int
+    up_vol_min_e9: int
+    linear_cap_e9: int
+    linear_slope_e9: int
+    wings_cap_e9: int
+    wings_slope_e9: int
+    width_min_e9: int
+    width_scale_e9: int
+    width_vol_e9: int
+    width_vol_slope_e9: int
+    long_discount_e9: int
+    long_rate_e9: int
+    short_discount_e9: int
+    short_rate_e9: int
+    basis_up_e9: int
+    basis_down_e9: int
+    basis_factor_e9: int
+    basis_yearly_e9: int
+    option_initial_e9: int
+    option_maintenance_e9: int
+    future_initial_e9: int
+    future_maintenance_e9: int
+    short_floor_e9: int
+    initial_factor_e9: int
+    maintenance_factor_e9: int
+    maintenance_ratio_e9: int
+
+
+def model_row(underlying: str, model: PortfolioModel) -> Model:
+    """Return the row of a model."""
+    return Model(
+        underlying=underlying,
+        scenarios=tuple(
+            Scenario(each.spot_e9, each.vol_rule, each.vol_e9, each.weight_e9)
+            for each in model.scenarios
+        ),
+        up_range_e9=model.up_range_e9,
+        down_range_e9=model.down_range_e9,
+        short_power_e9=model.short_power_e9,
+        long_power_e9=model.long_power_e9,
+        floor_ns=model.floor_ns,
+        up_vol_min_e9=model.up_vol_min_e9,
+        linear_cap_e9=model.linear_cap_e9,
+        linear_slope_e9=model.linear_slope_e9,
+        wings_cap_e9=model.wings_cap_e9,
+        wings_slope_e9=model.wings_slope_e9,
+        width_min_e9=model.width_min_e9,
+        width_scale_e9=model.width_scale_e9,
+        width_vol_e9=model.width_vol_e9,
+        width_vol_slope_e9=model.width_vol_slope_e9,
+        long_discount_e9=model.long_discount_e9,
+        long_rate_e9=model.long_rate_e9,
+        short_discount_e9=model.short_discount_e9,
+        short_rate_e9=model.short_rate_e9,
+        basis_up_e9=model.basis_up_e9,
+        basis_down_e9=model.basis_down_e9,
+        basis_factor_e9=model.basis_factor_e9,
+        basis_yearly_e9=model.basis_yearly_e9,
+        option_initial_e9=model.option_initial_e9,
+        option_maintenance_e9=model.option_maintenance_e9,
+        future_initial_e9=model.future_initial_e9,
+        future_maintenance_e9=model.future_maintenance_e9,
+        short_floor_e9=model.short_floor_e9,
+        initial_factor_e9=model.initial_factor_e9,
+        maintenance_factor_e9=model.maintenance_factor_e9,
+        maintenance_ratio_e9=model.maintenance_ratio_e9,
+    )

@@ -25,13 +25,18 @@ def trade_value_e6(instrument: Instrument, price_ticks: int, lots: int) -> int:
 
 def lot_value_e6(instrument: Instrument, price_e6: int) -> int:
     """Return one lot at a price of the index or the mark, rounded once."""
-    return div_half_even(price_e6 * instrument.lot_e8 * instrument.contract_size_e8, E16)
+    return div_half_even(price_e6 * instrument.one_lot_e16, E16)
+
+
+def mark_e6(core: NaiveCore, instrument: Instrument) -> int:
+    """Return the mark of one unit."""
+    mark = core.marks.get(instrument.instrument)
+    return 0 if mark is None else mark.price_e6
 
 
 def mark_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
     """Return one lot at the mark."""
-    mark = core.marks.get(instrument.instrument)
-    return 0 if mark is None else lot_value_e6(instrument, mark.price_e6)
+    return lot_value_e6(instrument, mark_e6(core, instrument))
 
 
 def index_lot_e6(core: NaiveCore, instrument: Instrument) -> int:

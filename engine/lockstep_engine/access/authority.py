@@ -19,7 +19,9 @@ from lockstep_engine.commands import (
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -43,6 +45,7 @@ ROLES_OF: Final[dict[type[msgspec.Struct], int]] = {
     SetFeeSchedule: _ADMIN,
     SetFeeTier: _ADMIN,
     SetMarginModel: _ADMIN,
+    SetPortfolioModel: _ADMIN,
     GrantRole: _ROOT_ONLY,
     RevokeRole: _ROOT_ONLY,
     ActivateRules: _ADMIN,
@@ -60,6 +63,7 @@ ROOT_KEY_ACTIONS: Final[dict[type[msgspec.Struct], None]] = {
     Transfer: None,
     AuthorizeAgent: None,
     RevokeAgent: None,
+    SetMarginMode: None,
 }
 """The account actions that an agent may not use."""
 

@@ -6,9 +6,11 @@ from lockstep_engine.admission.amounts import check_amounts
 from lockstep_engine.admission.flags import apply_flags
 from lockstep_engine.admission.limits import check_limits
 from lockstep_engine.admission.shape import check_shape
-from lockstep_engine.codes import Code, TimeInForce
+from lockstep_engine.codes import Code, MarginMode, TimeInForce
 from lockstep_engine.matching.fill_or_kill import is_feasible
-from lockstep_engine.risk.margin import admits, refresh_prices
+from lockstep_engine.risk.margin import admits
+from lockstep_engine.risk.modes import portfolio_code
+from lockstep_engine.risk.standard import refresh_prices
 from lockstep_engine.state import ExchangeCore, Order
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -16,6 +18,7 @@ _DUPLICATE_CLIENT_ID: Final = int(Code.DUPLICATE_CLIENT_ID)
 _FOK_UNFILLABLE: Final = int(Code.FOK_UNFILLABLE)
 _INSUFFICIENT_MARGIN: Final = int(Code.INSUFFICIENT_MARGIN)
 _FOK: Final = int(TimeInForce.FOK)
+_PORTFOLIO: Final = int(MarginMode.PORTFOLIO)
 
 
 def admit(core: ExchangeCore, order: Order) -> int:
@@ -44,4 +47,8 @@ def admit_size(core: ExchangeCore, order: Order) -> int:
         return code
     if order.tif == _FOK and not is_feasible(core, order):
         return _FOK_UNFILLABLE
+    if order.account.mode == _PORTFOLIO:
+        code = portfolio_code(core, instrument)
+        if code != _ACCEPTED:
+            return code
     return _ACCEPTED if admits(core, order) else _INSUFFICIENT_MARGIN

@@ -14,6 +14,7 @@ from lockstep_engine.state import BookSide, ExchangeCore, Holding, Level, Order
 
 _BUY: Final = int(Side.BUY)
 _REDUCE_ONLY: Final = int(OrderFlag.REDUCE_ONLY)
+_MMP: Final = int(OrderFlag.MMP)
 _GTD: Final = int(TimeInForce.GTD)
 
 
@@ -151,8 +152,11 @@ def _index(core: ExchangeCore, order: Order) -> None:
         if quotes is None:
             quotes = account.quote_sets[order.quote_set] = {}
         quotes[2 * order.instrument.instrument + order.side] = order
-    if order.flags and order.flags & _REDUCE_ONLY:
-        insort(reduce_only_orders(holding, order.side), order, key=_order_id)
+    if order.flags:
+        if order.flags & _REDUCE_ONLY:
+            insort(reduce_only_orders(holding, order.side), order, key=_order_id)
+        if order.flags & _MMP:
+            holding.mmp_orders[order.order_id] = order
     if order.tif == _GTD:
         schedule_order(core, order)
 
@@ -177,8 +181,11 @@ def _unindex(core: ExchangeCore, order: Order) -> None:
         del quotes[2 * order.instrument.instrument + order.side]
         if not quotes:
             del account.quote_sets[order.quote_set]
-    if order.flags and order.flags & _REDUCE_ONLY:
-        reduce_only_orders(holding, order.side).remove(order)
+    if order.flags:
+        if order.flags & _REDUCE_ONLY:
+            reduce_only_orders(holding, order.side).remove(order)
+        if order.flags & _MMP:
+            del holding.mmp_orders[order.order_id]
     if order.tif == _GTD:
         del core.expiring[order.order_id]
 

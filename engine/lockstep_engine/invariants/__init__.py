@@ -7,6 +7,7 @@ from lockstep_engine.invariants.cash_is_conserved import cash_is_conserved
 from lockstep_engine.invariants.clearing_matches_open_cost import clearing_matches_open_cost
 from lockstep_engine.invariants.index_matches_books import index_matches_books
 from lockstep_engine.invariants.level_totals_match_orders import level_totals_match_orders
+from lockstep_engine.invariants.margin_matches_positions import margin_matches_positions
 from lockstep_engine.invariants.mmp_window_sums_match import mmp_window_sums_match
 from lockstep_engine.invariants.no_mmp_order_lives_while_frozen import (
     no_mmp_order_lives_while_frozen,
@@ -27,6 +28,7 @@ INVARIANTS: Final = (
     level_totals_match_orders,
     index_matches_books,
     reserve_matches_orders,
+    margin_matches_positions,
     nonce_is_never_accepted_twice,
     reduce_only_never_exceeds_position,
     no_mmp_order_lives_while_frozen,

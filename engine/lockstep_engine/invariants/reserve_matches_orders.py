@@ -1,6 +1,8 @@
-"""ReserveMatchesOrders: reserve and open lots are the sums over the live orders ([MRG-4])."""
+"""ReserveMatchesOrders: reserve and open lots are the sums over the live orders ([MRG-4]), in every
+mode, and those with flag MMP, which [MRG-5] counts, are all known.
+"""
 
-from lockstep_engine.codes import Side
+from lockstep_engine.codes import OrderFlag, Side
 from lockstep_engine.state import Account, ExchangeCore
 from lockstep_kernel.errors import check
 
@@ -23,3 +25,6 @@ def _check_open_lots(account: Account) -> None:
         expected = (buys, sells, len(orders))
         where = f"open lots of account {account.account} in {number}"
         check(found == expected, f"{where}: expected {expected}, found {found}")
+        protected = sorted(order.order_id for order in orders if order.flags & OrderFlag.MMP)
+        is_known = protected == sorted(holding.mmp_orders)
+        check(is_known, f"MMP orders of account {account.account} in {number} are {protected}")

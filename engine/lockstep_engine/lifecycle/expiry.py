@@ -8,6 +8,7 @@ from lockstep_engine.events import InstrumentExpired, MmpThawed
 from lockstep_engine.lifecycle.timers import INSTRUMENT_EXPIRY, ORDER_EXPIRY, next_due
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.protection import Mmp
+from lockstep_engine.risk.standard import prices_moved
 from lockstep_engine.state import BookSide, Events, ExchangeCore, Instrument, Order
 
 _EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
@@ -36,6 +37,7 @@ def run_due(core: ExchangeCore, until_ns: int, events: Events) -> None:
 
 def _expire_instrument(core: ExchangeCore, instrument: Instrument, events: Events) -> None:
     instrument.status = _EXPIRED
+    prices_moved(core, instrument)
     core.touch(instrument)
     events.append(InstrumentExpired(instrument.instrument))
     orders = orders_of(instrument.bids) + orders_of(instrument.asks)

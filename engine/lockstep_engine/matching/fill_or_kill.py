@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lockstep_engine.codes import OrderFlag, SelfTradeMode, Side
-from lockstep_engine.matching.protection import counting, lot_e16
+from lockstep_engine.matching.protection import counting
 from lockstep_engine.matching.reduce_only import closing_lots
 from lockstep_engine.matching.self_trade import is_own
 from lockstep_engine.matching.sweep import crosses
@@ -75,7 +75,7 @@ class _DryRun:
         if sums is None:
             sums = self.sums[account] = mmp.sums_at(self.now_ns)
         mark = order.instrument.mark
-        sums.add(signed_lots * lot_e16(order.instrument), mark.delta_e9, mark.vega_e9)
+        sums.add(signed_lots * order.instrument.unit_e16, mark.delta_e9, mark.vega_e9)
         if mmp.breached(sums):
             self.frozen[account] = None
 

@@ -8,7 +8,7 @@ from lockstep_engine.events import MmpTriggered
 from lockstep_engine.lifecycle.timers import schedule_thaw
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.protection import UNTIL_RESET, Mmp, MmpFill
-from lockstep_engine.state import Account, Events, ExchangeCore, Instrument, Order
+from lockstep_engine.state import Account, Events, ExchangeCore, Order
 
 _BUY: Final = int(Side.BUY)
 _MMP: Final = int(OrderFlag.MMP)
@@ -43,14 +43,6 @@ def is_frozen(order: Order) -> bool:
     return mmp is not None and mmp.frozen_until_ns != 0
 
 
-def end_if_frozen(taker: Order, events: Events) -> bool:
-    """End a protected taker whose account is frozen by now; return whether it was."""
-    if taker.remaining_lots == 0 or not is_frozen(taker):
-        return False
-    events.append(cancelled(taker, _CANCELLED, taker.remaining_lots))
-    return True
-
-
 def empty_window(core: ExchangeCore, mmp: Mmp) -> None:
     """Drop all fills. O(fills)."""
     while mmp.window:
@@ -73,11 +65,6 @@ def cancel_protected(core: ExchangeCore, account: Account, underlying: str, even
         events.append(cancelled(order, _CANCELLED, order.remaining_lots))
 
 
-def lot_e16(instrument: Instrument) -> int:
-    """Return the size of one lot in units of 10^-16 of the underlying."""
-    return instrument.lot_e8 * instrument.contract_size_e8
-
-
 def _count(core: ExchangeCore, mmp: Mmp, order: Order, signed_lots: int, events: Events) -> None:
     """Keep a fill of the order; if that breaches a limit, freeze. O(1) amortised but for that."""
     now_ns = core.now_ns
@@ -87,7 +74,7 @@ def _count(core: ExchangeCore, mmp: Mmp, order: Order, signed_lots: int, events:
     instrument = order.instrument
     mark = instrument.mark
     fields = (now_ns, instrument.instrument, signed_lots, mark.delta_e9, mark.vega_e9)
-    fill = MmpFill(mmp, mmp.next_fill, fields, lot_e16(instrument))
+    fill = MmpFill(mmp, mmp.next_fill, fields, instrument.unit_e16)
     mmp.next_fill += 1
     mmp.keep(fill)
     core.touch(fill)

@@ -12,6 +12,7 @@ _CANCEL_MAKER: Final = int(SelfTradeMode.CANCEL_MAKER)
 _DECREMENT: Final = int(SelfTradeMode.DECREMENT)
 _CANCELLED: Final = int(CancelReason.SELF_TRADE)
 _AMENDED: Final = int(AmendReason.SELF_TRADE)
+_GOES_ON: Final = 0
 
 
 def is_own(maker: Account, taker: Account) -> bool:
@@ -21,21 +22,18 @@ def is_own(maker: Account, taker: Account) -> bool:
     return maker.self_trade_group != 0 and maker.self_trade_group == taker.self_trade_group
 
 
-def prevent_self_trade(core: ExchangeCore, maker: Order, taker: Order, events: Events) -> bool:
-    """Carry out the taker's mode on one own maker; return whether the taker goes on."""
+def prevent_self_trade(core: ExchangeCore, maker: Order, taker: Order, events: Events) -> int:
+    """Carry out the taker's mode on one own maker; return why the taker ends, 0 if it goes on."""
     mode = taker.self_trade
     if mode == _DECREMENT:
         return _decrement(core, maker, taker, events)
     if mode != _CANCEL_TAKER:
         detach(core, maker)
         events.append(cancelled(maker, _CANCELLED, maker.remaining_lots))
-    if mode == _CANCEL_MAKER:
-        return True
-    events.append(cancelled(taker, _CANCELLED, taker.remaining_lots))
-    return False
+    return _GOES_ON if mode == _CANCEL_MAKER else _CANCELLED
 
 
-def _decrement(core: ExchangeCore, maker: Order, taker: Order, events: Events) -> bool:
+def _decrement(core: ExchangeCore, maker: Order, taker: Order, events: Events) -> int:
     """Take the smaller remaining off both; the maker keeps its place."""
     lots = min(maker.remaining_lots, taker.remaining_lots)
     if lots == maker.remaining_lots:
@@ -46,10 +44,9 @@ def _decrement(core: ExchangeCore, maker: Order, taker: Order, events: Events) -
         shrink(core, maker, lots)
         events.append(amended(maker, _AMENDED))
     if lots == taker.remaining_lots:
-        events.append(cancelled(taker, _CANCELLED, lots))
-        return False
+        return _CANCELLED
     taker.reserve_e6 -= taker.reserve_e6 * lots // taker.remaining_lots
     taker.qty_lots -= lots
     taker.remaining_lots -= lots
     events.append(amended(taker, _AMENDED))
-    return True
+    return _GOES_ON

@@ -12,8 +12,9 @@ from lockstep_engine.codes import (
     TimeInForce,
 )
 from lockstep_engine.events import CashMoved, Trade, TradeSide
-from lockstep_engine.matching.protection import end_if_frozen, protect
+from lockstep_engine.matching.protection import is_frozen, protect
 from lockstep_engine.matching.reduce_only import cut_reduce_only
+from lockstep_engine.matching.relief import cut_relieved, note_relieved
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.matching.self_trade import is_own, prevent_self_trade
 from lockstep_engine.money.fees import fees_of
@@ -28,6 +29,8 @@ _ALLOW: Final = int(SelfTradeMode.ALLOW)
 _GTD: Final = int(TimeInForce.GTD)
 _MMP: Final = int(OrderFlag.MMP)
 _IMMEDIATE: Final = int(CancelReason.IMMEDIATE)
+_PROTECTED: Final = int(CancelReason.MMP)
+_GOES_ON: Final = 0
 _BUILDER_FEE: Final = int(CashReason.BUILDER_FEE)
 
 
@@ -44,7 +47,11 @@ def enter(core: ExchangeCore, taker: Order, events: Events) -> None:
         best = opposite.best
         is_crossing = best is not None and taker.price_ticks <= best.price_ticks
     if is_crossing:
-        if not _sweep(core, taker, opposite, events):
+        reason = _sweep(core, taker, opposite, events)
+        if core.relieved:
+            cut_relieved(core, instrument.underlying.name, events)
+        if reason:
+            events.append(cancelled(taker, reason, taker.remaining_lots))
             return
         if taker.remaining_lots == 0:
             return
@@ -67,23 +74,25 @@ def cancel_resting(core: ExchangeCore, order: Order, reason: int, events: Events
     events.append(cancelled(order, reason, order.remaining_lots))
 
 
-def _sweep(core: ExchangeCore, taker: Order, opposite: BookSide, events: Events) -> bool:
-    """Match while the taker crosses and is not filled; False if self-trade or MMP ended it."""
+def _sweep(core: ExchangeCore, taker: Order, opposite: BookSide, events: Events) -> int:
+    """Match while the taker crosses and is not filled; return why it must end before, else 0."""
     account = taker.account
     is_protected = taker.flags & _MMP != 0
     while taker.remaining_lots > 0:
         best = opposite.best
         if best is None or (taker.price_ticks - best.price_ticks) * opposite.sign > 0:
-            return True
+            return _GOES_ON
         maker = best.head
         assert maker is not None  # noqa: S101  # for the type checker: a level is never empty
         if taker.self_trade == _ALLOW or not is_own(maker.account, account):
             _fill(core, best, maker, taker, events)
-            if is_protected and end_if_frozen(taker, events):
-                return False
-        elif not prevent_self_trade(core, maker, taker, events):
-            return False
-    return True
+            if is_protected and taker.remaining_lots > 0 and is_frozen(taker):
+                return _PROTECTED
+        else:
+            reason = prevent_self_trade(core, maker, taker, events)
+            if reason:
+                return reason
+    return _GOES_ON
 
 
 def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: Events) -> None:
@@ -132,6 +141,8 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
         _pay_builder(core, taker.builder, taker_builder, events)
     if (maker.flags | taker.flags) & _MMP:
         protect(core, maker, taker, lots, events)
+        note_relieved(core, maker)
+        note_relieved(core, taker)
     if not is_self:
         cut_reduce_only(core, maker.holding, events)
         cut_reduce_only(core, taker.holding, events)

@@ -1,4 +1,4 @@
-"""Fees, margin rates, roles, rules, accounts ([ADM-5] to [ADM-9], [ADM-11])."""
+"""Fees, roles, rules, accounts ([ADM-5], [ADM-6], [ADM-8], [ADM-9], [ADM-11])."""
 
 from typing import Final
 
@@ -10,14 +10,12 @@ from lockstep_engine.commands import (
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
-    SetMarginModel,
 )
 from lockstep_engine.entities import FeeSchedule, RoleGrant
 from lockstep_engine.events import (
     AccountOpened,
     FeeScheduleSet,
     FeeTierSet,
-    MarginModelSet,
     RoleGranted,
     RoleRevoked,
     RulesActivated,
@@ -31,12 +29,10 @@ _RULES_NOT_NEWER: Final = int(Code.RULES_NOT_NEWER)
 _UNKNOWN_ACCOUNT: Final = int(Code.UNKNOWN_ACCOUNT)
 _UNKNOWN_FEE_TIER: Final = int(Code.UNKNOWN_FEE_TIER)
 _UNKNOWN_ROLE: Final = int(Code.UNKNOWN_ROLE)
-_UNKNOWN_UNDERLYING: Final = int(Code.UNKNOWN_UNDERLYING)
 _TIER_MAX: Final = 1000
 _RATE_MAX_E9: Final = 10**8
 _E9: Final = 10**9
 _E4: Final = 10**4
-_MARGIN_RATE_MAX_E9: Final = 10**10
 _ROLES_ALL: Final = 15
 _ID_MAX: Final = 2**31 - 1
 
@@ -78,23 +74,6 @@ def set_fee_tier(core: ExchangeCore, action: SetFeeTier, events: Events) -> int:
     account.fees = fees
     core.touch(account)
     events.append(FeeTierSet(action.account, action.tier))
-    return _ACCEPTED
-
-
-def set_margin_model(core: ExchangeCore, action: SetMarginModel, events: Events) -> int:
-    """Set an underlying's margin rates, from the next admission on."""
-    underlying = core.underlyings.get(action.underlying)
-    if underlying is None:
-        return _UNKNOWN_UNDERLYING
-    initial, short_call = action.initial_rate_e9, action.short_call_rate_e9
-    if not 0 <= initial <= _MARGIN_RATE_MAX_E9 or not 0 <= short_call <= _MARGIN_RATE_MAX_E9:
-        return _BAD_PARAMETER
-    underlying.initial_rate_e9 = initial
-    underlying.short_call_rate_e9 = short_call
-    underlying.version += 1
-    core.price_version += 1
-    core.touch(underlying)
-    events.append(MarginModelSet(action.underlying, initial, short_call))
     return _ACCEPTED
 
 

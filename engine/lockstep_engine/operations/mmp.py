@@ -8,6 +8,7 @@ from lockstep_engine.events import MmpConfigDeleted, MmpConfigSet, MmpReset
 from lockstep_engine.lifecycle.expiry import thaw
 from lockstep_engine.matching.protection import cancel_protected, empty_window
 from lockstep_engine.protection import Mmp
+from lockstep_engine.risk.open_lots import note_reliefs
 from lockstep_engine.state import Account, Events, ExchangeCore
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -15,7 +16,8 @@ _UNKNOWN_UNDERLYING: Final = int(Code.UNKNOWN_UNDERLYING)
 _BAD_MMP_CONFIG: Final = int(Code.BAD_MMP_CONFIG)
 _MMP_NOT_CONFIGURED: Final = int(Code.MMP_NOT_CONFIGURED)
 _INTERVAL_MAX_MS: Final = 86_400_000
-_OPTIONS_ALL: Final = int(MmpOption.MAKER_ONLY | MmpOption.EXCEEDING)
+_OPTIONS_ALL: Final = int(MmpOption.MAKER_ONLY | MmpOption.EXCEEDING | MmpOption.RELIEF)
+_RELIEF: Final = int(MmpOption.RELIEF)
 
 
 def set_mmp_config(
@@ -40,6 +42,7 @@ def set_mmp_config(
     else:
         empty_window(core, mmp)
         mmp.set(limits)
+    _follow_relief(account, action.underlying)
     core.touch(mmp)
     events.append(MmpConfigSet(account.account, action.underlying, *limits))
     return _ACCEPTED
@@ -55,6 +58,7 @@ def delete_mmp_config(
     empty_window(core, mmp)
     thaw(core, mmp)
     mmp.is_live = False
+    _follow_relief(account, action.underlying)
     events.append(MmpConfigDeleted(account.account, action.underlying))
     cancel_protected(core, account, action.underlying, events)
     return _ACCEPTED
@@ -79,4 +83,16 @@ def _is_good(action: SetMmpConfig) -> bool:
     limits = (action.qty_limit_e8, action.delta_limit_e8, action.vega_limit_e6)
     if min(limits) < 0 or max(limits) == 0:
         return False
+    if action.options & _RELIEF and action.qty_limit_e8 == 0:
+        return False
     return 0 <= action.options <= _OPTIONS_ALL
+
+
+def _follow_relief(account: Account, underlying: str) -> None:
+    """Have the margin of MMP orders follow a protection that changed. O(holdings)."""
+    note_reliefs(account)
+    for holding in account.holdings.values():
+        is_there = holding.instrument.underlying.name == underlying
+        if is_there and holding.mmp_orders and not holding.is_dirty:
+            holding.is_dirty = True
+            account.dirty.append(holding)

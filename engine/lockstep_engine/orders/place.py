@@ -27,7 +27,7 @@ _REPLACED: Final = int(CancelReason.REPLACED)
 def place(core: ExchangeCore, account: Account, action: PlaceOrder, events: Events) -> int:
     """Enter an order or refuse it."""
     order = order_from(core, account, action)
-    code = _refusal(account, action) if order is None else admit(core, order)
+    code = refusal(account, action) if order is None else admit(core, order)
     if code != _ACCEPTED:
         events.append(
             OrderRejected(account.account, PLACE, action.instrument, 0, action.client_id, code)
@@ -55,7 +55,7 @@ def replace(core: ExchangeCore, account: Account, action: ReplaceOrder, events: 
         return _UNKNOWN_ORDER
     detach(core, old)
     order = order_from(core, account, new)
-    code = _refusal(account, new) if order is None else admit(core, order)
+    code = refusal(account, new) if order is None else admit(core, order)
     if code == _ACCEPTED:
         assert order is not None  # noqa: S101  # for the type checker: refused above
         events.append(cancelled(old, _REPLACED, old.remaining_lots))
@@ -98,7 +98,7 @@ def order_from(core: ExchangeCore, account: Account, action: PlaceOrder) -> Orde
     )
 
 
-def _refusal(account: Account, action: PlaceOrder) -> int:
+def refusal(account: Account, action: PlaceOrder) -> int:
     """Return the code for an order in an unknown instrument."""
     if action.client_id and action.client_id in account.client_ids:
         return _DUPLICATE_CLIENT_ID

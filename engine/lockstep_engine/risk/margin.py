@@ -1,48 +1,32 @@
 """Margin: one cached sum per account, the reserve of an order, and its admission ([MRG]).
 
-A holding's part in the sum is IM(position) plus its open margin less its unrealised profit. It is
-recomputed when its position or open lots changed (it is dirty) or when its instrument's prices
-moved (versions differ); so admission costs no more with more instruments of others ([MRG-6]).
+The sum is that of the parts: each holding has its own, and beyond STANDARD spread groups or the
+underlyings of a portfolio have theirs. A part is recomputed when its positions or open lots changed
+(a holding is dirty, a group stale) or when its prices moved (versions differ); so admission costs
+no more with more instruments of others ([MRG-6]).
 """
 
 from typing import Final
 
-from lockstep_engine.codes import InstrumentKind, Side
+from lockstep_engine.codes import MarginMode, Side
 from lockstep_engine.matching.reduce_only import is_reducing
+from lockstep_engine.risk.lots import lot_risk
+from lockstep_engine.risk.open_lots import counted_lots
+from lockstep_engine.risk.spread import SpreadGroup, SpreadLeg
+from lockstep_engine.risk.standard import (
+    initial_e6,
+    maintenance_e6,
+    refresh_prices,
+    unrealised_e6,
+)
+from lockstep_engine.risk.sums import UnderlyingPortfolio
 from lockstep_engine.state import Account, ExchangeCore, Holding, Instrument, Order
-from lockstep_kernel.arith import div_ceil, div_half_even
 
 _BUY: Final = int(Side.BUY)
-_CALL: Final = int(InstrumentKind.CALL)
+_STANDARD: Final = int(MarginMode.STANDARD)
+_SPREAD: Final = int(MarginMode.STANDARD_SPREAD)
+_PORTFOLIO: Final = int(MarginMode.PORTFOLIO)
 _E9: Final = 10**9
-_E16: Final = 10**16
-
-
-def refresh_prices(instrument: Instrument) -> None:
-    """Recompute the values per lot if the underlying changed since ([NUM-3], [MRG-2])."""
-    underlying = instrument.underlying
-    if instrument.seen_version == underlying.version:
-        return
-    instrument.seen_version = underlying.version
-    instrument.version += 1
-    lot = instrument.lot_e8 * instrument.contract_size_e8
-    instrument.index_lot_e6 = div_half_even(underlying.index_price_e6 * lot, _E16)
-    instrument.mark_lot_e6 = div_half_even(instrument.mark.price_e6 * lot, _E16)
-    if not instrument.is_option:
-        initial = div_ceil(instrument.mark_lot_e6 * underlying.initial_rate_e9, _E9)
-        instrument.long_lot_e6 = initial
-        instrument.short_lot_e6 = initial
-    elif instrument.kind == _CALL:
-        rate = underlying.short_call_rate_e9
-        instrument.short_lot_e6 = div_ceil(instrument.index_lot_e6 * rate, _E9)
-    else:
-        instrument.short_lot_e6 = div_ceil(instrument.strike_e6 * lot, _E16)
-
-
-def prices_moved(core: ExchangeCore, instrument: Instrument) -> None:
-    """Note that the instrument's own mark changed."""
-    instrument.seen_version = 0
-    core.price_version += 1
 
 
 def refresh_account(core: ExchangeCore, account: Account) -> None:
@@ -51,14 +35,16 @@ def refresh_account(core: ExchangeCore, account: Account) -> None:
     if dirty:
         for holding in dirty:
             holding.is_dirty = False
-            _refresh_holding(account, holding)
+            _refresh_holding(core, account, holding)
         dirty.clear()
     if account.seen_prices != core.price_version:
         account.seen_prices = core.price_version
         for holding in account.holdings.values():
             refresh_prices(holding.instrument)
             if holding.seen_version != holding.instrument.version:
-                _refresh_holding(account, holding)
+                _refresh_holding(core, account, holding)
+    if account.mode != _STANDARD:
+        _refresh_groups(core, account)
 
 
 def free_e6(core: ExchangeCore, account: Account) -> int:
@@ -74,21 +60,25 @@ def admits(core: ExchangeCore, order: Order) -> bool:
     recomputed.
     """
     account, holding, instrument = order.account, order.holding, order.instrument
+    lots = order.remaining_lots
+    value = order.price_ticks * lots * instrument.value_e6
+    fee = taker_fee_e6(account, instrument, lots, value)
+    if order.side == _BUY:
+        adverse = value if instrument.is_option else value - instrument.mark_lot_e6 * lots
+    else:
+        adverse = 0 if instrument.is_option else instrument.mark_lot_e6 * lots - value
+    order.reserve_e6 = reserve = fee + adverse if adverse > 0 else fee
+    if not account.is_plain or instrument.addon_product:
+        return _admits_any(core, order, value, fee)
     dirty = account.dirty
     is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding)
     if not is_current or account.seen_prices != core.price_version:
         refresh_account(core, account)
-    lots = order.remaining_lots
-    value = order.price_ticks * lots * instrument.value_e6
-    fee = _taker_fee_e6(account, instrument, lots, value)
     up = held = down = holding.qty_lots
     if order.side == _BUY:
-        adverse = value if instrument.is_option else value - instrument.mark_lot_e6 * lots
         up += lots
     else:
-        adverse = 0 if instrument.is_option else instrument.mark_lot_e6 * lots - value
         down -= lots
-    order.reserve_e6 = reserve = fee + adverse if adverse > 0 else fee
     up += holding.open_buy_lots
     down -= holding.open_sell_lots
     long_lot, short_lot = instrument.long_lot_e6, instrument.short_lot_e6
@@ -100,25 +90,45 @@ def admits(core: ExchangeCore, order: Order) -> bool:
         margin -= held * instrument.mark_lot_e6 - holding.cost_e6
     others = account.margin_e6 - holding.margin_e6
     free = account.cash_e6 - others - margin - account.reserve_e6 - reserve
-    return free >= 0 or (is_reducing(order) and _helps(order, value, fee))
+    return free >= 0 or (is_reducing(order) and _helps(core, order, value, fee))
 
 
-def initial_e6(instrument: Instrument, qty_lots: int) -> int:
-    """Return IM(q) of a position ([MRG-2])."""
-    if qty_lots >= 0:
-        return qty_lots * instrument.long_lot_e6
-    return -qty_lots * instrument.short_lot_e6
+def part_e6(core: ExchangeCore, holding: Holding, buys: int, sells: int) -> int:
+    """Return a holding's own part in the account's sum with so many open lots ([MRG-4]).
 
-
-def unrealised_e6(holding: Holding) -> int:
-    """Return the profit of a position at its mark, 0 for options ([MRG-1])."""
-    instrument = holding.instrument
+    Everything but the IM that its group or underlying has; prices must be up to date.
+    """
+    instrument, qty = holding.instrument, holding.qty_lots
+    mode = holding.account.mode
+    if mode == _STANDARD:
+        up = initial_e6(instrument, qty + buys)
+        down = initial_e6(instrument, qty - sells)
+        return (up if up > down else down) - unrealised_e6(holding)
+    if mode == _SPREAD:
+        up, down = initial_e6(instrument, buys), initial_e6(instrument, -sells)
+        margin = (up if up > down else down) - unrealised_e6(holding)
+        return margin if instrument.is_option else margin + initial_e6(instrument, qty)
+    margin = 0
+    if buys or sells:
+        risk = lot_risk(core, instrument)
+        if risk is not None:
+            margin = risk.open_e6(buys, sells, instrument.underlying.index_price_e6)
     if instrument.is_option:
-        return 0
-    return holding.qty_lots * instrument.mark_lot_e6 - holding.cost_e6
+        return margin - qty * instrument.mark_lot_e6
+    return margin - unrealised_e6(holding)
 
 
-def _taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_e6: int) -> int:
+def spread_leg(instrument: Instrument, qty_lots: int) -> SpreadLeg:
+    """Return a position in an option as a leg of its group."""
+    return SpreadLeg(
+        instrument.contract,
+        qty_lots,
+        initial_e6(instrument, qty_lots),
+        maintenance_e6(instrument, qty_lots),
+    )
+
+
+def taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_e6: int) -> int:
     """Return the taker fee on a trade of that value, 0 where the rate is a rebate ([FEE-1])."""
     fees = account.fees
     if instrument.is_option:
@@ -132,24 +142,112 @@ def _taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value
     return -(-rate * value_e6 // _E9) if rate > 0 else 0
 
 
-def _helps(order: Order, value_e6: int, fee_e6: int) -> bool:
-    """Return whether the order, filled whole at its price, does not lower collateral - IM."""
+def gain_if_filled_e6(order: Order, value_e6: int, fee_e6: int) -> int:
+    """Return the change of collateral if the order filled whole at its price ([MRG-1])."""
     instrument = order.instrument
-    signed = order.remaining_lots if order.side == _BUY else -order.remaining_lots
-    signed_value = value_e6 if order.side == _BUY else -value_e6
-    gain = -signed_value - fee_e6
-    if not instrument.is_option:
-        gain += signed * instrument.mark_lot_e6
+    is_buy = order.side == _BUY
+    gain = -fee_e6 - (value_e6 if is_buy else -value_e6)
+    if not instrument.is_option or order.account.mode == _PORTFOLIO:
+        marked = order.remaining_lots * instrument.mark_lot_e6
+        gain += marked if is_buy else -marked
+    return gain
+
+
+def _admits_any(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
+    """Decide on the whole sum of the account, for all that the short way above leaves out."""
+    account, holding = order.account, order.holding
+    refresh_account(core, account)
+    buys, sells = counted_lots(holding, order, None)
+    others = account.margin_e6 - holding.margin_e6
+    margin = others + part_e6(core, holding, buys, sells)
+    free = account.cash_e6 - margin - account.reserve_e6 - order.reserve_e6
+    return free >= 0 or (is_reducing(order) and _helps(core, order, value_e6, fee_e6))
+
+
+def _helps(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
+    """Return whether the order, filled whole at its price, does not lower collateral - IM."""
     before = order.holding.qty_lots
-    return gain - initial_e6(instrument, before + signed) + initial_e6(instrument, before) >= 0
+    after = before + (order.remaining_lots if order.side == _BUY else -order.remaining_lots)
+    gain = gain_if_filled_e6(order, value_e6, fee_e6)
+    return gain - _initial_change(core, order.holding, before, after) >= 0
 
 
-def _refresh_holding(account: Account, holding: Holding) -> None:
+def _initial_change(core: ExchangeCore, holding: Holding, before: int, after: int) -> int:
+    """Return by how much IM of the account grows if one position changes from `before`."""
+    account, instrument = holding.account, holding.instrument
+    mode = account.mode
+    if mode == _STANDARD or (mode == _SPREAD and not instrument.is_option):
+        return initial_e6(instrument, after) - initial_e6(instrument, before)
+    number = instrument.instrument
+    if mode == _SPREAD:
+        group = account.groups[instrument.underlying.name, instrument.expiry_ns]
+        return group.initial_if(number, spread_leg(instrument, after)) - group.initial_e6
+    risk = lot_risk(core, instrument)
+    portfolio = account.portfolios.get(instrument.underlying.name)
+    if risk is None or portfolio is None:
+        return 0
+    index = instrument.underlying.index_price_e6
+    return portfolio.initial_if(number, risk, after, index) - portfolio.initial_e6
+
+
+def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> None:
     instrument = holding.instrument
     refresh_prices(instrument)
-    up = initial_e6(instrument, holding.qty_lots + holding.open_buy_lots)
-    down = initial_e6(instrument, holding.qty_lots - holding.open_sell_lots)
-    margin = (up if up > down else down) - unrealised_e6(holding)
+    if account.is_plain:
+        buys, sells = holding.open_buy_lots, holding.open_sell_lots
+    else:
+        buys, sells = counted_lots(holding, None, None)
+        if account.mode != _STANDARD:
+            _count(core, account, holding)
+    margin = part_e6(core, holding, buys, sells)
     account.margin_e6 += margin - holding.margin_e6
     holding.margin_e6 = margin
     holding.seen_version = instrument.version
+
+
+def _count(core: ExchangeCore, account: Account, holding: Holding) -> None:
+    """Enter a position in its spread group or its portfolio."""
+    instrument = holding.instrument
+    if account.mode == _PORTFOLIO:
+        _count_in_portfolio(core, account, holding)
+    elif instrument.is_option:
+        key = (instrument.underlying.name, instrument.expiry_ns)
+        group = account.groups.get(key)
+        if group is None:
+            group = account.groups[key] = SpreadGroup()
+        group.count(instrument.instrument, spread_leg(instrument, holding.qty_lots))
+
+
+def _count_in_portfolio(core: ExchangeCore, account: Account, holding: Holding) -> None:
+    """Enter a position in the sums of its underlying: new ones if the model is new.
+
+    Scenario values are not asked for where the position is flat.
+    """
+    instrument, qty = holding.instrument, holding.qty_lots
+    name = instrument.underlying.name
+    portfolio = account.portfolios.get(name)
+    risk = lot_risk(core, instrument) if qty else None
+    if risk is None:
+        if portfolio is not None:
+            portfolio.drop(instrument.instrument)
+        return
+    if portfolio is None or portfolio.portfolio.grid is not risk.grid:
+        if portfolio is not None:
+            account.margin_e6 -= portfolio.initial_e6
+        portfolio = account.portfolios[name] = UnderlyingPortfolio(risk.grid)
+    portfolio.count(instrument.instrument, risk, qty)
+
+
+def _refresh_groups(core: ExchangeCore, account: Account) -> None:
+    """Recompute the margin of groups and portfolios whose positions or prices moved."""
+    for group in account.groups.values():
+        if group.is_stale:
+            account.margin_e6 -= group.initial_e6
+            group.refresh()
+            account.margin_e6 += group.initial_e6
+    for name, portfolio in account.portfolios.items():
+        index = core.underlyings[name].index_price_e6
+        if portfolio.is_stale or portfolio.index_e6 != index:
+            account.margin_e6 -= portfolio.initial_e6
+            portfolio.refresh(index)
+            account.margin_e6 += portfolio.initial_e6

@@ -6,7 +6,7 @@ from lockstep_engine.codes import InstrumentKind
 from lockstep_engine.entities import Surface
 from lockstep_engine.events import InstrumentMark, MarksUpdated
 from lockstep_engine.risk.detmath import black76
-from lockstep_engine.risk.margin import prices_moved
+from lockstep_engine.risk.standard import prices_moved
 from lockstep_engine.risk.surface import vol_at
 from lockstep_engine.state import Events, ExchangeCore, Instrument
 

@@ -117,10 +117,14 @@ def show(
     )
 
 
-@replay.command(epilog="Example: lockstep replay at data/journal 1000 --view book")
+@replay.command(
+    epilog="Examples: lockstep replay at data/journal 1000 --view book; "
+    "lockstep replay at data/journal 1000 --account 7"
+)
 @_directory
 @click.argument("seq", type=int)
 @click.option("--view", "views", multiple=True, metavar="NAME", help="Only these tables.")
+@click.option("--account", metavar="ID", help="What made this account's margin, instead.")
 @_json
 @_machine
 @click.pass_context
@@ -129,16 +133,22 @@ def at(
     directory: str,
     seq: int,
     views: tuple[str, ...],
+    account: str | None,
     is_json: bool,
     machine_name: str | None,
 ) -> None:
-    """Show the state after SEQ: book, accounts, positions, as the machine has tables for it."""
+    """Show the state after SEQ: book, accounts, positions, as the machine has tables for it.
+
+    With --account, show what made the numbers of that account: its margin, down to each position,
+    scenario and order.
+    """
     _run(
         context,
         directory,
         directory=directory,
         seq=seq,
         views=list(views),
+        account=account,
         is_json=is_json,
         machine_name=machine_name,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lockstep_journal import (
     EventSource,
@@ -38,7 +39,7 @@ from lockstep_replay.execution import ImportVerifier
 from lockstep_replay.history import FieldNames, Filter, Step, plain_step, recomputed_events, steps
 from lockstep_replay.recovery import recover_from
 from lockstep_replay.stats import history_statistics
-from lockstep_replay.views import Row, kind_name, views_of
+from lockstep_replay.views import Row, explanation_of, kind_name, views_of
 
 _Read = Callable[[int], bytes]
 
@@ -91,14 +92,14 @@ def show(
     return EXIT_OK
 
 
-def at(
-    directory: str, seq: int, views: Sequence[str], is_json: bool, machine_name: str | None
-) -> int:
-    """Show the tables of a state."""
+def at(directory: str, seq: int, is_json: bool, machine_name: str | None, **asked: Any) -> int:
+    """Show the `views` of a state (all if empty), or what made the numbers of an `account`."""
+    account: str | None = asked["account"]
+    views: Sequence[str] = asked["views"]
     with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
         state, _report = recover_from(journal, machine, seq, Progress("recover"))
-    tables = views_of(state)
+    tables = views_of(state) if account is None else explanation_of(state, account)
     for name in views:
         if name not in tables:
             raise CannotRunError(f"expected a view of {', '.join(tables)}, found '{name}'")

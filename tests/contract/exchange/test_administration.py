@@ -14,13 +14,11 @@ from lockstep_engine.commands import (
     RevokeRole,
     SetFeeSchedule,
     SetFeeTier,
-    SetMarginModel,
 )
 from lockstep_engine.events import (
     AccountOpened,
     FeeScheduleSet,
     FeeTierSet,
-    MarginModelSet,
     RoleGranted,
     RoleRevoked,
     RulesActivated,
@@ -94,25 +92,6 @@ def test_the_checks_of_a_fee_tier_stand_in_order(market: Exchange) -> None:
     assert Code.UNKNOWN_ACCOUNT == market.refusal(SetFeeTier(99, 99))
     for tier in (1, -1, 1001, 2**61):
         assert Code.UNKNOWN_FEE_TIER == market.refusal(SetFeeTier(ALICE, tier))
-
-
-# Margin rates
-
-
-@pytest.mark.rule("ADM-7")
-@pytest.mark.parametrize(("initial_rate", "call_rate"), [(0, 0), (10**10, 10**10), (1, 2)])
-def test_margin_rates_are_set(market: Exchange, initial_rate: int, call_rate: int) -> None:
-    events = market.send(SetMarginModel("BTC", initial_rate, call_rate))
-    assert [MarginModelSet("BTC", initial_rate, call_rate)] == events
-    assert (10**11, 28_800, 10**8, initial_rate, call_rate) == market.record(6, "BTC")
-
-
-@pytest.mark.rule("ADM-7")
-@pytest.mark.parametrize("rate", [-1, 10**10 + 1])
-def test_the_bounds_of_the_margin_rates(market: Exchange, rate: int) -> None:
-    assert Code.UNKNOWN_UNDERLYING == market.refusal(SetMarginModel("SOL", rate, rate))
-    assert Code.BAD_PARAMETER == market.refusal(SetMarginModel("BTC", rate, 1))
-    assert Code.BAD_PARAMETER == market.refusal(SetMarginModel("BTC", 1, rate))
 
 
 # Roles
@@ -197,7 +176,7 @@ def test_newer_rules_are_in_force_from_the_next_command_on(machine: Machine) -> 
 def test_an_account_opens_without_cash_in_tier_0(staffed: Exchange) -> None:
     events = staffed.send(OpenAccount(5, KEY, 9))
     assert [AccountOpened(5, KEY, 9)] == events
-    assert (KEY, 9, 0, 0) == staffed.record(1, 5)
+    assert (KEY, 9, 0, 0, 0) == staffed.record(1, 5)
 
 
 @pytest.mark.rule("ADM-11")

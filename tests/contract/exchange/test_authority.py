@@ -19,19 +19,24 @@ from lockstep_engine.commands import (
     DeleteMmpConfig,
     Deposit,
     GrantRole,
+    MarginRates,
     MassQuote,
     OpenAccount,
     PlaceOrder,
+    PortfolioModel,
     Quote,
     ReplaceOrder,
     ResetMmp,
     RevokeAgent,
     RevokeRole,
+    RiskScenario,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -66,6 +71,7 @@ HOLDERS = {
     RISK_KEY: Role.RISK,
 }
 
+MODEL = PortfolioModel((RiskScenario(10**9, 0, 10**9, 10**9),))
 ADMIN_ACTIONS: list[Any] = [
     CreateUnderlying("SOL", 10**11),
     CreateInstrument(77, "ETH-20261225", 10**6, 10**5, 10**8, LIMITS),
@@ -73,7 +79,8 @@ ADMIN_ACTIONS: list[Any] = [
     SetTradingLimits(PERP, LIMITS),
     SetFeeSchedule(1, 0, 0, 0, 0, 0, 0),
     SetFeeTier(ALICE, 0),
-    SetMarginModel("BTC", 10**7, 10**9),
+    SetMarginModel("BTC", MarginRates()),
+    SetPortfolioModel("BTC", MODEL),
     ActivateRules(1),
     AdvanceTime(),
     OpenAccount(88, key("new root")),
@@ -119,6 +126,7 @@ ROOT_KEY_ACTIONS: list[Any] = [
     Transfer(BOB, 1),
     AuthorizeAgent(key("another")),
     RevokeAgent(AGENT),
+    SetMarginMode(1),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockstep_engine.codes import Code, InstrumentKind, InstrumentStatus, Side
+from lockstep_engine.codes import Code, EntityKind, InstrumentKind, InstrumentStatus, Side
 from lockstep_engine.commands import (
     AdvanceTime,
     AmendOrder,
@@ -77,7 +77,9 @@ def instrument(exchange: Exchange, number: int) -> tuple[Any, ...]:
 def test_an_underlying_starts_with_default_rates_and_without_index(staffed: Exchange) -> None:
     events = staffed.send(CreateUnderlying("BTC", 5_000, 61))
     assert [UnderlyingCreated("BTC", 5_000, 61)] == events
-    assert (5_000, 61, 0, 20_000_000, 1_000_000_000) == staffed.record(6, "BTC")
+    rates = (20_000_000, 500_000_000, 0, 10**8, 150_000_000, 10**8, 75_000_000, 75_000_000)
+    assert (5_000, 61, 0, *rates) == staffed.record(6, "BTC")
+    assert None is staffed.record(EntityKind.PORTFOLIO_MODEL, "BTC")
 
 
 @pytest.mark.rule("ADM-1")

@@ -104,7 +104,7 @@ def test_a_protection_is_set(market: Exchange) -> None:
         {"vega_limit_e6": -1},
         {"qty_limit_e8": 0},
         {"options": -1},
-        {"options": 4},
+        {"options": 8},
     ],
     ids=repr,
 )

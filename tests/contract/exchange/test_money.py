@@ -7,6 +7,7 @@ from lockstep_engine.codes import CashReason, Code
 from lockstep_engine.commands import (
     CreateInstrument,
     Deposit,
+    MarginRates,
     OpenAccount,
     SetMarginModel,
     SetTradingLimits,
@@ -177,7 +178,7 @@ def test_the_largest_amounts_stay_below_2_to_the_62(machine: Machine) -> None:
     )
     market.do(CreateInstrument(50, "ETH-20261225", 10**5, 10**5, 10**9, limits))
     market.do(UpdateMarkPrice(50, 2**29 * 10**5))
-    market.do(SetMarginModel("ETH", 7 * 10**9, 10**10))
+    market.do(SetMarginModel("ETH", MarginRates(10**9, 10**9)))
     market.deposit(ALICE, 2**59)
     market.deposit(BOB, 2**59 - len(ACCOUNTS) * CASH)
     market.ask(BOB, 2**29, size, 50)

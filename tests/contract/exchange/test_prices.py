@@ -6,6 +6,7 @@ import pytest
 from lockstep_engine.codes import Code, InstrumentStatus
 from lockstep_engine.commands import (
     AdvanceTime,
+    MarginRates,
     SetInstrumentStatus,
     SetTradingLimits,
     UpdateIndexPrice,
@@ -39,7 +40,9 @@ def mark_of(exchange: Exchange, number: int) -> int:
 def test_an_index_is_set(market: Exchange, price_e6: int) -> None:
     events = market.send(UpdateIndexPrice("BTC", price_e6))
     assert [IndexPriceUpdated("BTC", price_e6)] == events
-    assert (10**11, 28_800, price_e6, 20_000_000, 10**9) == market.record(6, "BTC")
+    assert (10**11, 28_800, price_e6, *msgspec.structs.astuple(MarginRates())) == market.record(
+        6, "BTC"
+    )
 
 
 @pytest.mark.rule("MRK-1")

@@ -16,10 +16,16 @@ from lockstep_engine.commands import (
     CreateUnderlying,
     Deposit,
     GrantRole,
+    MarginRates,
     OpenAccount,
     PlaceOrder,
+    PortfolioModel,
+    RiskScenario,
     SetFeeSchedule,
+    SetMarginMode,
+    SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
@@ -33,6 +39,12 @@ LINEAGE = bytes(range(16))
 MS = START_NS // 10**6
 SELL = PlaceOrder(7, 1, 100, 5, 1, 0, 8, 2, 9, LINEAGE, START_NS + 50, 1)
 POINTS = ((90_000_000, 600_000_000), (100_000_000, 500_000_000))
+RATES = MarginRates(20_000_000, 1, 2, 3, 4, 5, 6, 7)
+MODEL = PortfolioModel(
+    (RiskScenario(900_000_000, 0, 1_100_000_000, 10**9), RiskScenario(10**9, 3, 1, 2)),
+    *(11, 12, 13, 14, 60 * 10**9 + 15, 16, 17, -18, 19, -20, 10**6 + 21, 22, 23, -24),
+    *(25, 26, 27, 28, 10**9 + 29, 10**6 + 30, 31, 32, 33, 34, 35, 36, 37, 38, 38, 40),
+)
 LIMITS = TradingLimits(1, 1_000, 1, 1, 100, 0, 1_000, 10, 0)
 
 
@@ -55,6 +67,8 @@ def tell(machine: Machine) -> Exchange:
         UpdateMarkPrice(7, 101 * 10**6),
         UpdateVolSurface("BTC", START_NS + DAY_NS, 10**8, POINTS),
         SetFeeSchedule(4, 1, -2, 3, -4, 5, 6),
+        SetMarginModel("BTC", RATES),
+        SetPortfolioModel("BTC", MODEL),
         OpenAccount(1, A, 3),
         OpenAccount(2, B),
         Deposit(1, 1_000_000),
@@ -63,6 +77,7 @@ def tell(machine: Machine) -> Exchange:
     for number, action in enumerate(staff):
         exchange.do(action, nonce=MS + number)
     exchange.do(AuthorizeAgent(AGENT), 1, signer=A, nonce=MS + 5)
+    exchange.do(SetMarginMode(1), 1, signer=A, nonce=MS + 6)
     exchange.do(SetMmpConfig("BTC", 1_000, 0, 10**9, 0, 5, 1), 2, signer=B, nonce=MS + 5)
     exchange.do(SELL, 2, signer=B, nonce=MS + 6, request_id=b"sell")
     exchange.do(PlaceOrder(7, 0, 100, 3), 1, signer=AGENT, nonce=MS + 2, at=START_NS + 7)
@@ -71,18 +86,18 @@ def tell(machine: Machine) -> Exchange:
 
 
 EXPECTED: list[Record] = [
-    (1, 1, A, 3, 0, 999_850),
-    (1, 2, B, 0, 0, 1_999_940),
+    (1, 1, A, 3, 0, 999_850, 1),
+    (1, 2, B, 0, 0, 1_999_940, 0),
     (2, (1, AGENT)),
     (3, STAFF, 15),
-    (4, A, -1, nonces(5)),
+    (4, A, -1, nonces(5, 6)),
     (4, AGENT, -1, nonces(1, 2)),
     (4, B, -1, nonces(5, 6)),
     (4, ROOT, -1, nonces(0)),
-    (4, STAFF, -1, nonces(*range(10))),
+    (4, STAFF, -1, nonces(*range(12))),
     (5, (1, b"no"), payload(CancelOrder(77)), 414, 0, 2),
     (5, (2, b"sell"), payload(SELL), 0, 1, 1),
-    (6, "BTC", 10**9, 0, 10**8, 20_000_000, 10**9),
+    (6, "BTC", 10**9, 0, 10**8, 20_000_000, 1, 2, 3, 4, 5, 6, 7),
     (
         *(7, 7, "BTC-20261225", 10**6, 10**5, 10**8, True, 1),
         *(1, 1_000, 1, 1, 100, 0, 1_000, 10, 0),
@@ -98,6 +113,11 @@ EXPECTED: list[Record] = [
     (14, ("BTC", START_NS + DAY_NS), 10**8, POINTS),
     (15, (2, "BTC"), 1_000, 0, 10**9, 0, 5, 1, 0, 2),
     (16, (2, "BTC", 1), START_NS + 7, 7, -3, 10**9, 0),
+    (
+        *(17, "BTC", ((900_000_000, 0, 1_100_000_000, 10**9), (10**9, 3, 1, 2))),
+        *(11, 12, 13, 14, 60 * 10**9 + 15, 16, 17, -18, 19, -20, 10**6 + 21, 22, 23, -24),
+        *(25, 26, 27, 28, 10**9 + 29, 10**6 + 30, 31, 32, 33, 34, 35, 36, 37, 38, 38, 40),
+    ),
 ]
 
 
@@ -129,6 +149,6 @@ def test_a_snapshot_loads_to_the_same_records_and_goes_on_alike(machine: Machine
     assert exchange.state.hash == twin.state.hash
 
 
-@pytest.mark.parametrize("kind", range(1, 17))
+@pytest.mark.parametrize("kind", range(1, 18))
 def test_the_story_has_every_kind(kind: int) -> None:
     assert kind in {record[0] for record in EXPECTED}

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from lockstep_engine.codes import OrderFlag
+from lockstep_engine.codes import MarginMode, OrderFlag
 from lockstep_engine.exchange import MACHINE, MmpView, PositionView, account, best, depth, order
 from lockstep_kernel import CannotRunError, State, initial
 from tests.machines.counter import COUNTER, counter_genesis
@@ -100,7 +100,10 @@ def test_account_gives_money_and_margin(traded: Exchange) -> None:
 
 def test_an_account_that_did_nothing_has_only_cash(market: Exchange) -> None:
     found = account(market.state, CAROL)
-    assert (CAROL, CASH, 0, 0, 0, 0, CASH, 0, (), ()) == msgspec.structs.astuple(found)
+    assert (
+        *(CAROL, CASH, 0, 0, 0, 0, CASH, 0, (), ()),
+        *(MarginMode.STANDARD, CASH, 0),
+    ) == msgspec.structs.astuple(found)
 
 
 def test_a_closed_position_is_not_shown(market: Exchange) -> None:

@@ -12,15 +12,19 @@ from lockstep_engine.commands import (
     DeleteMmpConfig,
     Deposit,
     GrantRole,
+    MarginRates,
     OpenAccount,
     PlaceOrder,
+    PortfolioModel,
     ResetMmp,
     RevokeAgent,
     RevokeRole,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
@@ -32,6 +36,7 @@ from lockstep_engine.events import (
     CashMoved,
     CommandRejected,
     DuplicateRequest,
+    MarginModeSet,
     MmpConfigSet,
     OrderAccepted,
     OrderRejected,
@@ -64,7 +69,8 @@ START_MS = START_NS // 10**6
         (CreateUnderlying("XRP", 10**6), Role.ADMIN),
         (SetInstrumentStatus(PERP, 1), Role.ADMIN | Role.RISK),
         (SetFeeTier(1, 0), Role.ADMIN),
-        (SetMarginModel("BTC", 1, 1), Role.ADMIN),
+        (SetMarginModel("BTC", MarginRates()), Role.ADMIN),
+        (SetPortfolioModel("BTC", PortfolioModel(())), Role.ADMIN),
         (AdvanceTime(), Role.ADMIN | Role.ORACLE),
         (OpenAccount(9, KEY), Role.ADMIN),
         (UpdateIndexPrice("BTC", 1), Role.ORACLE),
@@ -87,6 +93,8 @@ def test_operator_actions_need_account_0_before_a_known_signer() -> None:
     world = World()
     assert Code.BAD_PARAMETER == code_of(world.do(1, AdvanceTime()))
     assert Code.BAD_PARAMETER == code_of(world.do(1, UpdateVolSurface("?", 0, 0, ())))
+    model = SetPortfolioModel("?", PortfolioModel(()))
+    assert Code.BAD_PARAMETER == code_of(world.do(1, model))
     assert Code.UNKNOWN_SIGNER == code_of(world.do(0, AdvanceTime(), signer=KEY))
     assert Code.UNKNOWN_SIGNER == code_of(world.do(0, GrantRole(KEY, 1), signer=KEY))
 
@@ -113,6 +121,9 @@ def test_account_actions_need_the_root_key_or_an_agent() -> None:
     ]
     assert Code.NOT_AUTHORIZED == code_of(world.do(1, Withdraw(1), signer=AGENT))
     assert Code.NOT_AUTHORIZED == code_of(world.do(1, AuthorizeAgent(KEY), signer=AGENT))
+    assert Code.NOT_AUTHORIZED == code_of(world.do(1, SetMarginMode(1), signer=AGENT))
+    assert Code.UNKNOWN_SIGNER == code_of(world.do(1, SetMarginMode(1), signer=KEY))
+    assert [MarginModeSet(1, 1)] == world.do(1, SetMarginMode(1))
     assert Code.UNKNOWN_SIGNER == code_of(world.do(2, order, signer=AGENT))
 
 

@@ -17,8 +17,11 @@ from lockstep_engine.commands import (
     GrantRole,
     MassQuote,
     PlaceOrder,
+    PortfolioModel,
     Quote,
     RevokeRole,
+    RiskScenario,
+    SetPortfolioModel,
     UpdateVolSurface,
 )
 from lockstep_engine.events import CommandRejected, OrderRejected
@@ -61,6 +64,8 @@ def lively(**changes: int) -> World:
     world.do(1, PlaceOrder(PERP, BUY, 90, 3, lineage=b"L" * 16), request_id=b"r")
     world.do(1, MassQuote(3, (Quote(PERP, 91, 2, 109, 2),)))
     world.do(0, UpdateVolSurface("BTC", FUTURE_EXPIRY_NS, 100 * USD, ((100 * USD, 10**8),)))
+    model = PortfolioModel((RiskScenario(10**9, 0, 10**9, 10**9),))
+    world.do(0, SetPortfolioModel("BTC", model))
     world.protect(4)
     world.rest(4, BUY, 99, 2, flags=8)
     world.rest(2, SELL, 99, 1, tif=2)
@@ -266,6 +271,26 @@ def test_verify_finds_bad_marks_surfaces_and_windows() -> None:
     expect_failure(delay_a_fill, "out of time")
 
 
+def test_verify_finds_bad_models_and_modes() -> None:
+    def bend_model(core) -> None:
+        core.models.put(core.models.must("BTC")._replace(floor_ns=0))
+
+    def lose_underlying(core) -> None:
+        core.models.put(core.models.must("BTC")._replace(underlying="XRP"))
+
+    def change_mode(core) -> None:
+        core.accounts.put(core.accounts.must(1)._replace(margin_mode=3))
+
+    def lose_model(core) -> None:
+        core.accounts.put(core.accounts.must(1)._replace(margin_mode=2))
+        core.models.drop("BTC")
+
+    expect_failure(bend_model, "model of BTC is out of its bounds")
+    expect_failure(lose_underlying, "model of XRP is out of its bounds")
+    expect_failure(change_mode, "margin mode 3")
+    expect_failure(lose_model, "without model")
+
+
 HUGE = 2**62 - 1
 
 
@@ -275,7 +300,7 @@ def test_huge_numbers_and_unknown_names_are_refused_and_never_raise() -> None:
     for number in (HUGE, -HUGE, 0, 1, 77):
         for kind in action_types:
             action = _filled(kind, number)
-            account = 0 if kind.__struct_config__.tag <= 16 else 1
+            account = 0 if kind.__struct_config__.tag <= 17 else 1
             if kind.__name__ == "ActivateRules" and number > 1:
                 continue
             world.do(account, action)
@@ -304,6 +329,8 @@ def _filled(kind: type, number: int):
             values.append(b"k" * 32 if field.required else b"")
         elif inner is str:
             values.append("X-PERP")
+        elif field.name == "scenarios":
+            values.append((RiskScenario(number, number, number, number),))
         elif field.name == "points":
             values.append(((number, number),))
         elif inner is tuple:

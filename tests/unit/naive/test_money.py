@@ -8,14 +8,13 @@ from lockstep_engine.commands import (
     Deposit,
     SetFeeSchedule,
     SetFeeTier,
-    SetMarginModel,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
     Withdraw,
 )
 from lockstep_engine.events import CashMoved, Trade
-from lockstep_naive.margin import free_e6, initial_margin_e6
+from lockstep_naive.margin import free_e6
 from lockstep_naive.money import after_fill, treasury_of
 from lockstep_naive.rows import Position
 from lockstep_naive.worth import lot_value_e6
@@ -199,9 +198,9 @@ def test_rebates_round_down() -> None:
         (PERP, SELL, 95, 70_475_000),
         # fee 0.5 on the index, premium 50, no margin for a long
         (CALL, BUY, 5, 50_500_000),
-        # fee 0.5, short call 100 % of the index, short put the strike
-        (CALL, SELL, 5, 1_000_500_000),
-        (PUT, SELL, 5, 1_000_500_000),
+        # fee 0.5; a short option 15 % of the index and its mark of 100
+        (CALL, SELL, 5, 1_150_500_000),
+        (PUT, SELL, 5, 1_150_500_000),
     ],
 )
 def test_an_order_passes_iff_free_covers_reserve_and_margin(
@@ -213,18 +212,6 @@ def test_an_order_passes_iff_free_covers_reserve_and_margin(
     world.operate(Deposit(1, 1))
     world.rest(1, side, price, 10, instrument=instrument)
     assert 0 == free_e6(world.core, 1)
-
-
-@pytest.mark.rule("MRG-2")
-def test_margin_rates_round_up_per_lot() -> None:
-    world = World()
-    world.operate(SetMarginModel("BTC", 1, 1_500_000_001))
-    core = world.core
-    perp, call, put = (core.instruments.must(number) for number in (PERP, CALL, PUT))
-    # 10^8 x 1 / 10^9 rounds up to 1; 10^8 x 1.500000001 = 150,000,000.1
-    assert (3, 3) == (initial_margin_e6(core, perp, 3), initial_margin_e6(core, perp, -3))
-    assert (0, 450_000_003) == tuple(initial_margin_e6(core, call, q) for q in (3, -3))
-    assert (0, 300_000_000) == tuple(initial_margin_e6(core, put, q) for q in (3, -3))
 
 
 @pytest.mark.rule("MRG-4")

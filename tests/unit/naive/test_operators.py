@@ -1,5 +1,6 @@
 """Operator actions: checks in their order, one event each."""
 
+import msgspec
 import pytest
 
 from lockstep_engine.codes import Code, InstrumentKind
@@ -8,6 +9,7 @@ from lockstep_engine.commands import (
     AdvanceTime,
     CreateInstrument,
     CreateUnderlying,
+    MarginRates,
     OpenAccount,
     SetFeeSchedule,
     SetFeeTier,
@@ -53,8 +55,11 @@ def create(number: int, symbol: str, *multipliers: int, **limits: int) -> Create
 def test_an_underlying_is_created_with_its_default_margin_rates_and_no_index() -> None:
     world = World()
     assert UnderlyingCreated("XRP", 10**6, 28_800) == world.operate(CreateUnderlying("XRP", 10**6))
-    row = ("XRP", 10**6, 28_800, 0, 20_000_000, 1_000_000_000)
-    assert row == tuple(world.core.underlyings.must("XRP"))
+    futures = (20_000_000, 500_000_000, 0, 100_000_000)
+    options = (150_000_000, 100_000_000, 75_000_000, 75_000_000)
+    assert ("XRP", 10**6, 28_800, 0, *futures, *options) == tuple(
+        world.core.underlyings.must("XRP")
+    )
 
 
 @pytest.mark.rule("ADM-1")
@@ -222,13 +227,24 @@ def test_an_account_changes_to_a_tier_that_was_set() -> None:
 
 
 @pytest.mark.rule("ADM-7")
-def test_margin_rates_have_bounds() -> None:
+@pytest.mark.parametrize("name", MarginRates.__struct_fields__)
+def test_margin_rates_have_bounds(name: str) -> None:
     world = World()
-    assert Code.UNKNOWN_UNDERLYING == code_of(world.operate(SetMarginModel("XRP", -1, -1)))
-    for rates in ((-1, 0), (0, -1), (10**10 + 1, 0), (0, 10**10 + 1)):
-        assert Code.BAD_PARAMETER == code_of(world.operate(SetMarginModel("BTC", *rates)))
-    event = world.operate(SetMarginModel("BTC", 0, 10**10))
-    assert MarginModelSet("BTC", 0, 10**10) == event
+    low, high = {"addon_bps": (0, 10**4), "addon_size_e8": (1, 10**18)}.get(name, (0, 10**9))
+    for value in (low - 1, high + 1):
+        rates = MarginRates(**{name: value})
+        assert Code.BAD_MARGIN_MODEL == code_of(world.operate(SetMarginModel("BTC", rates)))
+    for value in (low, high):
+        rates = MarginRates(**{name: value})
+        assert MarginModelSet("BTC", rates) == world.operate(SetMarginModel("BTC", rates))
+        assert value == getattr(world.core.underlyings.must("BTC"), name)
+        assert msgspec.structs.astuple(rates) == tuple(world.core.underlyings.must("BTC"))[4:]
+
+
+@pytest.mark.rule("ADM-7")
+def test_margin_rates_need_an_underlying() -> None:
+    action = SetMarginModel("XRP", MarginRates(-1))
+    assert Code.UNKNOWN_UNDERLYING == code_of(World().operate(action))
 
 
 @pytest.mark.rule("ADM-9")
@@ -259,7 +275,7 @@ def test_an_account_is_opened_once() -> None:
     assert Code.ALREADY_EXISTS == code_of(world.operate(OpenAccount(1, key(9))))
     event = world.operate(OpenAccount(2**31 - 1, key(1), 2**31 - 1))
     assert AccountOpened(2**31 - 1, key(1), 2**31 - 1) == event
-    assert (2**31 - 1, key(1), 2**31 - 1, 0, 0) == tuple(world.core.accounts.must(2**31 - 1))
+    assert (2**31 - 1, key(1), 2**31 - 1, 0, 0, 0) == tuple(world.core.accounts.must(2**31 - 1))
 
 
 @pytest.mark.rule("ADM-4")

@@ -12,15 +12,21 @@ from lockstep_engine.commands import (
     CancelByClientId,
     CancelOrder,
     DeleteMmpConfig,
+    MarginRates,
     MassQuote,
     PlaceOrder,
+    PortfolioModel,
     Quote,
     ReplaceOrder,
     ResetMmp,
+    RiskScenario,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
+    SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
@@ -29,6 +35,7 @@ from lockstep_engine.commands import (
 )
 from lockstep_engine.events import (
     BookChanged,
+    MarginModeSet,
     MarksUpdated,
     MmpThawed,
     MmpTriggered,
@@ -43,7 +50,7 @@ from tests.unit.naive.world import CALL, FUTURE_EXPIRY_NS, OPEN_PERP, PERP, USD,
 
 INSTRUMENTS = (PERP, CALL, OPEN_PERP)
 STEPS = 4_000
-SEEDS = (1, 2)
+SEEDS = (1, 6)
 
 
 class Fuzz:
@@ -52,10 +59,14 @@ class Fuzz:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.world = World()
-        for account in (3, 4):
-            self.world.leave(account, 3_000 * USD)
+        self.world.do(0, self.surface())
+        for underlying in ("BTC", "ETH"):
+            self.world.operate(SetPortfolioModel(underlying, self.model()))
+        for account, cash in ((1, 1_000), (3, 1_000), (4, 3_000)):
+            self.world.leave(account, cash * USD)
         for account in (1, 2, 3, 4):
-            self.world.protect(account, qty_limit_e8=15 * 10**8, frozen_ms=1_000)
+            relief = {"options": 4 * (account % 2)}
+            self.world.protect(account, qty_limit_e8=15 * 10**8, frozen_ms=1_000, **relief)
             self.world.protect(account, "ETH")
         self.folded: dict[tuple[int, int], dict[int, int]] = {}
 
@@ -124,6 +135,8 @@ class Fuzz:
             return Batch(tuple(self.order_action(account) for _ in range(self.number(1, 6))))
         if draw < 93:
             return CancelAll(self.random.choice((0, *INSTRUMENTS)), side=self.number(-1, 1))
+        if draw < 94:
+            return SetMarginMode(self.number(0, 2))
         if draw < 95:
             return Withdraw(self.number(1, 10**10))
         if draw < 97:
@@ -139,14 +152,35 @@ class Fuzz:
             return DeleteMmpConfig(underlying)
         limits = [self.random.choice((0, self.number(1, 15))) * 10**8 for _ in range(3)]
         times = (self.number(1, 100_000), self.random.choice((0, 1, 1_000, 1_000)))
-        return SetMmpConfig(underlying, *times, *limits, self.number(0, 3))
+        return SetMmpConfig(underlying, *times, *limits, self.number(0, 7))
 
     def surface(self) -> UpdateVolSurface:
         points = tuple((k * USD, self.number(10**7, 3 * 10**7)) for k in (80, 100, 120))
         return UpdateVolSurface("BTC", FUTURE_EXPIRY_NS, self.number(90, 110) * USD, points)
 
+    def model(self) -> PortfolioModel:
+        scenarios = tuple(
+            RiskScenario(
+                self.number(7, 13) * 10**8,
+                self.number(0, 4),
+                self.number(0, 2 * 10**9),
+                self.random.choice((10**9, self.number(0, 10**9))),
+            )
+            for _ in range(self.number(1, 4))
+        )
+        names = ("up_range_e9", "down_range_e9", "linear_cap_e9", "wings_cap_e9", "short_floor_e9")
+        rates = ("basis_factor_e9", "option_initial_e9", "future_initial_e9")
+        numbers = {name: self.number(0, 3 * 10**8) for name in names}
+        small = {name: self.number(0, 2 * 10**7) for name in rates}
+        return PortfolioModel(scenarios, **numbers, **small)
+
     def operator_action(self):
-        draw = self.number(0, 12)
+        draw = self.number(0, 14)
+        if draw == 13:
+            return SetPortfolioModel(self.random.choice(("BTC", "ETH")), self.model())
+        if draw == 14:
+            rates = MarginRates(self.number(0, 5 * 10**7), addon_bps=self.number(0, 100))
+            return SetMarginModel(self.random.choice(("BTC", "ETH")), rates)
         if draw <= 3:
             instrument = self.random.choice(INSTRUMENTS)
             return UpdateMarkPrice(instrument, self.number(90, 110) * USD + self.number(0, 9))
@@ -189,7 +223,7 @@ class Fuzz:
             assert totals == book
 
 
-@pytest.mark.rule("EVT-2", "POS-3", "ORD-4", "BOOK-1", "MMP-2")
+@pytest.mark.rule("EVT-2", "POS-3", "ORD-4", "BOOK-1", "MMP-2", "MRG-5")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_commands_keep_every_invariant(seed: int) -> None:
     fuzz = Fuzz(seed)
@@ -207,9 +241,10 @@ def test_random_commands_keep_every_invariant(seed: int) -> None:
     fuzz.world.verify()
     assert seen[Trade.__name__, 0] > STEPS // 20
     assert seen[QuoteKept.__name__, 0] > 0
-    for event_type in (MarksUpdated, MmpTriggered, MmpThawed):
+    for event_type in (MarksUpdated, MmpTriggered, MmpThawed, MarginModeSet):
         assert seen[event_type.__name__, 0] > 3
-    assert [1, 2, 3, 4, 6, 7, 8, 9, 10] == sorted(int(r) for n, r in seen if n == "OrderCancelled")
+    reasons = sorted(int(reason) for name, reason in seen if name == "OrderCancelled")
+    assert [1, 2, 3, 4, 6, 7, 8, 9, 10, 11] == reasons
     assert [1, 2, 3, 4] == sorted(int(r) for n, r in seen if n == "OrderAmended")
 
 

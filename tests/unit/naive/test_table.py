@@ -4,7 +4,7 @@ import pytest
 
 from lockstep_engine.codes import EntityKind
 from lockstep_kernel import Entity, InvariantError
-from lockstep_naive.margin import holdings_of
+from lockstep_naive.margin import holding_of, instruments_of
 from lockstep_naive.rows import Position
 from lockstep_naive.table import Table
 from tests.unit.naive.world import BUY, FUTURE, PERP, SELL, World
@@ -53,16 +53,17 @@ def test_a_group_that_lost_a_row_is_found() -> None:
         table.check_groups()
 
 
-def test_holdings_are_the_same_whichever_instrument_is_asked_for_first() -> None:
+def test_a_holding_is_what_the_account_has_in_the_instrument() -> None:
     world = World()
-    world.rest(1, BUY, 90, 3)
-    world.rest(1, SELL, 110, 2)
-    asked = holdings_of(world.core, 1, PERP)
-    assert asked == holdings_of(world.core, 1)
-    assert (2, 3, 2) == asked[PERP][1:4]
+    for side, price, qty in ((BUY, 90, 3), (SELL, 110, 2)):
+        world.rest(1, side, price, qty)
     world.rest(1, BUY, 90, 4, instrument=FUTURE)
-    everything = holdings_of(world.core, 1)
-    assert {PERP, FUTURE} == everything.keys()
-    assert everything == holdings_of(world.core, 1, PERP) == holdings_of(world.core, 1, FUTURE)
-    assert (1, 4, 0) == everything[FUTURE][1:4]
-    assert 0 == holdings_of(world.core, 2, PERP)[PERP].orders
+    world.trade(3, 1, 100, 5, FUTURE)
+    holding = holding_of(world.core, 1, PERP)
+    assert (2, 3, 2) == (len(holding.orders), holding.open_lots(BUY), holding.open_lots(SELL))
+    assert 0 == holding.position.qty_lots
+    assert -5 == holding_of(world.core, 1, FUTURE).position.qty_lots
+    assert [PERP, FUTURE] == instruments_of(world.core, 1)
+    assert [FUTURE] == instruments_of(world.core, 3)
+    assert () == holding_of(world.core, 2, PERP).orders
+    assert [] == instruments_of(world.core, 2)

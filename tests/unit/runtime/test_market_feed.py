@@ -43,6 +43,9 @@ COMMANDS = 4_000
 UNREACHED_CODES = {
     Code.TIME_REGRESSION: "the sequencer never stamps a time that lies before the last",
 }
+UNREACHED_REASONS = {
+    CancelReason.MARGIN: "the makers under relief are rich; the contract tests reach it",
+}
 UNREACHED_EVENTS = {"RulesActivated": "there is one rules version, and nothing newer to activate"}
 
 
@@ -132,7 +135,8 @@ def test_every_event_is_reached(reach: Reach) -> None:
 def test_every_reason_and_kind_is_reached(
     reach: Reach, reasons: type[CancelReason | AmendReason | CashReason | InstrumentKind]
 ) -> None:
-    assert [] == [reason.name for reason in reasons if not reach[reason]]
+    missing = {reason for reason in reasons if not reach[reason]}
+    assert UNREACHED_REASONS.keys() & set(reasons) == missing
 
 
 def test_every_kind_of_order_is_accepted(reach: Reach) -> None:

@@ -2,21 +2,28 @@
 
 import msgspec
 
-from lockstep_engine.codes import Code
+from lockstep_engine.codes import Code, MarginMode, Side
 from lockstep_engine.commands import (
     Action,
     ActivateRules,
     AuthorizeAgent,
+    Batch,
+    CancelAll,
     CreateInstrument,
     CreateUnderlying,
     Deposit,
     GrantRole,
+    MarginRates,
     OpenAccount,
+    PlaceOrder,
+    PortfolioModel,
     RevokeAgent,
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -29,13 +36,17 @@ from lockstep_runtime.feeds.market.world import (
     BTC_PERP,
     BUILDER,
     DATED_LIMITS,
+    DOT_PERP,
     EXPIRY_TIME_S,
+    FAR_CALL,
+    MARGIN_RATES,
     NS_PER_S,
     TOTAL_DEPOSITS_E6,
 )
 from lockstep_runtime.signing import Signer, key_of
 
 _UNKNOWN = 77_777
+_STANDARD, _PORTFOLIO = int(MarginMode.STANDARD), int(MarginMode.PORTFOLIO)
 _STRANGER = key_of("market stranger")
 _CREATE = CreateInstrument(_UNKNOWN, "BTC-20981225", 500_000, 100_000, 100_000_000, DATED_LIMITS)
 _BAD_LIMITS = msgspec.structs.replace(DATED_LIMITS, min_order_lots=0)
@@ -65,8 +76,10 @@ _STAFF: tuple[tuple[Code, str, Action], ...] = (
     (Code.BAD_PARAMETER, "admin", msgspec.structs.replace(_FEES, tier=1_001)),
     (Code.UNKNOWN_ACCOUNT, "admin", SetFeeTier(_UNKNOWN, 0)),
     (Code.UNKNOWN_FEE_TIER, "admin", SetFeeTier(1, 999)),
-    (Code.UNKNOWN_UNDERLYING, "admin", SetMarginModel("DOGE", 0, 0)),
-    (Code.BAD_PARAMETER, "admin", SetMarginModel("BTC", -1, 0)),
+    (Code.UNKNOWN_UNDERLYING, "admin", SetMarginModel("DOGE", MARGIN_RATES)),
+    (Code.BAD_MARGIN_MODEL, "admin", SetMarginModel("BTC", MarginRates(addon_size_e8=0))),
+    (Code.UNKNOWN_UNDERLYING, "admin", SetPortfolioModel("DOGE", PortfolioModel(()))),
+    (Code.BAD_MARGIN_MODEL, "admin", SetPortfolioModel("BTC", PortfolioModel(()))),
     (Code.UNKNOWN_ROLE, "root", GrantRole(_STRANGER, 16)),
     (Code.RULES_NOT_NEWER, "admin", ActivateRules(1)),
     (Code.RULES_NOT_NEWER, "admin", ActivateRules(-1)),
@@ -127,6 +140,53 @@ def to_itself(sim: Simulation) -> Steps:
     return [Step(root, Transfer(BUILDER, 1)), Step(root, Transfer(1, 0))]
 
 
+def unknown_mode(sim: Simulation) -> Steps:
+    """Choose a margin mode that does not exist."""
+    return [Step(sim.world.builder.root, SetMarginMode(3))]
+
+
+def no_portfolio(sim: Simulation) -> Steps:
+    """In portfolio mode trade what has no model and what has no surface."""
+    root, oracle = sim.world.builder.root, sim.world.staff.oracle
+    return [
+        Step(root, SetMarginMode(_PORTFOLIO)),
+        Step(oracle, UpdateMarkPrice(DOT_PERP, 10_000_000)),
+        Step(root, PlaceOrder(DOT_PERP, int(Side.BUY), 900, 10)),
+        Step(oracle, UpdateMarkPrice(FAR_CALL, 10_000_000_000)),
+        Step(root, PlaceOrder(FAR_CALL, int(Side.BUY), 1, 1)),
+        Step(root, SetMarginMode(_STANDARD)),
+    ]
+
+
+def no_model_yet(sim: Simulation) -> Steps:
+    """Choose portfolio margin with an order where there is no model, and take it back."""
+    root = sim.world.builder.root
+    return [
+        Step(sim.world.staff.oracle, UpdateMarkPrice(DOT_PERP, 10_000_000)),
+        Step(root, SetMarginMode(_STANDARD)),
+        Step(root, PlaceOrder(DOT_PERP, int(Side.BUY), 900, 10)),
+        Step(root, SetMarginMode(_PORTFOLIO)),
+        Step(root, CancelAll()),
+    ]
+
+
+def mode_without_money(sim: Simulation) -> Steps:
+    """Choose portfolio margin with orders that STANDARD barely carries, then take them back.
+
+    The model asks for more than STANDARD's 1 to 5 %, so of the last orders some are refused.
+    """
+    root, listed = sim.world.poor.root, sim.view.listed[BTC_PERP]
+    limits = listed.created.limits
+    price = listed.on_step(sim.price_near(listed, Side.BUY, 300))
+    large = PlaceOrder(BTC_PERP, int(Side.BUY), price, limits.qty_step_lots * 20)
+    return [
+        Step(root, Batch((large,) * 40)),
+        Step(root, SetMarginMode(_PORTFOLIO)),
+        Step(root, CancelAll()),
+        Step(root, SetMarginMode(_STANDARD)),
+    ]
+
+
 def agent_twice(sim: Simulation) -> Steps:
     """Authorise an agent that is one already, and revoke one that never was."""
     trader = sim.one_of(sim.world.traders)
@@ -167,5 +227,9 @@ def staff_cases() -> list[tuple[Code, Behaviour]]:
         (Code.UNKNOWN_AGENT, agent_twice),
         (Code.INSTRUMENT_EXPIRED, expired_listing),
         (Code.SURFACE_EXISTS, marked_twice),
+        (Code.BAD_PARAMETER, unknown_mode),
+        (Code.NO_MARGIN_MODEL, no_model_yet),
+        (Code.NO_SURFACE, no_portfolio),
+        (Code.INSUFFICIENT_MARGIN, mode_without_money),
     )
     return [*cases, *named]

@@ -9,6 +9,7 @@ from lockstep_engine.commands import (
     CancelOrder,
     Deposit,
     GrantRole,
+    MarginRates,
     OpenAccount,
     PlaceOrder,
     RevokeAgent,
@@ -16,7 +17,9 @@ from lockstep_engine.commands import (
     SetFeeSchedule,
     SetFeeTier,
     SetInstrumentStatus,
+    SetMarginMode,
     SetMarginModel,
+    SetPortfolioModel,
     SetTradingLimits,
     Transfer,
     UpdateIndexPrice,
@@ -32,6 +35,7 @@ from lockstep_runtime.feeds.market.world import (
     PERP_LIMITS,
     surface,
 )
+from lockstep_runtime.presets import load_preset, preset_names
 from lockstep_runtime.signing import Script, Signer
 
 _USD = 1_000_000
@@ -135,10 +139,24 @@ def change_fees(sim: Simulation) -> Steps:
 
 
 def change_margin(sim: Simulation) -> Steps:
-    """Set the margin rates of an underlying."""
+    """Set the margin rates of an underlying, or its portfolio model to another preset."""
     underlying = sim.one_of(("BTC", "ETH"))
-    rates = (sim.between(1, 5) * 10**7, sim.between(8, 10) * 10**8)
-    return [Step(sim.world.staff.admin, SetMarginModel(underlying, *rates))]
+    if sim.chance(40):
+        model = load_preset(sim.one_of(preset_names())).model
+        return [Step(sim.world.staff.admin, SetPortfolioModel(underlying, model))]
+    rates = MarginRates(
+        sim.between(1, 5) * 10**7,
+        addon_bps=sim.between(0, 60),
+        addon_size_e8=10**10,
+        option_initial_e9=sim.between(10, 20) * 10**7,
+    )
+    return [Step(sim.world.staff.admin, SetMarginModel(underlying, rates))]
+
+
+def change_mode(sim: Simulation) -> Steps:
+    """Let somebody choose a margin mode: refused if the positions need too much in it."""
+    trader = sim.one_of(sim.world.traders)
+    return [Step(trader.root, SetMarginMode(sim.one_of((0, 1, 2, 2))))]
 
 
 def change_roles(sim: Simulation) -> Steps:
@@ -188,7 +206,7 @@ def change_agents(sim: Simulation) -> Steps:
 
 
 def write_options(sim: Simulation) -> Steps:
-    """Sell and buy an option at its fair price; the writer reserves for it in cash."""
+    """Sell and buy an option at its fair price; the writer needs margin for it."""
     options = [listed for listed in sim.traded() if listed.is_option]
     if not options:
         return []
@@ -211,6 +229,7 @@ def operating_behaviours() -> list[tuple[int, Behaviour]]:
         (1, change_limits),
         (1, change_fees),
         (1, change_margin),
+        (2, change_mode),
         (1, change_roles),
         (1, open_more),
         (3, move_funds),

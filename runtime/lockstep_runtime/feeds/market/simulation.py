@@ -16,7 +16,9 @@ from lockstep_runtime.feeds.market.view import Listed, MarketView
 from lockstep_runtime.feeds.market.world import (
     BTC_NARROW,
     BUILDER,
+    DOT_PERP,
     ETH_PERP,
+    FAR_CALL,
     NS_PER_S,
     SOL_PERP,
     SOL_PUT,
@@ -26,7 +28,7 @@ from lockstep_runtime.feeds.market.world import (
 from lockstep_runtime.signing import Signer
 
 _T = TypeVar("_T")
-_UNTRADED = frozenset((BTC_NARROW, SOL_PERP, SOL_PUT))
+_UNTRADED = frozenset((BTC_NARROW, SOL_PERP, SOL_PUT, DOT_PERP, FAR_CALL))
 _GTD, _IOC, _FOK = int(TimeInForce.GTD), int(TimeInForce.IOC), int(TimeInForce.FOK)
 _LINEAGES = tuple(bytes([number]) * 16 for number in range(4))
 

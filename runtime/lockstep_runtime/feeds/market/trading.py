@@ -181,7 +181,7 @@ def protect(sim: Simulation) -> Steps:
     if ((maker.account, underlying) in sim.view.frozen and choice < 7) or choice == 0:
         return [Step(root, ResetMmp(underlying))]
     frozen_ms = sim.between(0, 3) * 400
-    again = protection(underlying, sim.between(40, 150), frozen_ms, sim.between(0, 3))
+    again = protection(underlying, sim.between(40, 150), frozen_ms, sim.between(0, 7))
     if choice < 8:
         return [Step(root, again)]
     return [Step(root, DeleteMmpConfig(underlying)), Step(root, again)]

@@ -2,28 +2,34 @@
 
 It owns what is fixed: keys, accounts, contracts, limits, fees, and the commands that set them up.
 BTC and ETH are traded, each expiry under a volatility surface; SOL never gets an index or a mark,
-so its orders are refused. The makers stand under market-maker protection.
+so its orders are refused; DOT has no portfolio model, and the call of 2099 no surface. The makers
+stand under market-maker protection, and there are accounts in every margin mode.
 """
 
 from datetime import UTC, date, datetime, timedelta
 
+from lockstep_engine.codes import MarginMode
 from lockstep_engine.commands import (
     AuthorizeAgent,
     CreateInstrument,
     CreateUnderlying,
     Deposit,
     ExchangeParams,
+    MarginRates,
     OpenAccount,
     SetFeeSchedule,
     SetFeeTier,
+    SetMarginMode,
     SetMarginModel,
     SetMmpConfig,
+    SetPortfolioModel,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
 )
 from lockstep_kernel import Genesis
+from lockstep_runtime.presets import load_preset
 from lockstep_runtime.signing import Script, Signer
 from lockstep_runtime.venue import Contract, Staff, genesis_of, open_account
 
@@ -36,10 +42,25 @@ NONCE_CAPACITY = 20
 MAX_MARK_AGE_NS = 30 * NS_PER_S
 EXPIRY_TIME_S = 28_800
 BUILDER, POOR = 30, 40
-BTC_PERP, ETH_PERP, BTC_NARROW, SOL_PERP, SOL_PUT = 1, 2, 3, 4, 5
+BTC_PERP, ETH_PERP, BTC_NARROW, SOL_PERP, SOL_PUT, DOT_PERP, FAR_CALL = 1, 2, 3, 4, 5, 6, 7
+
+PRESETS = {"BTC": "derive_pmrm2", "ETH": "deribit9x3"}
+"""The portfolio models at the start; others have none."""
+MARGIN_RATES = MarginRates(10_000_000, addon_bps=50, addon_size_e8=10**10)
+"""BTC begins with 1 %, and half of a percent more for each hundred."""
+MODES = {
+    2: MarginMode.STANDARD_SPREAD,
+    3: MarginMode.PORTFOLIO,
+    12: MarginMode.STANDARD_SPREAD,
+    13: MarginMode.PORTFOLIO,
+    14: MarginMode.PORTFOLIO,
+    22: MarginMode.PORTFOLIO,
+}
+"""Who does not begin in STANDARD."""
 
 _MAKERS, _TAKERS, _ARBITRAGEURS = (1, 2, 3, 4), (11, 12, 13, 14, 15, 16), (21, 22)
 _SELF_TRADE_GROUP = 7
+_PERPETUALS = ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (SOL_PERP, "SOL"), (DOT_PERP, "DOT"))
 _RICH_E6, _POOR_E6 = 5 * 10**12, 10**9
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -48,6 +69,7 @@ CONTRACTS = {
     "BTC": Contract(tick_e6=500_000, lot_e8=100_000),
     "ETH": Contract(tick_e6=50_000, lot_e8=1_000_000),
     "SOL": Contract(tick_e6=10_000, lot_e8=1_000_000),
+    "DOT": Contract(tick_e6=10_000, lot_e8=1_000_000),
 }
 OPTION_CONTRACTS = {
     "BTC": Contract(tick_e6=5_000_000, lot_e8=1_000_000),
@@ -77,6 +99,8 @@ NARROW_LIMITS = TradingLimits(
 """Limits of one future on which nobody quotes: its count and position limits are soon reached."""
 
 
+_OPTIONS = (0, 5, 2, 7)
+"""What the makers' protections count, and whether they have relief: sums of MmpOption."""
 _PROTECTED_E8 = {"BTC": 50_000_000, "ETH": 600_000_000}
 _VEGA_LIMIT_E6 = 7_000_000
 """A protection's usual limits of quantity, and of vega in dollars per vol point."""
@@ -120,7 +144,7 @@ class World:
         self.arbitrageurs = [Trader(account) for account in _ARBITRAGEURS]
         self.builder = Trader(BUILDER)
         self.poor = Trader(POOR)
-        self.next_instrument = SOL_PUT + 1
+        self.next_instrument = FAR_CALL + 1
         self.next_account = 100
         self._last_expiry: dict[str, date] = {}
 
@@ -150,7 +174,10 @@ class World:
             script.add(self.staff.admin, CreateUnderlying(underlying, 10**12, EXPIRY_TIME_S))
         for underlying, index_e6 in FIRST_INDEX_E6.items():
             script.add(self.staff.oracle, UpdateIndexPrice(underlying, index_e6))
-        script.add(self.staff.admin, SetMarginModel("BTC", 10_000_000, 900_000_000))
+        script.add(self.staff.admin, SetMarginModel("BTC", MARGIN_RATES))
+        for underlying, preset in PRESETS.items():
+            model = load_preset(preset).model
+            script.add(self.staff.admin, SetPortfolioModel(underlying, model))
         self._list_standing(script)
         for underlying, index_e6 in FIRST_INDEX_E6.items():
             for _ in range(2):
@@ -194,11 +221,13 @@ class World:
         self._create(script, number, symbol, contract, DATED_LIMITS)
 
     def _list_standing(self, script: Script) -> None:
-        """List the perpetuals, the narrow future and two instruments without prices."""
-        for number, underlying in ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (SOL_PERP, "SOL")):
+        """List the perpetuals, the narrow future, two without prices and two without margin."""
+        for number, underlying in _PERPETUALS:
             self._create(script, number, f"{underlying}-PERP", CONTRACTS[underlying], PERP_LIMITS)
         self._create(script, SOL_PUT, "SOL-20991225-10-P", OPTION_CONTRACTS["SOL"], DATED_LIMITS)
         self._create(script, BTC_NARROW, "BTC-20991225", CONTRACTS["BTC"], NARROW_LIMITS)
+        far = "BTC-20991225-60000-C"
+        self._create(script, FAR_CALL, far, OPTION_CONTRACTS["BTC"], NARROW_LIMITS)
         for number, underlying in ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (BTC_NARROW, "BTC")):
             mark_e6 = FIRST_INDEX_E6[underlying]
             script.add(self.staff.oracle, UpdateMarkPrice(number, mark_e6))
@@ -229,10 +258,12 @@ class World:
             else:
                 open_account(script, staff, trader.root, _RICH_E6)
             script.add(trader.root, AuthorizeAgent(trader.agent.key))
+            if trader.account in MODES:
+                script.add(trader.root, SetMarginMode(int(MODES[trader.account])))
         for options, trader in enumerate(self.makers):
             script.add(staff.admin, SetFeeTier(trader.account, 1))
             for underlying in _PROTECTED_E8:
-                action = protection(underlying, 100, 400 * options, options)
+                action = protection(underlying, 100, 400 * options, _OPTIONS[options])
                 script.add(trader.root, action)
         for trader in (self.builder, self.poor):
             open_account(script, staff, trader.root, _POOR_E6)

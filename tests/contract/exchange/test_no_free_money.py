@@ -1,0 +1,252 @@
+"""No free money: what somebody might try, and the refusal, or the sum that stays the same.
+
+Alice and Bob are one person here. `total` is what [POS-3] conserves: all cash and fees, less what
+open futures cost; it equals what was deposited.
+"""
+
+import pytest
+
+from lockstep_engine.codes import Code, EntityKind, OrderFlag, SelfTradeMode
+from lockstep_engine.commands import (
+    Deposit,
+    PlaceOrder,
+    SetFeeSchedule,
+    SetFeeTier,
+    SetPortfolioModel,
+    Transfer,
+    Withdraw,
+)
+from tests.support.exchange import (
+    ACCOUNTS,
+    ALICE,
+    BOB,
+    CALL,
+    CAROL,
+    CASH,
+    ETH_PERP,
+    FUTURE,
+    PERP,
+    PUT,
+    Exchange,
+    codes,
+    root_of,
+)
+from tests.support.margins import MODEL, PORTFOLIO, choose, hold, leave, sharpen
+
+FUTURES = (PERP, FUTURE, ETH_PERP)
+C80 = 50
+
+
+def total(market: Exchange) -> int:
+    """Return all cash and fees less the cost of open futures."""
+    costs = sum(
+        record[3]
+        for record in market.records()
+        if record[0] == EntityKind.POSITION and record[1][1] in FUTURES
+    )
+    return sum(market.cash(account) for account in ACCOUNTS) + market.treasury()[0] - costs
+
+
+@pytest.fixture
+def conserved(market: Exchange) -> Exchange:
+    """The standard market, whose deposits are all there is."""
+    assert len(ACCOUNTS) * CASH == total(market) == market.treasury()[1]
+    return market
+
+
+def assert_conserved(market: Exchange) -> None:
+    """Check that everything is still there."""
+    assert market.treasury()[1] == total(market)
+
+
+# Options on credit
+
+
+@pytest.mark.rule("MRG-1", "MRG-4")
+def test_an_option_is_not_bought_on_credit(conserved: Exchange) -> None:
+    """Ten calls at 5 cost 50,000 and a fee of 500; those bought pay for no more."""
+    leave(conserved, ALICE, 50_499)
+    order = PlaceOrder(CALL, 0, 5, 10)
+    assert Code.INSUFFICIENT_MARGIN == conserved.refusal(order, ALICE)
+    conserved.deposit(ALICE, 1)
+    conserved.ask(BOB, 5, 20, CALL)
+    conserved.do(order, ALICE)
+    assert 0 == conserved.cash(ALICE)
+    assert Code.INSUFFICIENT_MARGIN == conserved.refusal(PlaceOrder(CALL, 0, 1, 1), ALICE)
+    assert Code.INSUFFICIENT_FUNDS == conserved.refusal(Withdraw(1), ALICE)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("MRG-1", "MRG-3", "AUT-3")
+def test_in_portfolio_mode_options_pay_for_options_only_as_far_as_their_margin(
+    conserved: Exchange,
+) -> None:
+    """A call at 80 is worth 20 and may lose 10: 200,000 carry twenty lots.
+
+    Each needs its premium and its margin, 30,000, when it is bought, so eighteen are. The cash is
+    below zero then, what is owed is covered by the options, and nothing may leave.
+    """
+    conserved.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
+    conserved.create(C80, "BTC-20261225-80-C")
+    sharpen(conserved, 100)
+    conserved.do(SetPortfolioModel("BTC", MODEL))
+    choose(conserved, ALICE, PORTFOLIO)
+    leave(conserved, ALICE, 200_000)
+    conserved.ask(BOB, 20, 1_000, C80)
+    bought = 0
+    while [] == codes(conserved.buy(ALICE, 20, 1, C80)):
+        bought += 1
+    assert 18 == bought
+    assert 200_000 - 18 * 20_000 == conserved.cash(ALICE) < 0
+    assert Code.INSUFFICIENT_FUNDS == conserved.refusal(Withdraw(1), ALICE)
+    assert Code.INSUFFICIENT_FUNDS == conserved.refusal(Transfer(BOB, 1), ALICE)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("MRG-1", "MRG-4")
+def test_an_option_bought_for_more_than_it_is_worth_is_paid_in_full(conserved: Exchange) -> None:
+    """In portfolio mode only the mark counts as collateral: the rest must be there."""
+    conserved.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
+    sharpen(conserved, 50)
+    conserved.do(SetPortfolioModel("BTC", MODEL))
+    choose(conserved, ALICE, PORTFOLIO)
+    leave(conserved, ALICE, 99_999)
+    order = PlaceOrder(CALL, 0, 10, 10)
+    assert Code.INSUFFICIENT_MARGIN == conserved.refusal(order, ALICE)
+    conserved.deposit(ALICE, 1)
+    conserved.trade(ALICE, BOB, 10, 10, CALL)
+    conserved.assert_can_withdraw(ALICE, 0)
+    assert_conserved(conserved)
+
+
+# Trades with oneself
+
+
+@pytest.mark.rule("FEE-1", "POS-3")
+@pytest.mark.parametrize(
+    "rates",
+    [(-(10**8), 500_000), (-500_000, -500_000), (500_000, -(10**8)), (-(10**8), 10**8), (0, -1)],
+)
+@pytest.mark.parametrize("share_bps", [0, 5_000, 10_000])
+@pytest.mark.parametrize("traded", [(101, 7, PERP), (7, 7, CALL), (1, 7, PUT)])
+def test_wash_trades_earn_no_rebate(
+    conserved: Exchange, rates: tuple[int, int], share_bps: int, traded: tuple[int, int, int]
+) -> None:
+    """Not even with a third account of one's own as the builder of both sides."""
+    conserved.do(SetFeeSchedule(1, *rates, *rates, 10**9, share_bps))
+    for account in (ALICE, BOB):
+        conserved.do(SetFeeTier(account, 1))
+    for buyer, seller in ((ALICE, BOB), (BOB, ALICE)) * 3:
+        conserved.ask(seller, *traded, builder=CAROL)
+        conserved.buy(buyer, *traded, builder=CAROL)
+    assert (0, 0) == conserved.position(ALICE, traded[2])
+    together = sum(conserved.cash(account) for account in (ALICE, BOB, CAROL))
+    assert 3 * CASH >= together
+    assert conserved.treasury()[0] >= 0
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("ORD-3", "FEE-1")
+def test_a_trade_with_the_same_account_costs_both_fees(conserved: Exchange) -> None:
+    """Where it is allowed: 5 and 2 bps of 700,000; no position, no profit at any price."""
+    for price in (100, 5_000, 1):
+        before = conserved.cash(ALICE)
+        conserved.ask(ALICE, price, 7, ETH_PERP)
+        conserved.buy(ALICE, price, 7, ETH_PERP, self_trade=SelfTradeMode.ALLOW)
+        assert before > conserved.cash(ALICE)
+    assert (0, 0) == conserved.position(ALICE, ETH_PERP)
+    assert_conserved(conserved)
+
+
+# Value drained at a silly price
+
+
+@pytest.mark.rule("MRG-1", "ORD-6")
+@pytest.mark.parametrize("flags", [0, OrderFlag.REDUCE_ONLY])
+@pytest.mark.parametrize(("lots", "silly", "fair"), [(10, 1, 60), (-10, 300, 140)])
+def test_a_losing_account_cannot_hand_what_it_has_left_to_a_friend(
+    conserved: Exchange, lots: int, silly: int, fair: int, flags: int
+) -> None:
+    """Closing is free of collateral, but not at a price that leaves the exchange with a hole."""
+    hold(conserved, ALICE, lots, 100)
+    leave(conserved, ALICE, 30_000)
+    conserved.mark(fair)
+    side = 1 if lots > 0 else 0
+    order = PlaceOrder(PERP, side, silly, 10, flags=flags)
+    assert Code.INSUFFICIENT_MARGIN == conserved.refusal(order, ALICE)
+    assert [] == codes(conserved.send(PlaceOrder(PERP, side, fair, 10, flags=flags), ALICE))
+
+
+@pytest.mark.rule("MRG-4", "MRG-1")
+def test_a_healthy_account_gives_away_no_more_than_it_has(conserved: Exchange) -> None:
+    """Ten lots sold at 53 lose 470,000: that, the fee and the margin until then must be there."""
+    hold(conserved, ALICE, 10, 100)
+    leave(conserved, ALICE, 500_000)
+    low = PlaceOrder(PERP, 1, 52, 10, flags=OrderFlag.REDUCE_ONLY)
+    assert Code.INSUFFICIENT_MARGIN == conserved.refusal(low, ALICE)
+    conserved.bid(BOB, 53, 10)
+    sell = PlaceOrder(PERP, 1, 53, 10, flags=OrderFlag.REDUCE_ONLY)
+    assert [] == codes(conserved.send(sell, ALICE))
+    assert 500_000 - 470_000 - 265 == conserved.cash(ALICE)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("MRG-1")
+def test_a_short_option_is_not_bought_back_for_more_than_it_frees(conserved: Exchange) -> None:
+    hold(conserved, ALICE, -10, 5, CALL)
+    leave(conserved, ALICE, 200_000)
+    for price in (20, 21, 1_000):
+        order = PlaceOrder(CALL, 0, price, 10, flags=OrderFlag.REDUCE_ONLY)
+        assert Code.INSUFFICIENT_MARGIN == conserved.refusal(order, ALICE)
+
+
+# Money that is not there
+
+
+@pytest.mark.rule("AUT-3", "MRG-1")
+@pytest.mark.parametrize("lots", [10, -10])
+def test_unrealised_profit_does_not_leave(conserved: Exchange, lots: int) -> None:
+    """Alice gains what Bob loses; out go no more than her own cash and what is free of his."""
+    hold(conserved, ALICE, lots, 100)
+    conserved.mark(5_000 if lots > 0 else 1)
+    cash = conserved.cash(ALICE)
+    for action in (Withdraw(cash + 1), Transfer(CAROL, cash + 1)):
+        assert Code.INSUFFICIENT_FUNDS == conserved.refusal(action, ALICE)
+    conserved.do(Withdraw(cash), ALICE)
+    assert Code.INSUFFICIENT_FUNDS == conserved.refusal(Withdraw(1), ALICE)
+    loss = 10 * (4_900_000 if lots > 0 else -99_000) * (1 if lots > 0 else -1)
+    margin = 10 * (100_000 if lots > 0 else 20)
+    conserved.assert_can_withdraw(BOB, conserved.cash(BOB) - loss - margin)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("AUT-3", "MRG-1")
+def test_profit_moved_in_a_circle_grows_nothing(conserved: Exchange) -> None:
+    """Both sides of a move in the mark, realised against a third: the sum stays."""
+    hold(conserved, ALICE, 10, 100)
+    conserved.mark(150)
+    hold(conserved, ALICE, -10, 150)
+    conserved.mark(80)
+    hold(conserved, CAROL, 10, 80)
+    assert_conserved(conserved)
+    assert (0, 0) == conserved.position(ALICE)
+
+
+# Money from nowhere
+
+
+@pytest.mark.rule("AUT-1", "POS-4")
+def test_nobody_deposits_for_himself(conserved: Exchange) -> None:
+    own = root_of(ALICE)
+    assert Code.UNKNOWN_SIGNER == conserved.refusal(Deposit(ALICE, 1), signer=own)
+    assert Code.BAD_PARAMETER == conserved.refusal(Deposit(ALICE, 1), ALICE, signer=own)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("AUT-3")
+def test_nothing_is_moved_to_oneself_or_backwards(conserved: Exchange) -> None:
+    assert Code.UNKNOWN_ACCOUNT == conserved.refusal(Transfer(ALICE, 1), ALICE)
+    for amount in (0, -1, -CASH):
+        assert Code.AMOUNT_NOT_POSITIVE == conserved.refusal(Transfer(BOB, amount), ALICE)
+        assert Code.AMOUNT_NOT_POSITIVE == conserved.refusal(Withdraw(amount), ALICE)
+    assert_conserved(conserved)

@@ -1,0 +1,135 @@
+"""The margin report: every part is there, and the parts make the totals."""
+
+import pytest
+
+from lockstep_engine.codes import MarginMode, MmpOption, OrderFlag
+from lockstep_engine.commands import SetMarginMode, SetMmpConfig, SetPortfolioModel
+from lockstep_engine.exchange import MACHINE, MarginReport, margin_report
+from lockstep_kernel import CannotRunError
+from tests.support.exchange import ALICE, BOB, CALL, FUTURE, PERP, PUT, Exchange, standard_market
+from tests.unit.engine.test_preview import MODEL
+
+LOT = 100_000
+"""One lot at 100, in e6."""
+
+
+@pytest.fixture
+def market() -> Exchange:
+    """Alice long 10 perpetuals and 4 puts, short 6 calls, all at a surface."""
+    exchange = standard_market(MACHINE)
+    for underlying in ("BTC", "ETH"):
+        exchange.do(SetPortfolioModel(underlying, MODEL))
+    exchange.surface(100, (90, 60), (110, 57))
+    exchange.trade(ALICE, BOB, 100, 10)
+    exchange.trade(BOB, ALICE, 20, 6, CALL)
+    exchange.trade(ALICE, BOB, 20, 4, PUT)
+    return exchange
+
+
+def report_in(market: Exchange, mode: MarginMode) -> MarginReport:
+    market.do(SetMarginMode(mode), ALICE)
+    return margin_report(market.state, ALICE)
+
+
+def check_totals(report: MarginReport) -> None:
+    totals = report.totals
+    collateral = report.cash_e6 + report.unrealised_e6
+    if report.mode == MarginMode.PORTFOLIO:
+        collateral += report.option_value_e6
+    assert collateral == totals.collateral_e6
+    free = collateral - totals.initial_e6 - totals.open_e6 - totals.reserve_e6
+    assert free == totals.free_e6
+    assert totals.maintenance_e6 <= totals.initial_e6
+    assert totals.open_e6 == sum(row.open_e6 for row in report.open_lots)
+    assert totals.reserve_e6 == sum(row.reserve_e6 for row in report.orders)
+
+
+@pytest.mark.parametrize("mode", list(MarginMode))
+def test_the_totals_follow_from_the_parts(market: Exchange, mode: MarginMode) -> None:
+    market.bid(ALICE, 95, 5)
+    market.bid(ALICE, 94, 5)
+    market.ask(ALICE, 30, 2, CALL)
+    report = report_in(market, mode)
+    check_totals(report)
+    assert [3, 2] == [len(report.orders), len(report.open_lots)]
+    assert [PERP, CALL, PUT] == [row.instrument for row in report.positions]
+    assert [10, -6, 4] == [row.qty_lots for row in report.positions]
+
+
+def test_standard_positions_add_up(market: Exchange) -> None:
+    report = report_in(market, MarginMode.STANDARD)
+    assert report.totals.initial_e6 == sum(row.initial_e6 for row in report.positions)
+    assert report.totals.maintenance_e6 == sum(row.maintenance_e6 for row in report.positions)
+    assert 10 * LOT == report.positions[0].value_e6
+    assert 10 * LOT // 50 == report.positions[0].initial_e6
+    assert ((), ()) == (report.groups, report.portfolios)
+
+
+def test_a_spread_group_says_what_caps_it(market: Exchange) -> None:
+    (group,) = report_in(market, MarginMode.STANDARD_SPREAD).groups
+    assert (None, group.initial_sum_e6) == (group.cap_e6, group.initial_e6)
+    market.trade(ALICE, BOB, 20, 6, CALL)
+    market.trade(BOB, ALICE, 20, 5, PUT)
+    report = report_in(market, MarginMode.STANDARD_SPREAD)
+    (group,) = report.groups
+    assert ("BTC", 1, LOT) == (group.underlying, group.positions, group.cap_e6)
+    assert group.initial_e6 == min(LOT, group.initial_sum_e6)
+    assert report.totals.initial_e6 == group.initial_e6 + report.positions[0].initial_e6
+    check_totals(report)
+
+
+def test_a_portfolio_says_which_scenario_is_worst(market: Exchange) -> None:
+    report = report_in(market, MarginMode.PORTFOLIO)
+    (portfolio,) = report.portfolios
+    assert ("BTC", 100_000_000) == (portfolio.underlying, portfolio.index_price_e6)
+    assert [0, 1] == [row.number for row in portfolio.scenarios]
+    (worst,) = [row for row in portfolio.scenarios if row.is_worst]
+    assert (-worst.result_e6, worst.result_e6) == (
+        portfolio.loss_e6,
+        min(row.result_e6 for row in portfolio.scenarios),
+    )
+    # All weights are 1 here.
+    for row in portfolio.scenarios:
+        assert abs(row.options_e6 + row.futures_e6 - row.result_e6) <= 1
+    assert [200_000, -200_000] == [row.futures_e6 for row in portfolio.scenarios]
+    expected = max(portfolio.loss_e6, portfolio.floor_e6) + portfolio.initial_charge_e6
+    assert abs(expected - portfolio.initial_e6) <= 1
+    assert report.totals.initial_e6 == portfolio.initial_e6
+    # 6 calls are naked but for 4 puts of their strike; 10 lots of 0.001.
+    assert (200_000, 1_000_000) == (portfolio.naked_e8, portfolio.gross_e8)
+    check_totals(report)
+
+
+def test_an_order_says_what_it_binds(market: Exchange) -> None:
+    first = market.bid(ALICE, 95, 5)
+    market.bid(ALICE, 94, 3)
+    market.ask(ALICE, 105, 9)
+    report = margin_report(market.state, ALICE)
+    (row,) = report.open_lots
+    assert (8, 9, 8, 9) == (
+        row.buy_lots,
+        row.sell_lots,
+        row.counted_buy_lots,
+        row.counted_sell_lots,
+    )
+    assert {first: 5 * LOT // 50}.items() <= {o.order_id: o.open_e6 for o in report.orders}.items()
+    # The sells are the smaller side: they bind nothing but their fee.
+    assert [0] == [order.open_e6 for order in report.orders if order.side]
+    check_totals(report)
+
+
+def test_relief_shows_in_the_lots_that_count(market: Exchange) -> None:
+    limit = 6 * 100_000
+    market.do(SetMmpConfig("BTC", 1_000, 0, limit, options=MmpOption.RELIEF), ALICE)
+    for qty in (5, 8, 4):
+        market.bid(ALICE, 90, qty, FUTURE, flags=OrderFlag.MMP)
+    market.bid(ALICE, 90, 2, FUTURE)
+    report = margin_report(market.state, ALICE)
+    (row,) = report.open_lots
+    assert (19, 6 - 1 + 8 + 2) == (row.buy_lots, row.counted_buy_lots)
+    check_totals(report)
+
+
+def test_a_report_is_of_an_account_that_there_is(market: Exchange) -> None:
+    with pytest.raises(CannotRunError, match="expected an open account, found 99"):
+        margin_report(market.state, 99)

@@ -1,0 +1,120 @@
+"""Standard margin: position by position, and with spreads of options ([MRG-2]). Computes only."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from lockstep_engine.codes import InstrumentKind
+from lockstep_kernel import div_ceil
+from lockstep_naive.core import NaiveCore
+from lockstep_naive.fees import E9
+from lockstep_naive.rows import E16, Instrument
+from lockstep_naive.worth import expiry_ns, mark_e6, mark_lot_e6, underlying_of
+
+E25 = 10**25
+
+Lots = Mapping[int, int]
+"""Signed lots by instrument: what an account holds, or would hold."""
+
+
+class Margin(NamedTuple):
+    """What must be there to open, and what must be there to stay."""
+
+    initial_e6: int
+    maintenance_e6: int
+
+
+NO_MARGIN = Margin(0, 0)
+
+
+def position_margin(core: NaiveCore, number: int, lots: int) -> Margin:
+    """Return the margin of a position, looked at alone."""
+    instrument = core.instruments.must(number)
+    if not instrument.is_option:
+        return _future_margin(core, instrument, abs(lots))
+    if lots >= 0:
+        return NO_MARGIN
+    lot = _short_lot_margin(core, instrument)
+    return Margin(-lots * lot.initial_e6, -lots * lot.maintenance_e6)
+
+
+def standard_margin(core: NaiveCore, lots: Lots) -> Margin:
+    """Return the margin of an account: the sum over its positions."""
+    return total(position_margin(core, number, lots[number]) for number in sorted(lots))
+
+
+def spread_margin(core: NaiveCore, lots: Lots) -> Margin:
+    """Return the margin of an account whose options of one expiry stand together."""
+    groups: dict[tuple[str, int], dict[int, int]] = {}
+    others: dict[int, int] = {}
+    for number in sorted(lots):
+        instrument = core.instruments.must(number)
+        if instrument.is_option:
+            expiry = (instrument.contract.underlying, expiry_ns(core, instrument))
+            groups.setdefault(expiry, {})[number] = lots[number]
+        else:
+            others[number] = lots[number]
+    margins = [_group_margin(core, groups[expiry]) for expiry in sorted(groups)]
+    return total([standard_margin(core, others), *margins])
+
+
+def total(margins: Iterable[Margin]) -> Margin:
+    """Add margins up."""
+    initial_e6 = maintenance_e6 = 0
+    for margin in margins:
+        initial_e6 += margin.initial_e6
+        maintenance_e6 += margin.maintenance_e6
+    return Margin(initial_e6, maintenance_e6)
+
+
+def _future_margin(core: NaiveCore, instrument: Instrument, lots: int) -> Margin:
+    """Return the margin of a future or perpetual: a rate, and more the larger it is."""
+    rates = underlying_of(core, instrument)
+    lot_e6 = mark_lot_e6(core, instrument)
+    at_rate_e6 = lots * div_ceil(lot_e6 * rates.future_initial_e9, E9)
+    addon = lots**2 * lot_e6 * rates.addon_bps * 10**5 * instrument.one_lot_e16
+    addon_e6 = div_ceil(addon, 10**17 * rates.addon_size_e8)
+    initial_e6 = min(lots * lot_e6, at_rate_e6 + addon_e6)
+    return Margin(initial_e6, div_ceil(initial_e6 * rates.future_maintenance_e9, E9))
+
+
+def _short_lot_margin(core: NaiveCore, instrument: Instrument) -> Margin:
+    """Return the margin of one lot of an option sold."""
+    rates = underlying_of(core, instrument)
+    contract, index_e6 = instrument.contract, rates.index_price_e6
+    is_call = contract.kind == InstrumentKind.CALL
+    gap_e6 = contract.strike_e6 - index_e6
+    out_e6 = max(0, gap_e6 if is_call else -gap_e6)
+    mark_e15 = E9 * mark_e6(core, instrument)
+    base_e15 = max(
+        rates.option_initial_e9 * index_e6 - E9 * out_e6, rates.option_floor_e9 * index_e6
+    )
+    kept_e15 = rates.option_maintenance_e9 * index_e6
+    if not is_call:
+        kept_e15 = max(kept_e15, rates.put_mark_e9 * mark_e6(core, instrument))
+    initial_e6 = div_ceil((base_e15 + mark_e15) * instrument.one_lot_e16, E25)
+    maintenance_e6 = div_ceil((kept_e15 + mark_e15) * instrument.one_lot_e16, E25)
+    return Margin(initial_e6 if is_call else max(initial_e6, maintenance_e6), maintenance_e6)
+
+
+def _group_margin(core: NaiveCore, lots: Lots) -> Margin:
+    """Return the margin of the options of one expiry: at most what they can cost at expiry."""
+    alone = standard_margin(core, lots)
+    instruments = [core.instruments.must(number) for number in sorted(lots)]
+    calls = [each for each in instruments if each.contract.kind == InstrumentKind.CALL]
+    if sum(lots[call.instrument] * call.one_lot_e16 for call in calls) < 0:
+        return alone
+    held = [each for each in instruments if lots[each.instrument] != 0]
+    prices_e6 = [0, *(each.contract.strike_e6 for each in held)]
+    least = min(_payoff(instruments, lots, price_e6) for price_e6 in prices_e6)
+    most_e6 = div_ceil(-min(0, least), E16)
+    return Margin(min(alone.initial_e6, most_e6), min(alone.maintenance_e6, most_e6))
+
+
+def _payoff(instruments: list[Instrument], lots: Lots, price_e6: int) -> int:
+    """Return what options pay together if they expire at a price, in units of 10^-22."""
+    paid = 0
+    for each in instruments:
+        gain_e6 = price_e6 - each.contract.strike_e6
+        is_call = each.contract.kind == InstrumentKind.CALL
+        paid += lots[each.instrument] * each.one_lot_e16 * max(0, gain_e6 if is_call else -gain_e6)
+    return paid
