@@ -4,8 +4,9 @@
 volatility.
 """
 
-from lockstep_engine.codes import VolRule
+from lockstep_engine.codes import Code, VolRule
 from lockstep_engine.commands import (
+    PlaceOrder,
     PortfolioModel,
     RiskScenario,
     SetMarginMode,
@@ -16,7 +17,7 @@ from lockstep_engine.risk.assessment import assess, positions_of
 from lockstep_engine.state import ExchangeCore
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.margin import account_margin
-from tests.support.exchange import BOB, MARKET_EXPIRY_NS, PERP, Exchange
+from tests.support.exchange import BOB, CAROL, MARKET_EXPIRY_NS, PERP, Exchange, codes
 
 STANDARD, SPREAD, PORTFOLIO = 0, 1, 2
 ONE = 10**9
@@ -67,3 +68,12 @@ def hold(market: Exchange, account: int, lots: int, price: int, instrument: int 
 def leave(market: Exchange, account: int, cash_e6: int) -> None:
     """Send cash to Bob until this much is left."""
     market.do(Transfer(BOB, market.cash(account) - cash_e6), account)
+
+
+def assert_needs(market: Exchange, order: PlaceOrder, amount_e6: int) -> None:
+    """Check that Carol, who has nothing else, needs exactly this much cash for the order."""
+    poor = market.fork()
+    leave(poor, CAROL, amount_e6 - 1)
+    assert Code.INSUFFICIENT_MARGIN == poor.refusal(order, CAROL)
+    leave(market, CAROL, amount_e6)
+    assert [] == codes(market.send(order, CAROL))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lockstep_engine.commands import SetFeeSchedule
 from lockstep_engine.exchange import MACHINE as ENGINE
 from lockstep_kernel import Machine
 from lockstep_naive import MACHINE as NAIVE
@@ -31,3 +32,10 @@ def staffed(machine: Machine) -> Exchange:
 def market(machine: Machine) -> Exchange:
     """The standard market of tests.support.exchange."""
     return standard_market(machine)
+
+
+@pytest.fixture
+def free(market: Exchange) -> Exchange:
+    """The standard market without fees: reserves are of prices only."""
+    market.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
+    return market

@@ -6,61 +6,30 @@ Standard market: a lot at the mark of 100 is worth 100,000 and needs 2,000 of in
 
 import pytest
 
-from lockstep_engine.codes import Code, SelfTradeMode, TimeInForce
+from lockstep_engine.codes import SelfTradeMode, TimeInForce
 from lockstep_engine.commands import (
     MarginRates,
     PlaceOrder,
     SetFeeSchedule,
     SetFeeTier,
     SetMarginModel,
-    Transfer,
 )
 from tests.support.exchange import (
     ALICE,
     BOB,
     CALL,
-    CAROL,
     CASH,
     ETH_PERP,
     FUTURE,
     PERP,
     PUT,
     Exchange,
-    codes,
     fills,
 )
+from tests.support.margins import hold
 
 BUY, SELL = 0, 1
 IOC = TimeInForce.IOC
-
-
-@pytest.fixture
-def free(market: Exchange) -> Exchange:
-    """The standard market without fees: reserves are of prices only."""
-    market.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
-    return market
-
-
-def hold(market: Exchange, signed_lots: int, price: int, instrument: int = PERP) -> None:
-    """Give Alice a position against Bob."""
-    if signed_lots > 0:
-        market.trade(ALICE, BOB, price, signed_lots, instrument)
-    else:
-        market.trade(BOB, ALICE, price, -signed_lots, instrument)
-
-
-def leave(market: Exchange, account: int, cash_e6: int) -> None:
-    """Send cash away until this much is left."""
-    market.do(Transfer(BOB, market.cash(account) - cash_e6), account)
-
-
-def assert_needs(market: Exchange, order: PlaceOrder, amount_e6: int) -> None:
-    """Check that Carol, who has nothing else, needs exactly this much cash for the order."""
-    poor = market.fork()
-    leave(poor, CAROL, amount_e6 - 1)
-    assert Code.INSUFFICIENT_MARGIN == poor.refusal(order, CAROL)
-    leave(market, CAROL, amount_e6)
-    assert [] == codes(market.send(order, CAROL))
 
 
 # Initial margin of positions
@@ -72,7 +41,7 @@ def assert_needs(market: Exchange, order: PlaceOrder, amount_e6: int) -> None:
 def test_a_position_needs_a_share_of_its_value_at_the_mark(
     free: Exchange, signed_lots: int, instrument: int
 ) -> None:
-    hold(free, signed_lots, 100, instrument)
+    hold(free, ALICE, signed_lots, 100, instrument)
     free.assert_can_withdraw(ALICE, CASH - 20_000)
 
 
@@ -82,7 +51,7 @@ def test_the_margin_of_a_lot_is_rounded_up_before_it_is_multiplied(
     free: Exchange, signed_lots: int
 ) -> None:
     """1.2345678 % of 100,000 is 1,234.5678."""
-    hold(free, signed_lots, 100)
+    hold(free, ALICE, signed_lots, 100)
     free.do(SetMarginModel("BTC", MarginRates(12_345_678)))
     free.assert_can_withdraw(ALICE, CASH - 12_350)
 
@@ -100,7 +69,7 @@ def test_the_margin_of_a_lot_is_rounded_up_before_it_is_multiplied(
 def test_a_loss_at_the_mark_counts_and_margin_follows_the_mark(
     free: Exchange, signed_lots: int, mark: int, expected: int
 ) -> None:
-    hold(free, signed_lots, 100)
+    hold(free, ALICE, signed_lots, 100)
     free.mark(mark)
     free.assert_can_withdraw(ALICE, CASH + expected)
 
@@ -108,9 +77,9 @@ def test_a_loss_at_the_mark_counts_and_margin_follows_the_mark(
 @pytest.mark.rule("MRG-1")
 def test_all_positions_of_an_account_count_together(free: Exchange) -> None:
     """A profit of 100,000 in the future makes up for a loss of 60,000 in the perpetual."""
-    hold(free, 10, 100, PERP)
-    hold(free, 10, 100, FUTURE)
-    hold(free, 5, 100, ETH_PERP)
+    hold(free, ALICE, 10, 100, PERP)
+    hold(free, ALICE, 10, 100, FUTURE)
+    hold(free, ALICE, 5, 100, ETH_PERP)
     free.mark(94, PERP)
     free.mark(110, FUTURE)
     free.do(SetMarginModel("ETH", MarginRates(10**9)))
@@ -122,14 +91,14 @@ def test_all_positions_of_an_account_count_together(free: Exchange) -> None:
 def test_a_bought_option_needs_no_margin_and_has_no_worth_as_collateral(
     free: Exchange, instrument: int
 ) -> None:
-    hold(free, 10, 5, instrument)
+    hold(free, ALICE, 10, 5, instrument)
     free.assert_can_withdraw(ALICE, CASH - 50_000)
 
 
 @pytest.mark.rule("MRG-2")
 @pytest.mark.parametrize("instrument", [CALL, PUT])
 def test_the_mark_of_the_perpetual_is_nothing_to_an_option(free: Exchange, instrument: int) -> None:
-    hold(free, -10, 5, instrument)
+    hold(free, ALICE, -10, 5, instrument)
     free.mark(5_000)
     free.assert_can_withdraw(ALICE, CASH + 50_000 - 200_000)
 
@@ -161,7 +130,7 @@ def test_open_orders_need_the_margin_of_the_worse_side(
     free: Exchange, position: int, buys: int, sells: int, margin_lots: int
 ) -> None:
     if position:
-        hold(free, position, 100)
+        hold(free, ALICE, position, 100)
     if buys:
         free.bid(ALICE, 90, buys)
     if sells:
@@ -182,7 +151,7 @@ def test_open_orders_in_an_option_need_the_margin_of_what_they_could_leave_short
     held, 4,000 a lot bid; a lot short needs 20,000."""
     position, buys, sells, margin_lots = lots
     if position:
-        hold(free, position, 5, instrument)
+        hold(free, ALICE, position, 5, instrument)
     if buys:
         free.bid(ALICE, 4, buys, instrument)
     if sells:

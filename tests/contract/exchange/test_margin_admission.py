@@ -9,13 +9,10 @@ import pytest
 from lockstep_engine.codes import Code, OrderFlag, TimeInForce
 from lockstep_engine.commands import (
     PlaceOrder,
-    SetFeeSchedule,
-    Transfer,
     Withdraw,
 )
 from tests.support.exchange import (
     ALICE,
-    BOB,
     CALL,
     CAROL,
     CASH,
@@ -25,38 +22,10 @@ from tests.support.exchange import (
     Exchange,
     codes,
 )
+from tests.support.margins import assert_needs, hold, leave
 
 BUY, SELL = 0, 1
 IOC = TimeInForce.IOC
-
-
-@pytest.fixture
-def free(market: Exchange) -> Exchange:
-    """The standard market without fees: reserves are of prices only."""
-    market.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
-    return market
-
-
-def hold(market: Exchange, signed_lots: int, price: int, instrument: int = PERP) -> None:
-    """Give Alice a position against Bob."""
-    if signed_lots > 0:
-        market.trade(ALICE, BOB, price, signed_lots, instrument)
-    else:
-        market.trade(BOB, ALICE, price, -signed_lots, instrument)
-
-
-def leave(market: Exchange, account: int, cash_e6: int) -> None:
-    """Send cash away until this much is left."""
-    market.do(Transfer(BOB, market.cash(account) - cash_e6), account)
-
-
-def assert_needs(market: Exchange, order: PlaceOrder, amount_e6: int) -> None:
-    """Check that Carol, who has nothing else, needs exactly this much cash for the order."""
-    poor = market.fork()
-    leave(poor, CAROL, amount_e6 - 1)
-    assert Code.INSUFFICIENT_MARGIN == poor.refusal(order, CAROL)
-    leave(market, CAROL, amount_e6)
-    assert [] == codes(market.send(order, CAROL))
 
 
 @pytest.mark.rule("MRG-1", "MRG-4")
@@ -102,7 +71,7 @@ def test_an_order_needs_what_it_adds_to_the_worse_side(
     """With a position, bids and offers; nothing but the margin of the lots that it adds."""
     position, buys, sells = before
     if position:
-        hold(free, position, 100)
+        hold(free, ALICE, position, 100)
     if buys:
         free.bid(ALICE, 90, buys)
     if sells:
@@ -138,7 +107,7 @@ def test_an_order_on_the_other_side_needs_only_its_reserve(market: Exchange) -> 
 @pytest.mark.rule("MRG-1")
 def test_unrealised_profit_carries_orders(free: Exchange) -> None:
     """Ten lots long from 100 at a mark of 200: 1,000,000 of profit; 4,000 of margin a lot."""
-    hold(free, 10, 100)
+    hold(free, ALICE, 10, 100)
     free.mark(200)
     free.do(Withdraw(CASH), ALICE)
     order = PlaceOrder(PERP, BUY, 200, 241)
@@ -159,7 +128,7 @@ def test_an_order_that_opens_needs_money_at_any_price(
 
 def under_water(market: Exchange, signed_lots: int, mark: int) -> None:
     """Alice holds a position from 100 with little cash when the mark turns against her."""
-    hold(market, signed_lots, 100)
+    hold(market, ALICE, signed_lots, 100)
     leave(market, ALICE, 30_000)
     market.mark(mark)
 
@@ -226,8 +195,8 @@ def test_under_water_a_short_put_is_bought_back_for_no_more_than_its_margin(
     free: Exchange, price: int, expected: list[Code]
 ) -> None:
     """Buying a lot back costs its premium and frees 20,000."""
-    hold(free, 10, 100, PERP)
-    hold(free, -10, 5, PUT)
+    hold(free, ALICE, 10, 100, PERP)
+    hold(free, ALICE, -10, 5, PUT)
     leave(free, ALICE, 220_000)
     free.mark(60)
     assert expected == codes(free.send(PlaceOrder(PUT, BUY, price, 10), ALICE))
@@ -239,8 +208,8 @@ def test_the_fee_counts_against_buying_back(
     market: Exchange, price: int, expected: list[Code]
 ) -> None:
     """With a fee of 500 a price of 20 is too much, and 19 leaves 10,000."""
-    hold(market, 10, 100, PERP)
-    hold(market, -10, 5, PUT)
+    hold(market, ALICE, 10, 100, PERP)
+    hold(market, ALICE, -10, 5, PUT)
     leave(market, ALICE, 220_000)
     market.mark(60)
     assert expected == codes(market.send(PlaceOrder(PUT, BUY, price, 10), ALICE))
@@ -248,8 +217,8 @@ def test_the_fee_counts_against_buying_back(
 
 @pytest.mark.rule("MRG-1")
 def test_under_water_a_long_option_may_be_sold(free: Exchange) -> None:
-    hold(free, 10, 100, PERP)
-    hold(free, 10, 5, CALL)
+    hold(free, ALICE, 10, 100, PERP)
+    hold(free, ALICE, 10, 5, CALL)
     leave(free, ALICE, 20_000)
     free.mark(60)
     assert Code.INSUFFICIENT_MARGIN == free.refusal(PlaceOrder(CALL, SELL, 1, 11), ALICE)

@@ -6,7 +6,6 @@ switched off where money is compared.
 
 import pytest
 
-from lockstep_engine.commands import SetFeeSchedule
 from tests.support.exchange import (
     ALICE,
     BOB,
@@ -20,13 +19,6 @@ from tests.support.exchange import (
     Exchange,
     trades,
 )
-
-
-@pytest.fixture
-def free(market: Exchange) -> Exchange:
-    """The standard market without fees."""
-    market.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
-    return market
 
 
 def fill(market: Exchange, signed_lots: int, price: int, instrument: int = PERP) -> int:
