@@ -74,6 +74,7 @@ class InstrumentStatus(IntEnum):
     CLOSE_ONLY = 2
     HALTED = 3
     EXPIRED_PENDING_PRICE = 4
+    SETTLED = 5
 
 
 class CancelReason(IntEnum):
@@ -90,6 +91,7 @@ class CancelReason(IntEnum):
     QUOTE = 9
     MMP = 10
     MARGIN = 11
+    LIQUIDATION = 12
 
 
 class AmendReason(IntEnum):
@@ -109,6 +111,10 @@ class CashReason(IntEnum):
     TRANSFER_OUT = 3
     TRANSFER_IN = 4
     BUILDER_FEE = 5
+    DEBT_REPAID = 6
+    LIQUIDATION_FEE = 7
+    INSURANCE = 8
+    DEBT = 9
 
 
 class MmpOption(IntFlag):
@@ -171,6 +177,9 @@ class EntityKind(IntEnum):
     MMP = 15
     MMP_FILL = 16
     PORTFOLIO_MODEL = 17
+    INDEX_WINDOW = 18
+    SETTLEMENT = 19
+    FUNDING = 20
 
 
 class Code(IntEnum):
@@ -253,3 +262,17 @@ class Code(IntEnum):
     MMP_NOT_CONFIGURED = 1201
     MMP_FROZEN = 1202
     BAD_MMP_CONFIG = 1203
+
+    ACCOUNT_IN_DEBT = 1301
+    ACCOUNT_HEALTHY = 1302
+
+    BAD_BLOCK = 1401
+    BLOCK_SAME_PARTY = 1402
+    BLOCK_OFF_MARKET = 1403
+
+    NOT_EXPIRED = 1501
+    UNKNOWN_EXPIRY = 1502
+    NO_SETTLEMENT_PRICE = 1503
+    SETTLEMENT_PRICE_FINAL = 1504
+    ALREADY_SETTLED = 1505
+    NOT_PERPETUAL = 1506

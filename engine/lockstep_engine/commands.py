@@ -22,7 +22,10 @@ class _Action(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class TradingLimits(_Action, frozen=True):
-    """Limits of one instrument. `price_band_bps` 0 means no band."""
+    """Limits of one instrument.
+
+    `price_band_bps` 0 means no band; blocks trade within `block_band_bps` of the mark.
+    """
 
     price_step_ticks: Int = 1
     max_price_ticks: Int = 1_000_000
@@ -33,12 +36,14 @@ class TradingLimits(_Action, frozen=True):
     max_position_lots: Int = 100_000
     max_open_orders: Int = 1_000
     price_band_bps: Int = 0
+    block_band_bps: Int = 1_000
 
 
 class MarginRates(_Action, frozen=True):
     """The standard margin of one underlying, in parts per billion of index, mark or margin.
 
     A future pays `addon_bps` more for each `addon_size_e8` of the underlying that it stands for.
+    A liquidation trades within `penalty_bps` of the mark.
     """
 
     future_initial_e9: Int = 20_000_000
@@ -49,6 +54,7 @@ class MarginRates(_Action, frozen=True):
     option_floor_e9: Int = 100_000_000
     option_maintenance_e9: Int = 75_000_000
     put_mark_e9: Int = 75_000_000
+    penalty_bps: Int = 500
 
 
 class RiskScenario(_Action, frozen=True):
@@ -104,11 +110,15 @@ class PortfolioModel(_Action, frozen=True):
 
 
 class CreateUnderlying(_Action, frozen=True, tag=1):
-    """Create an underlying; its instruments expire `expiry_time_s` seconds after 00:00 UTC."""
+    """Create an underlying; its instruments expire `expiry_time_s` seconds after 00:00 UTC.
+
+    An average of fewer than `min_samples` index prices settles nothing by itself.
+    """
 
     underlying: Name
     max_index_price_e6: Int
     expiry_time_s: Int = 28_800
+    min_samples: Int = 30
 
 
 class CreateInstrument(_Action, frozen=True, tag=2):
@@ -138,7 +148,10 @@ class SetTradingLimits(_Action, frozen=True, tag=4):
 
 
 class SetFeeSchedule(_Action, frozen=True, tag=5):
-    """Set the fees of a tier. Rates are parts per billion; a negative rate is a rebate."""
+    """Set the fees of a tier. Rates are parts per billion; a negative rate is a rebate.
+
+    `liquidation_e9` goes to the insurance fund, `block_e9` is what each party of a block pays.
+    """
 
     tier: Int
     future_maker_e9: Int
@@ -147,6 +160,10 @@ class SetFeeSchedule(_Action, frozen=True, tag=5):
     option_taker_e9: Int
     option_cap_e9: Int
     builder_share_bps: Int
+    settlement_e9: Int = 150_000
+    settlement_cap_e9: Int = 125_000_000
+    liquidation_e9: Int = 10_000_000
+    block_e9: Int = 300_000
 
 
 class SetFeeTier(_Action, frozen=True, tag=6):
@@ -233,6 +250,44 @@ class SetPortfolioModel(_Action, frozen=True, tag=17):
 
     underlying: Name
     model: PortfolioModel
+
+
+class UpdateFundingRate(_Action, frozen=True, tag=18):
+    """Set what a perpetual's longs pay to its shorts at each multiple of the interval since 1970.
+
+    The rate is in parts per billion of the mark, per interval; a negative one is paid by shorts.
+    """
+
+    instrument: Int
+    rate_e9: Int
+    interval_s: Int = 28_800
+
+
+class SetSettlementPrice(_Action, frozen=True, tag=19):
+    """Set the price of an expiry whose index had too few samples."""
+
+    underlying: Name
+    expiry_ns: Int
+    price_e6: Int
+
+
+class SettleExpiry(_Action, frozen=True, tag=20):
+    """Turn every position of an expiry into cash at its settlement price."""
+
+    underlying: Name
+    expiry_ns: Int
+
+
+class FundInsurance(_Action, frozen=True, tag=21):
+    """Credit the insurance fund with cash that arrived from outside."""
+
+    amount_e6: Int
+
+
+class Liquidate(_Action, frozen=True, tag=22):
+    """Close the positions of an account whose collateral is below its maintenance margin."""
+
+    account: Int
 
 
 class Withdraw(_Action, frozen=True, tag=30):
@@ -380,6 +435,30 @@ class ResetMmp(_Action, frozen=True, tag=50):
     underlying: Name
 
 
+class BlockLeg(_Action, frozen=True):
+    """One trade of a block; `side` is that of the account that the command acts for."""
+
+    instrument: Int
+    side: Int
+    price_ticks: Int
+    qty_lots: Int
+
+
+class ExecuteBlock(_Action, frozen=True, tag=51):
+    """Trade all legs with another account that agreed to them, outside the book, or none.
+
+    `counter_signer`, `counter_nonce` and `counter_auth` are the other party's, as in the envelope.
+    """
+
+    counter_account: Int
+    counter_signer: Key
+    counter_nonce: Int
+    legs: tuple[BlockLeg, ...]
+    counter_auth: Auth = b""
+    lineage: Lineage = b""
+    counter_lineage: Lineage = b""
+
+
 OperatorAction = (
     CreateUnderlying
     | CreateInstrument
@@ -398,10 +477,15 @@ OperatorAction = (
     | UpdateMarkPrice
     | UpdateVolSurface
     | SetPortfolioModel
+    | UpdateFundingRate
+    | SetSettlementPrice
+    | SettleExpiry
+    | FundInsurance
+    | Liquidate
 )
 MmpAction = SetMmpConfig | DeleteMmpConfig | ResetMmp
 MoneyAction = Withdraw | Transfer | AuthorizeAgent | RevokeAgent | SetMarginMode
-AccountAction = MoneyAction | OrderAction | MassQuote | Batch | MmpAction
+AccountAction = MoneyAction | OrderAction | MassQuote | Batch | MmpAction | ExecuteBlock
 Action = OperatorAction | AccountAction
 
 

@@ -1,7 +1,12 @@
 """Every derived value of a core, as plain comparable data: what no digest can see ([MRG-4])."""
 
 from lockstep_engine.lifecycle.expiry import orders_of
-from lockstep_engine.lifecycle.timers import INSTRUMENT_EXPIRY, MMP_THAW, ORDER_EXPIRY
+from lockstep_engine.lifecycle.timers import (
+    FUNDING,
+    INSTRUMENT_EXPIRY,
+    MMP_THAW,
+    ORDER_EXPIRY,
+)
 from lockstep_engine.risk.margin import refresh_account
 from lockstep_engine.risk.standard import refresh_prices
 from lockstep_engine.risk.sums import UnderlyingPortfolio
@@ -42,6 +47,14 @@ def _add_unarmed(values: Derived, core: ExchangeCore) -> None:
         for order in core.expiring.values()
         if (order.expires_ns, ORDER_EXPIRY, order.order_id, "") not in due
     )
+    values["fundings"] = sorted(
+        (found.instrument, found.next_ns) for found in core.fundings.values()
+    )
+    values["unarmed fundings"] = sorted(
+        funding.instrument
+        for funding in core.fundings.values()
+        if (funding.next_ns, FUNDING, funding.instrument, "") not in due
+    )
     values["unarmed instruments"] = sorted(
         instrument.instrument
         for instrument in core.instruments.values()
@@ -56,7 +69,9 @@ def _add_unarmed(values: Derived, core: ExchangeCore) -> None:
 def _add_instrument(values: Derived, instrument: Instrument) -> None:
     refresh_prices(instrument)
     name = f"instrument {instrument.instrument}"
+    settlement = instrument.settlement
     values[f"{name} clearing"] = instrument.clearing_e6
+    values[f"{name} settlement"] = None if settlement is None else settlement.price_e6
     values[f"{name} lots"] = (
         instrument.mark_lot_e6,
         instrument.index_lot_e6,

@@ -1,5 +1,7 @@
 """The entities that stand alone: fees, treasury, roles, nonces, requests, agents, underlyings with
 their margin models, marks and surfaces.
+
+What has to do with expiry and funding stands in `lifecycle.entities`.
 """
 
 import struct
@@ -28,25 +30,33 @@ _PORTFOLIO_MODEL: Final = int(EntityKind.PORTFOLIO_MODEL)
 _NEVER_NS: Final = -1
 
 
+FeeRates = tuple[int, int, int, int, int, int, int, int, int, int]
+"""The rates of a fee tier in the order of SetFeeSchedule."""
+
+
 class FeeSchedule(Entity):
     """The rates of one fee tier."""
 
     __slots__ = (
+        "block_e9",
         "builder_share_bps",
         "future_maker_e9",
         "future_taker_e9",
+        "liquidation_e9",
         "option_cap_e9",
         "option_maker_e9",
         "option_taker_e9",
+        "settlement_cap_e9",
+        "settlement_e9",
         "tier",
     )
 
-    def __init__(self, tier: int, rates: tuple[int, int, int, int, int, int]) -> None:
+    def __init__(self, tier: int, rates: FeeRates) -> None:
         super().__init__()
         self.tier = tier
         self.set(rates)
 
-    def set(self, rates: tuple[int, int, int, int, int, int]) -> None:
+    def set(self, rates: FeeRates) -> None:
         """Replace all rates, in the order of the record."""
         self.future_maker_e9 = rates[0]
         self.future_taker_e9 = rates[1]
@@ -54,6 +64,10 @@ class FeeSchedule(Entity):
         self.option_taker_e9 = rates[3]
         self.option_cap_e9 = rates[4]
         self.builder_share_bps = rates[5]
+        self.settlement_e9 = rates[6]
+        self.settlement_cap_e9 = rates[7]
+        self.liquidation_e9 = rates[8]
+        self.block_e9 = rates[9]
 
     def record(self) -> Record | None:
         return (
@@ -65,23 +79,28 @@ class FeeSchedule(Entity):
             self.option_taker_e9,
             self.option_cap_e9,
             self.builder_share_bps,
+            self.settlement_e9,
+            self.settlement_cap_e9,
+            self.liquidation_e9,
+            self.block_e9,
         )
 
 
 class Treasury(Entity):
-    """The exchange's own fees and the net of all deposits."""
+    """The exchange's own fees, the net of all deposits, and the insurance fund (never below 0)."""
 
-    __slots__ = ("fees_e6", "net_deposits_e6")
+    __slots__ = ("fees_e6", "insurance_e6", "net_deposits_e6")
 
     def __init__(self) -> None:
         super().__init__()
         self.fees_e6 = 0
         self.net_deposits_e6 = 0
+        self.insurance_e6 = 0
 
     def record(self) -> Record | None:
-        if self.fees_e6 == 0 and self.net_deposits_e6 == 0:
+        if self.fees_e6 == 0 and self.net_deposits_e6 == 0 and self.insurance_e6 == 0:
             return None
-        return (_TREASURY, 0, self.fees_e6, self.net_deposits_e6)
+        return (_TREASURY, 0, self.fees_e6, self.net_deposits_e6, self.insurance_e6)
 
 
 class RoleGrant(Entity):
@@ -115,7 +134,11 @@ class NonceSet(Entity):
         self.highest = int.from_bytes(packed[-8:], "little") if packed else floor
 
     def add(self, nonce: int, capacity: int) -> None:
-        """Enter a nonce; above capacity drop the smallest, the new floor. O(capacity)."""
+        """Enter a nonce; above capacity drop the smallest, the new floor. O(capacity).
+
+        The second nonce of a block may lie below the floor that the first one raised: it is
+        dropped at once, and the floor stays.
+        """
         packed, entry = self.packed, nonce.to_bytes(_NONCE_BYTES, "little")
         if nonce > self.highest:
             packed += entry
@@ -124,7 +147,9 @@ class NonceSet(Entity):
             place = _NONCE_BYTES * bisect_left(self.live(), nonce)
             packed = packed[:place] + entry + packed[place:]
         if len(packed) > _NONCE_BYTES * capacity:
-            self.floor = int.from_bytes(packed[:_NONCE_BYTES], "little")
+            dropped = int.from_bytes(packed[:_NONCE_BYTES], "little")
+            if dropped > self.floor:
+                self.floor = dropped
             packed = packed[_NONCE_BYTES:]
         self.packed = packed
 
@@ -199,20 +224,25 @@ class Underlying(Entity):
         "future_maintenance_e9",
         "index_price_e6",
         "max_index_price_e6",
+        "min_samples",
         "model",
         "name",
         "option_floor_e9",
         "option_initial_e9",
         "option_maintenance_e9",
+        "penalty_bps",
         "put_mark_e9",
         "version",
     )
 
-    def __init__(self, name: str, max_index_price_e6: int, expiry_time_s: int) -> None:
+    def __init__(
+        self, name: str, max_index_price_e6: int, expiry_time_s: int, min_samples: int
+    ) -> None:
         super().__init__()
         self.name = name
         self.max_index_price_e6 = max_index_price_e6
         self.expiry_time_s = expiry_time_s
+        self.min_samples = min_samples
         self.index_price_e6 = 0
         self.model: UnderlyingModel | None = None
         self.version = 1
@@ -228,6 +258,7 @@ class Underlying(Entity):
         self.option_floor_e9 = rates.option_floor_e9
         self.option_maintenance_e9 = rates.option_maintenance_e9
         self.put_mark_e9 = rates.put_mark_e9
+        self.penalty_bps = rates.penalty_bps
 
     def record(self) -> Record | None:
         return (
@@ -235,6 +266,7 @@ class Underlying(Entity):
             self.name,
             self.max_index_price_e6,
             self.expiry_time_s,
+            self.min_samples,
             self.index_price_e6,
             self.future_initial_e9,
             self.future_maintenance_e9,
@@ -244,6 +276,7 @@ class Underlying(Entity):
             self.option_floor_e9,
             self.option_maintenance_e9,
             self.put_mark_e9,
+            self.penalty_bps,
         )
 
 

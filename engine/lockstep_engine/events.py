@@ -37,6 +37,7 @@ class UnderlyingCreated(_Event, frozen=True, tag=10):
     underlying: str
     max_index_price_e6: int
     expiry_time_s: int
+    min_samples: int
 
 
 class InstrumentCreated(_Event, frozen=True, tag=11):
@@ -79,6 +80,10 @@ class FeeScheduleSet(_Event, frozen=True, tag=14):
     option_taker_e9: int
     option_cap_e9: int
     builder_share_bps: int
+    settlement_e9: int
+    settlement_cap_e9: int
+    liquidation_e9: int
+    block_e9: int
 
 
 class FeeTierSet(_Event, frozen=True, tag=15):
@@ -167,9 +172,13 @@ class CashMoved(_Event, frozen=True, tag=26):
 
 
 class InstrumentExpired(_Event, frozen=True, tag=27):
-    """An instrument reached its expiry; its orders are cancelled by the events that follow."""
+    """An instrument reached its expiry, is marked at `price_e6` from then on, and trades no more.
+
+    Its orders are cancelled by the events that follow.
+    """
 
     instrument: int
+    price_e6: int
 
 
 class VolSurfaceUpdated(_Event, frozen=True, tag=28):
@@ -258,6 +267,35 @@ class MarginModeSet(_Event, frozen=True, tag=36):
 
     account: int
     mode: int
+
+
+class FundingRateUpdated(_Event, frozen=True, tag=37):
+    """A perpetual has this funding rate per interval, paid at `next_ns` first."""
+
+    instrument: int
+    rate_e9: int
+    interval_s: int
+    next_ns: int
+
+
+class FundingPaid(_Event, frozen=True, tag=38):
+    """An account paid (negative) or got funding for its position: `lot_e6` per lot that is long."""
+
+    instrument: int
+    account: int
+    funding_ns: int
+    qty_lots: int
+    lot_e6: int
+    amount_e6: int
+    cash_e6: int
+
+
+class FundingSkipped(_Event, frozen=True, tag=39):
+    """A funding was not carried out for anybody: the cash of an account would leave its bounds."""
+
+    instrument: int
+    funding_ns: int
+    lot_e6: int
 
 
 class OrderAccepted(_Event, frozen=True, tag=40):
@@ -372,6 +410,117 @@ class BookChanged(_Event, frozen=True, tag=47):
     asks: tuple[tuple[int, int], ...]
 
 
+class BlockSide(_Event, frozen=True):
+    """One party of a block's leg, as it is after that leg."""
+
+    account: int
+    fee_e6: int
+    realised_e6: int
+    position_lots: int
+    cost_e6: int
+    cash_e6: int
+    lineage: bytes
+
+
+class BlockTraded(_Event, frozen=True, tag=48):
+    """A leg of a block: `side` is that of `first`, the account that the command acted for."""
+
+    trade_id: int
+    instrument: int
+    price_ticks: int
+    qty_lots: int
+    side: int
+    index_price_e6: int
+    first: BlockSide
+    second: BlockSide
+
+
+class SettlementPriceSet(_Event, frozen=True, tag=49):
+    """An expiry has a settlement price; unless it is final, SetSettlementPrice will replace it.
+
+    `samples` counts the index prices in the window that the average is taken over.
+    """
+
+    underlying: str
+    expiry_ns: int
+    price_e6: int
+    samples: int
+    is_final: bool
+
+
+class PositionSettled(_Event, frozen=True, tag=50):
+    """A position of an expired instrument became cash: `amount_e6`, less the fee."""
+
+    account: int
+    instrument: int
+    qty_lots: int
+    cost_e6: int
+    price_e6: int
+    amount_e6: int
+    realised_e6: int
+    fee_e6: int
+    cash_e6: int
+
+
+class InstrumentSettled(_Event, frozen=True, tag=51):
+    """An expired instrument has no positions any more; `positions` were settled before this."""
+
+    instrument: int
+    price_e6: int
+    positions: int
+
+
+class InsuranceFunded(_Event, frozen=True, tag=52):
+    """The insurance fund got cash from outside and holds `insurance_e6` now."""
+
+    amount_e6: int
+    insurance_e6: int
+
+
+class LiquidationStarted(_Event, frozen=True, tag=53):
+    """An account has less collateral than maintenance margin; what follows closes its positions."""
+
+    account: int
+    collateral_e6: int
+    initial_e6: int
+    maintenance_e6: int
+
+
+class LiquidationEnded(_Event, frozen=True, tag=54):
+    """The liquidation of an account is over; this is what is left, and the insurance fund."""
+
+    account: int
+    collateral_e6: int
+    initial_e6: int
+    maintenance_e6: int
+    insurance_e6: int
+    debt_e6: int
+
+
+class DeleveragedSide(_Event, frozen=True):
+    """One side of an auto-deleveraging, as it is after it."""
+
+    account: int
+    realised_e6: int
+    position_lots: int
+    cost_e6: int
+    cash_e6: int
+
+
+class AutoDeleveraged(_Event, frozen=True, tag=55):
+    """A liquidated position was closed against another account's at its bankruptcy price.
+
+    `lot_e6` is paid per lot, `side` is that of the liquidated account: SELL closes a long position.
+    """
+
+    instrument: int
+    qty_lots: int
+    side: int
+    lot_e6: int
+    liquidated: DeleveragedSide
+    counterparty: DeleveragedSide
+
+
 Event = (
     CommandRejected
     | DuplicateRequest
@@ -402,6 +551,9 @@ Event = (
     | MmpReset
     | PortfolioModelSet
     | MarginModeSet
+    | FundingRateUpdated
+    | FundingPaid
+    | FundingSkipped
     | OrderAccepted
     | OrderRejected
     | OrderAmended
@@ -410,4 +562,12 @@ Event = (
     | QuoteKept
     | Trade
     | BookChanged
+    | BlockTraded
+    | SettlementPriceSet
+    | PositionSettled
+    | InstrumentSettled
+    | InsuranceFunded
+    | LiquidationStarted
+    | LiquidationEnded
+    | AutoDeleveraged
 )

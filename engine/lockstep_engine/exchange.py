@@ -105,7 +105,7 @@ class ExchangeMachine:
         return max(0, action.rules_version) if type(action) is _activate_rules else 0
 
     def views(self, core: ExchangeCore) -> dict[str, list[dict[str, object]]]:
-        """Return books, accounts, positions, orders, marks and protections as named tables."""
+        """Return books, accounts and all that stands beside them as named tables."""
         return tables(core)
 
     def explain(self, core: ExchangeCore, subject: str) -> dict[str, list[dict[str, object]]]:
@@ -128,6 +128,9 @@ def _entities(core: ExchangeCore) -> Iterator[Entity]:
         if underlying.model is not None:
             yield underlying.model
     yield from core.surfaces.values()
+    yield from core.windows.values()
+    yield from core.settlements.values()
+    yield from core.fundings.values()
     for requests in core.requests.values():
         yield from requests.values()
     for owner in core.accounts.values():

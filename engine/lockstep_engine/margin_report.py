@@ -10,15 +10,14 @@ import msgspec
 
 from lockstep_engine.codes import MarginMode, Side
 from lockstep_engine.risk.assessment import Assessment, assess, collateral_e6, positions_of
-from lockstep_engine.risk.lots import lot_risk
 from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.open_margin import open_margin_e6
 from lockstep_engine.risk.portfolio import BASIS, Explanation, explain
 from lockstep_engine.risk.spread import spread_margin
-from lockstep_engine.risk.standard import initial_e6, maintenance_e6
+from lockstep_engine.risk.standing import alone_e6
 from lockstep_engine.risk.sums import UnderlyingPortfolio
-from lockstep_engine.state import Account, ExchangeCore, Holding, Instrument, Order
+from lockstep_engine.state import Account, ExchangeCore, Holding, Order
 from lockstep_kernel.arith import div_half_even
 
 _PORTFOLIO: Final = int(MarginMode.PORTFOLIO)
@@ -193,7 +192,7 @@ def totals_of(core: ExchangeCore, account: Account, assessed: Assessment) -> Mar
 
 def _position(core: ExchangeCore, holding: Holding) -> PositionMargin:
     instrument, qty = holding.instrument, holding.qty_lots
-    initial, maintenance = _alone(core, holding.account.mode, instrument, qty)
+    initial, maintenance = alone_e6(core, holding)
     return PositionMargin(
         instrument.instrument,
         instrument.symbol,
@@ -204,15 +203,6 @@ def _position(core: ExchangeCore, holding: Holding) -> PositionMargin:
         initial,
         maintenance,
     )
-
-
-def _alone(core: ExchangeCore, mode: int, instrument: Instrument, qty: int) -> tuple[int, int]:
-    if mode != _PORTFOLIO:
-        return initial_e6(instrument, qty), maintenance_e6(instrument, qty)
-    risk = lot_risk(core, instrument)
-    if risk is None:
-        return 0, 0
-    return risk.alone_e6(qty, instrument.underlying.index_price_e6)
 
 
 def _groups(assessed: Assessment) -> tuple[GroupMargin, ...]:

@@ -20,6 +20,7 @@ from lockstep_engine.commands import (
 )
 from lockstep_engine.entities import (
     Agent,
+    FeeRates,
     FeeSchedule,
     NonceSet,
     Request,
@@ -28,7 +29,8 @@ from lockstep_engine.entities import (
     Underlying,
     UnderlyingModel,
 )
-from lockstep_engine.lifecycle.timers import schedule_instrument, schedule_thaw
+from lockstep_engine.lifecycle.entities import Funding, IndexWindow, Settlement
+from lockstep_engine.lifecycle.timers import schedule_funding, schedule_instrument, schedule_thaw
 from lockstep_engine.operations.listing import enter_instrument
 from lockstep_engine.protection import Mmp, MmpFill
 from lockstep_engine.risk.marks import set_mark
@@ -39,7 +41,10 @@ from lockstep_engine.symbols import expiry_of, parse_symbol
 from lockstep_kernel.entity import Record
 from lockstep_kernel.errors import InvariantError, MalformedCommand
 
-DEFAULT_RATES: Final = (200_000, 500_000, 200_000, 500_000, 125_000_000, 0)
+DEFAULT_RATES: Final = (
+    *(200_000, 500_000, 200_000, 500_000, 125_000_000, 0),
+    *(150_000, 125_000_000, 10_000_000, 300_000),
+)
 _decode_params: Final = msgspec.msgpack.Decoder(ExchangeParams).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -128,7 +133,7 @@ def _fill_number(record: Record) -> int:
     return number
 
 
-def _enter_fees(core: ExchangeCore, tier: int, rates: tuple[int, int, int, int, int, int]) -> None:
+def _enter_fees(core: ExchangeCore, tier: int, rates: FeeRates) -> None:
     core.fee_schedules[tier] = FeeSchedule(tier, rates)
     core.touch(core.fee_schedules[tier])
 
@@ -138,13 +143,15 @@ def _fee_schedule(core: ExchangeCore, record: Record) -> None:
 
 
 def _treasury(core: ExchangeCore, record: Record) -> None:
-    core.treasury.fees_e6, core.treasury.net_deposits_e6 = record[2], record[3]
-    core.touch(core.treasury)
+    treasury = core.treasury
+    treasury.fees_e6, treasury.net_deposits_e6, treasury.insurance_e6 = record[2:]
+    core.touch(treasury)
 
 
 def _account(core: ExchangeCore, record: Record) -> None:
-    _kind, number, root, group, tier, cash, mode = record
+    _kind, number, root, group, tier, cash, mode, debt = record
     account = core.accounts[number] = Account(number, root, group, core.fee_schedules[tier], cash)
+    account.debt_e6 = debt
     enter_mode(account, mode)
     core.touch(account)
 
@@ -171,9 +178,9 @@ def _request(core: ExchangeCore, record: Record) -> None:
 
 
 def _underlying(core: ExchangeCore, record: Record) -> None:
-    underlying = core.underlyings[record[1]] = Underlying(record[1], record[2], record[3])
-    underlying.index_price_e6 = record[4]
-    underlying.set_rates(MarginRates(*record[5:]))
+    underlying = core.underlyings[record[1]] = Underlying(*record[1:5])
+    underlying.index_price_e6 = record[5]
+    underlying.set_rates(MarginRates(*record[6:]))
     core.touch(underlying)
 
 
@@ -202,6 +209,7 @@ def _instrument(core: ExchangeCore, record: Record) -> None:
         allows_self_trade,
     )
     instrument.status = status
+    instrument.settlement = core.settlements.get((underlying.name, instrument.expiry_ns))
     enter_instrument(core, instrument)
     schedule_instrument(core, instrument)
 
@@ -216,6 +224,27 @@ def _surface(core: ExchangeCore, record: Record) -> None:
     surface = core.surfaces[name, expiry_ns] = Surface(name, expiry_ns)
     surface.set(record[2], tuple((strike, vol) for strike, vol in record[3]))
     core.touch(surface)
+
+
+def _index_window(core: ExchangeCore, record: Record) -> None:
+    name, expiry_ns, open_ns, since_ns, samples, weighed = record[1:]
+    window = core.windows[name] = IndexWindow(name, expiry_ns, open_ns)
+    window.since_ns, window.samples = since_ns, samples
+    window.weighed = int.from_bytes(weighed, "big")
+    core.touch(window)
+
+
+def _settlement(core: ExchangeCore, record: Record) -> None:
+    name, expiry_ns = record[1]
+    settlement = core.settlements[name, expiry_ns] = Settlement(name, expiry_ns, *record[2:])
+    core.touch(settlement)
+
+
+def _funding(core: ExchangeCore, record: Record) -> None:
+    number, rate, interval = record[1:]
+    funding = core.fundings[number] = Funding(number, rate, interval, core.now_ns)
+    schedule_funding(core, funding)
+    core.touch(funding)
 
 
 def _mmp(core: ExchangeCore, record: Record) -> None:
@@ -292,7 +321,10 @@ _RESTORERS: tuple[tuple[int, _Restorer], ...] = (
     (int(EntityKind.REQUEST), _request),
     (int(EntityKind.UNDERLYING), _underlying),
     (int(EntityKind.PORTFOLIO_MODEL), _portfolio_model),
+    (int(EntityKind.INDEX_WINDOW), _index_window),
+    (int(EntityKind.SETTLEMENT), _settlement),
     (int(EntityKind.INSTRUMENT), _instrument),
+    (int(EntityKind.FUNDING), _funding),
     (int(EntityKind.MARK), _mark),
     (int(EntityKind.SURFACE), _surface),
     (int(EntityKind.MMP), _mmp),

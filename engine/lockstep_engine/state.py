@@ -23,6 +23,7 @@ from lockstep_engine.entities import (
     Treasury,
     Underlying,
 )
+from lockstep_engine.lifecycle.entities import Funding, IndexWindow, Settlement
 from lockstep_engine.protection import Mmp
 from lockstep_engine.risk.shapes import Contract, Shape
 from lockstep_engine.risk.spread import SpreadGroup
@@ -38,6 +39,7 @@ _BOOK: Final = int(EntityKind.BOOK)
 _ORDER: Final = int(EntityKind.ORDER)
 _POSITION: Final = int(EntityKind.POSITION)
 _ACTIVE: Final = int(InstrumentStatus.ACTIVE)
+_EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 _FUTURE: Final = int(InstrumentKind.FUTURE)
 _CALL: Final = int(InstrumentKind.CALL)
 _STANDARD: Final = int(MarginMode.STANDARD)
@@ -104,6 +106,7 @@ class Instrument(Entity):
     `fresh_until_ns`, the last time at which the mark is not stale, -1 if there is none;
     `unit_e16`, the underlying in one lot, in units of 10^-16;
     standard margin per lot (see risk.standard), with `addon_product` 0 where no add-on is due;
+    `settlement`, the price of its expiry from then on, when no index counts for it any more;
     `risk`, one lot under the portfolio model, or None until it is needed at this mark.
     """
 
@@ -127,6 +130,7 @@ class Instrument(Entity):
         "lot_e8",
         "mark",
         "mark_lot_e6",
+        "mark_version",
         "max_open_orders",
         "max_order_lots",
         "max_position_lots",
@@ -138,6 +142,7 @@ class Instrument(Entity):
         "qty_step_lots",
         "risk",
         "seen_version",
+        "settlement",
         "short_lot_e6",
         "short_maintenance_e6",
         "status",
@@ -185,6 +190,7 @@ class Instrument(Entity):
         self.clearing_e6 = 0
         self.version = 1
         self.seen_version = 0
+        self.mark_version = 1
         self.mark_lot_e6 = 0
         self.index_lot_e6 = 0
         self.long_lot_e6 = 0
@@ -192,6 +198,11 @@ class Instrument(Entity):
         self.short_maintenance_e6 = 0
         self.addon_product = 0
         self.risk: LotRisk | None = None
+        self.settlement: Settlement | None = None
+
+    def is_expired(self) -> bool:
+        """Return whether it trades no more; it may be settled or wait for that."""
+        return self.status >= _EXPIRED
 
     def set_limits(self, limits: TradingLimits) -> None:
         """Replace the limits."""
@@ -225,17 +236,21 @@ class Instrument(Entity):
             self.max_position_lots,
             self.max_open_orders,
             self.price_band_bps,
+            self.limits.block_band_bps,
         )
 
 
 class Account(Entity):
-    """An account with its cash and its margin mode.
+    """An account with its cash, its margin mode and what it could not pay ([LIQ-2]).
+
+    Invariant: with debt there are no positions and no orders.
 
     Derived: agents, protections by underlying, the nonces of its root key, holdings, live orders
     and their indexes, the sum of their reserves, and `margin_e6`: the sum over the holdings and,
     beyond STANDARD, over `groups` (spreads by underlying and expiry) or `portfolios`.
     Holdings whose part in it is out of date stand in `dirty`, or, if only a price moved, have a
-    `seen_version` behind their instrument's while `seen_prices` is behind the core's.
+    `seen_version` behind their instrument's `version` (in PORTFOLIO: `mark_version`) or, there,
+    open orders, while `seen_prices` is behind the core's.
     `has_relief`: a protection has the option RELIEF. `is_plain`: STANDARD without any relief.
     """
 
@@ -244,6 +259,7 @@ class Account(Entity):
         "agents",
         "cash_e6",
         "client_ids",
+        "debt_e6",
         "dirty",
         "fees",
         "groups",
@@ -272,6 +288,7 @@ class Account(Entity):
         self.self_trade_group = self_trade_group
         self.fees = fees
         self.cash_e6 = cash_e6
+        self.debt_e6 = 0
         self.mode = _STANDARD
         self.has_relief = False
         self.is_plain = True
@@ -298,6 +315,7 @@ class Account(Entity):
             self.fees.tier,
             self.cash_e6,
             self.mode,
+            self.debt_e6,
         )
 
 
@@ -466,6 +484,7 @@ class ExchangeCore:
         "expiring",
         "fee_schedules",
         "frozen",
+        "fundings",
         "instruments",
         "max_mark_age_ns",
         "max_step_ns",
@@ -485,6 +504,7 @@ class ExchangeCore:
         "requests",
         "roles",
         "rules",
+        "settlements",
         "shapes",
         "surfaces",
         "symbols",
@@ -492,6 +512,7 @@ class ExchangeCore:
         "touched",
         "treasury",
         "underlyings",
+        "windows",
     )
 
     def __init__(self, params: ExchangeParams, rules: int) -> None:
@@ -517,6 +538,9 @@ class ExchangeCore:
         self.symbols: dict[str, Instrument] = {}
         self.expiries: dict[tuple[str, int], list[Instrument]] = {}
         self.surfaces: dict[tuple[str, int], Surface] = {}
+        self.windows: dict[str, IndexWindow] = {}
+        self.settlements: dict[tuple[str, int], Settlement] = {}
+        self.fundings: dict[int, Funding] = {}
         self.fee_schedules: dict[int, FeeSchedule] = {}
         self.treasury = Treasury()
         self.timers: list[Timer] = []

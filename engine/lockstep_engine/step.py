@@ -8,8 +8,13 @@ from typing import Final
 
 import msgspec
 
-from lockstep_engine.access.authority import ROLES_OF, account_code, operator_code
-from lockstep_engine.access.nonces import accept_nonce, nonce_code
+from lockstep_engine.access.authority import (
+    ROLES_OF,
+    account_code,
+    counterparty_code,
+    operator_code,
+)
+from lockstep_engine.access.nonces import accept_both_nonces, accept_nonce, nonce_code
 from lockstep_engine.access.requests import (
     REQUEST_ID_CONFLICT,
     find_request,
@@ -29,7 +34,10 @@ from lockstep_engine.commands import (
     CreateUnderlying,
     DeleteMmpConfig,
     Deposit,
+    ExecuteBlock,
+    FundInsurance,
     GrantRole,
+    Liquidate,
     MassQuote,
     OpenAccount,
     ResetMmp,
@@ -42,8 +50,11 @@ from lockstep_engine.commands import (
     SetMarginModel,
     SetMmpConfig,
     SetPortfolioModel,
+    SetSettlementPrice,
+    SettleExpiry,
     SetTradingLimits,
     Transfer,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
@@ -51,8 +62,10 @@ from lockstep_engine.commands import (
     action_tag,
 )
 from lockstep_engine.events import CommandRejected
+from lockstep_engine.lifecycle import funding, liquidation, settlement
 from lockstep_engine.lifecycle.expiry import run_due
 from lockstep_engine.operations import administration, funds, listing, margins, mmp, prices
+from lockstep_engine.orders.block import execute_block
 from lockstep_engine.orders.handlers import ORDER_HANDLERS, Handler, batch
 from lockstep_engine.orders.quote import mass_quote
 from lockstep_engine.state import Account, Events, ExchangeCore
@@ -81,6 +94,11 @@ OPERATOR_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     UpdateIndexPrice: prices.update_index_price,
     UpdateMarkPrice: prices.update_mark_price,
     UpdateVolSurface: prices.update_vol_surface,
+    UpdateFundingRate: funding.update_funding_rate,
+    SetSettlementPrice: settlement.set_settlement_price,
+    SettleExpiry: settlement.settle_expiry,
+    FundInsurance: funds.fund_insurance,
+    Liquidate: liquidation.liquidate,
 }
 
 ACCOUNT_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
@@ -94,6 +112,7 @@ ACCOUNT_HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     SetMmpConfig: mmp.set_mmp_config,
     DeleteMmpConfig: mmp.delete_mmp_config,
     ResetMmp: mmp.reset_mmp,
+    ExecuteBlock: execute_block,
 }
 """Their refusals are CommandRejected."""
 
@@ -137,7 +156,7 @@ def _check_and_act(
     if code == _ACCEPTED:
         if command.request_id and _is_repeat(core, ts_ns, command, events):
             return
-        code = accept_nonce(core, account, command.signer, command.nonce, ts_ns)
+        code = _burn(core, account, ts_ns, command)
     if code != _ACCEPTED:
         events.append(_rejected(command, code))
         return
@@ -145,6 +164,14 @@ def _check_and_act(
     code = _act(core, account, command, events)
     if command.request_id:
         remember(core, command, code)
+
+
+def _burn(core: ExchangeCore, account: Account | None, ts_ns: int, command: Command) -> int:
+    """Burn the nonce of the command, and of the other party of a block, or say why not."""
+    action = command.action
+    if type(action) is ExecuteBlock:
+        return accept_both_nonces(core, command, action, ts_ns)
+    return accept_nonce(core, account, command.signer, command.nonce, ts_ns)
 
 
 def _may_step(core: ExchangeCore, ts_ns: int, command: Command) -> bool:
@@ -166,7 +193,11 @@ def _authority(core: ExchangeCore, account: Account | None, command: Command) ->
         return operator_code(core, command.signer, kind)
     if account is None:
         return _UNKNOWN_ACCOUNT
-    return account_code(account, command.signer, kind)
+    code = account_code(account, command.signer, kind)
+    action = command.action
+    if code == _ACCEPTED and type(action) is ExecuteBlock:
+        return counterparty_code(core, account, action)
+    return code
 
 
 def _is_repeat(core: ExchangeCore, ts_ns: int, command: Command, events: Events) -> bool:
@@ -188,6 +219,7 @@ def _act(core: ExchangeCore, account: Account | None, command: Command, events: 
     action = command.action
     if account is None:
         code = OPERATOR_HANDLERS[type(action)](core, action, events)
+        core.outcome_order_id = 0
     else:
         handler = ORDER_HANDLERS.get(type(action))
         if handler is not None:

@@ -64,6 +64,7 @@ class AccountView(msgspec.Struct, frozen=True):
     """An account with its margin. `free_e6` is collateral less everything reserved.
 
     Collateral is cash and unrealised profit, in mode PORTFOLIO with options at their marks.
+    `debt_e6` is what an account that was closed could not pay.
     """
 
     account: int
@@ -79,6 +80,7 @@ class AccountView(msgspec.Struct, frozen=True):
     margin_mode: int
     collateral_e6: int
     maintenance_margin_e6: int
+    debt_e6: int
 
 
 def best(state: State, instrument: int) -> tuple[int, int]:
@@ -135,9 +137,17 @@ def explanation(core: ExchangeCore, subject: str) -> dict[str, list[Row]]:
 
 
 def tables(core: ExchangeCore) -> dict[str, list[Row]]:
-    """Return the books, accounts, positions, orders, marks and protections as named tables."""
+    """Return books, accounts and all that stands beside them as named tables."""
     accounts = [_account_view(core, core.accounts[number]) for number in sorted(core.accounts)]
+    treasury = core.treasury
     return {
+        "treasury": [
+            {
+                "fees_e6": treasury.fees_e6,
+                "net_deposits_e6": treasury.net_deposits_e6,
+                "insurance_e6": treasury.insurance_e6,
+            }
+        ],
         "book": [row for number in sorted(core.instruments) for row in _book_rows(core, number)],
         "accounts": [_row(view, ("positions", "mmps")) for view in accounts],
         "positions": [
@@ -157,6 +167,25 @@ def tables(core: ExchangeCore) -> dict[str, list[Row]]:
         ],
         "protections": [
             {"account": view.account, **_row(mmp, ())} for view in accounts for mmp in view.mmps
+        ],
+        "fundings": [
+            {
+                "instrument": number,
+                "rate_e9": core.fundings[number].rate_e9,
+                "interval_s": core.fundings[number].interval_s,
+                "next_ns": core.fundings[number].next_ns,
+            }
+            for number in sorted(core.fundings)
+        ],
+        "settlements": [
+            {
+                "underlying": name,
+                "expiry_ns": expiry_ns,
+                "price_e6": found.price_e6,
+                "samples": found.samples,
+                "is_final": found.is_final,
+            }
+            for (name, expiry_ns), found in sorted(core.settlements.items())
         ],
     }
 
@@ -257,6 +286,7 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
         found.mode,
         collateral,
         assessed.maintenance_e6,
+        found.debt_e6,
     )
 
 

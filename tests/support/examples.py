@@ -1,7 +1,8 @@
 """One good action of every type, for tests that go through all of them.
 
 In the standard market of tests.support.exchange, where Alice's orders 3 (client_id 1) and 4 rest,
-all of them are accepted but ActivateRules: there are no newer rules.
+all of them are accepted but those that ask for something that has not happened yet: newer rules,
+an expiry, an account in trouble.
 """
 
 from typing import Any, get_args
@@ -15,6 +16,7 @@ from lockstep_engine.commands import (
     AmendOrder,
     AuthorizeAgent,
     Batch,
+    BlockLeg,
     CancelAll,
     CancelByClientId,
     CancelOrder,
@@ -22,7 +24,10 @@ from lockstep_engine.commands import (
     CreateUnderlying,
     DeleteMmpConfig,
     Deposit,
+    ExecuteBlock,
+    FundInsurance,
     GrantRole,
+    Liquidate,
     MarginRates,
     MassQuote,
     OpenAccount,
@@ -42,15 +47,18 @@ from lockstep_engine.commands import (
     SetMarginModel,
     SetMmpConfig,
     SetPortfolioModel,
+    SetSettlementPrice,
+    SettleExpiry,
     SetTradingLimits,
     TradingLimits,
     Transfer,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
     Withdraw,
 )
-from tests.support.exchange import ALICE, BOB, MARKET_EXPIRY_NS, PERP, key
+from tests.support.exchange import ALICE, BOB, MARKET_EXPIRY_NS, PERP, START_NS, key, root_of
 
 _LIMITS = TradingLimits(max_price_ticks=10_000)
 _BUY = PlaceOrder(PERP, 0, 95, 3)
@@ -74,6 +82,11 @@ EXAMPLES: list[Any] = [
     UpdateMarkPrice(PERP, 10**8),
     UpdateVolSurface("BTC", MARKET_EXPIRY_NS, 10**8, ((9 * 10**7, 7 * 10**8), (10**8, 6 * 10**8))),
     SetPortfolioModel("BTC", PortfolioModel((RiskScenario(10**9, 0, 10**9, 10**9),))),
+    UpdateFundingRate(PERP, 100_000, 3_600),
+    SetSettlementPrice("BTC", MARKET_EXPIRY_NS, 10**8),
+    SettleExpiry("BTC", MARKET_EXPIRY_NS),
+    FundInsurance(1_000),
+    Liquidate(ALICE),
     Withdraw(1_000),
     Transfer(BOB, 1_000),
     AuthorizeAgent(AGENT),
@@ -89,6 +102,15 @@ EXAMPLES: list[Any] = [
     SetMmpConfig("BTC", 1_000, 500, 1_000, 2_000, 3_000, 3),
     DeleteMmpConfig("BTC"),
     ResetMmp("BTC"),
+    ExecuteBlock(
+        BOB,
+        root_of(BOB),
+        START_NS // 10**6,
+        (BlockLeg(PERP, 0, 101, 10), BlockLeg(2, 1, 99, 5)),
+        b"auth",
+        bytes(16),
+        bytes(16),
+    ),
 ]
 """All types but RevokeAgent, which needs an agent first; `ALL_EXAMPLES` has it too."""
 

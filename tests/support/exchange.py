@@ -360,6 +360,16 @@ class Exchange:
         fields = self.record(EntityKind.TREASURY, 0)
         return (0, 0) if fields is None else (fields[0], fields[1])
 
+    def insurance(self) -> int:
+        """Return what the insurance fund holds."""
+        fields = self.record(EntityKind.TREASURY, 0)
+        return 0 if fields is None else int(fields[2])
+
+    def debt(self, account: int) -> int:
+        """Return what an account owes after a liquidation."""
+        fields = self.record(EntityKind.ACCOUNT, account)
+        return 0 if fields is None else int(fields[5])
+
     def nonces(self, signer: bytes) -> tuple[int, list[int]] | None:
         """Return (floor, nonces) of a signer, None if it never used one."""
         fields = self.record(EntityKind.NONCES, signer)

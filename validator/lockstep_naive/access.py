@@ -12,7 +12,10 @@ from lockstep_engine.commands import (
     CreateInstrument,
     CreateUnderlying,
     Deposit,
+    ExecuteBlock,
+    FundInsurance,
     GrantRole,
+    Liquidate,
     OpenAccount,
     RevokeAgent,
     RevokeRole,
@@ -21,7 +24,10 @@ from lockstep_engine.commands import (
     SetInstrumentStatus,
     SetMarginModel,
     SetPortfolioModel,
+    SetSettlementPrice,
+    SettleExpiry,
     SetTradingLimits,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
@@ -29,7 +35,7 @@ from lockstep_engine.commands import (
 from lockstep_engine.events import AgentAuthorized, AgentRevoked
 from lockstep_kernel import InvariantError, Record, record_digest
 from lockstep_naive.core import NaiveCore, Outcome, Refusal
-from lockstep_naive.rows import Agent, Nonces, Request
+from lockstep_naive.rows import Account, Agent, Nonces, Request
 
 ROOT_ONLY = (GrantRole, RevokeRole)
 ROLES_NEEDED: dict[type, Role] = {
@@ -48,9 +54,14 @@ ROLES_NEEDED: dict[type, Role] = {
     UpdateIndexPrice: Role.ORACLE,
     UpdateMarkPrice: Role.ORACLE,
     UpdateVolSurface: Role.ORACLE,
+    UpdateFundingRate: Role.ORACLE,
+    SetSettlementPrice: Role.ORACLE,
+    SettleExpiry: Role.ORACLE,
+    FundInsurance: Role.TREASURY,
+    Liquidate: Role.RISK,
 }
-OPERATOR_TAGS = range(1, 18)
-AGENT_TAGS = range(40, 51)
+OPERATOR_TAGS = range(1, 23)
+AGENT_TAGS = range(40, 52)
 NO_FLOOR = -1
 MS_NS = 10**6
 
@@ -72,34 +83,56 @@ def check_authority(core: NaiveCore, command: Command) -> Refusal:
     account = core.accounts.get(command.account)
     if account is None:
         return Code.UNKNOWN_ACCOUNT
-    if command.signer == account.root:
-        return None
-    if core.agents.get((command.account, command.signer)) is None:
+    if not _is_signer(core, account, command.signer):
         return Code.UNKNOWN_SIGNER
-    return None if tag_of(command) in AGENT_TAGS else Code.NOT_AUTHORIZED
+    if command.signer != account.root and tag_of(command) not in AGENT_TAGS:
+        return Code.NOT_AUTHORIZED
+    if isinstance(command.action, ExecuteBlock):
+        return _check_other_party(core, account, command.action)
+    return None
 
 
-def check_nonce(core: NaiveCore, ts_ns: int, command: Command) -> Refusal:
-    """Return why a nonce cannot be used at a time, None if it can ([NON-2])."""
-    now_ms, nonce = ts_ns // MS_NS, command.nonce
+def check_nonces(core: NaiveCore, ts_ns: int, command: Command) -> Refusal:
+    """Return why the nonces of a command cannot be used at a time, None if they can ([NON-2])."""
+    pairs = _nonces_of(command)
+    for signer, nonce in pairs:
+        refusal = check_nonce(core, ts_ns, signer, nonce)
+        if refusal is not None:
+            return refusal
+    return Code.NONCE_REUSED if len({*pairs}) < len(pairs) else None
+
+
+def burn_nonces(core: NaiveCore, command: Command) -> None:
+    """Burn the nonces of a command, all of which passed."""
+    for signer, nonce in _nonces_of(command):
+        burn_nonce(core, signer, nonce)
+
+
+def check_nonce(core: NaiveCore, ts_ns: int, signer: bytes, nonce: int) -> Refusal:
+    """Return why a signer's nonce cannot be used at a time, None if it can ([NON-2])."""
+    now_ms = ts_ns // MS_NS
     first, last = now_ms - core.params.nonce_past_ms, now_ms + core.params.nonce_future_ms
     if not first <= nonce <= last:
         return Code.NONCE_OUT_OF_WINDOW
-    row = core.nonces.get(command.signer) or Nonces(command.signer, NO_FLOOR, b"")
+    row = core.nonces.get(signer) or Nonces(signer, NO_FLOOR, b"")
     if nonce <= row.floor:
         return Code.NONCE_TOO_OLD
     return Code.NONCE_REUSED if nonce in unpacked_nonces(row) else None
 
 
-def burn_nonce(core: NaiveCore, command: Command) -> None:
-    """Add a nonce that passed to its signer's; above capacity the smallest become the floor."""
-    row = core.nonces.get(command.signer) or Nonces(command.signer, NO_FLOOR, b"")
-    burnt = sorted([*unpacked_nonces(row), command.nonce])
+def burn_nonce(core: NaiveCore, signer: bytes, nonce: int) -> None:
+    """Add a nonce that passed to its signer's; above capacity the smallest become the floor.
+
+    The second nonce of a block may lie below the floor that the first one raised: it is dropped
+    at once, and the floor does not fall.
+    """
+    row = core.nonces.get(signer) or Nonces(signer, NO_FLOOR, b"")
+    burnt = sorted([*unpacked_nonces(row), nonce])
     floor = row.floor
     while len(burnt) > core.params.nonce_capacity:
-        floor = burnt.pop(0)
+        floor = max(floor, burnt.pop(0))
     packed = b"".join(map(_NONCE.pack, burnt))
-    core.nonces.put(Nonces(command.signer, floor, packed))
+    core.nonces.put(Nonces(signer, floor, packed))
 
 
 def unpacked_nonces(row: Nonces) -> list[int]:
@@ -150,6 +183,30 @@ def revoke_agent(core: NaiveCore, account: int, action: RevokeAgent) -> Refusal:
     core.agents.drop((account, action.agent))
     core.emit(AgentRevoked(account, action.agent))
     return None
+
+
+def _is_signer(core: NaiveCore, account: Account, signer: bytes) -> bool:
+    """Return whether a key is the root of an account or one of its agents."""
+    return signer == account.root or core.agents.get((account.account, signer)) is not None
+
+
+def _check_other_party(core: NaiveCore, account: Account, action: ExecuteBlock) -> Refusal:
+    """Look at the other party of a block as at the first ([AUT-1])."""
+    other = core.accounts.get(action.counter_account)
+    if other is None:
+        return Code.UNKNOWN_ACCOUNT
+    is_one_group = account.self_trade_group == other.self_trade_group != 0
+    if other.account == account.account or is_one_group:
+        return Code.BLOCK_SAME_PARTY
+    return None if _is_signer(core, other, action.counter_signer) else Code.UNKNOWN_SIGNER
+
+
+def _nonces_of(command: Command) -> list[tuple[bytes, int]]:
+    """Return (signer, nonce) of a command; a block has two."""
+    action = command.action
+    if isinstance(action, ExecuteBlock):
+        return [(command.signer, command.nonce), (action.counter_signer, action.counter_nonce)]
+    return [(command.signer, command.nonce)]
 
 
 def _check_operator(core: NaiveCore, command: Command) -> Refusal:

@@ -32,6 +32,7 @@ from lockstep_naive.marks import is_stale
 from lockstep_naive.matching import is_fillable, reduce_only_orders
 from lockstep_naive.mmp import check_mmp_order
 from lockstep_naive.models import check_modelled
+from lockstep_naive.money import is_cash_bounded
 from lockstep_naive.rows import Instrument, Order
 from lockstep_naive.worth import trade_value_e6, underlying_of
 
@@ -49,13 +50,17 @@ def admit(core: NaiveCore, account: int, place: PlaceOrder, quote_set: int) -> O
     refusal = _check_fields(core, instrument, place)
     if refusal is not None:
         return refusal
-    return check_order(core, _candidate(account, place, quote_set))
+    return check_order(core, candidate_of(account, place, quote_set))
 
 
 def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
     """Run steps 3 to 10 of [ORD-5] on a candidate."""
     instrument = core.instruments.must(candidate.instrument)
-    refusal = _check_price(core, instrument, candidate) or _check_size(instrument, candidate)
+    refusal = (
+        check_price(instrument, candidate)
+        or _check_band(core, instrument, candidate)
+        or check_size(instrument, candidate, instrument.max_order_lots)
+    )
     if refusal is not None:
         return refusal
     holding = holding_of(core, candidate.account, candidate.instrument)
@@ -83,12 +88,48 @@ def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
     return candidate if has_margin(core, candidate) else Code.INSUFFICIENT_MARGIN
 
 
+def check_price(instrument: Instrument, order: Order) -> Refusal:
+    """Step 3 without the band."""
+    price = order.price_ticks
+    if price < 1:
+        return Code.PRICE_NOT_POSITIVE
+    if price % instrument.price_step_ticks != 0:
+        return Code.PRICE_OFF_TICK
+    if price > instrument.max_price_ticks:
+        return Code.PRICE_ABOVE_MAX
+    return None
+
+
+def check_size(instrument: Instrument, order: Order, max_lots: int) -> Refusal:
+    """Step 4, on the total."""
+    qty = order.qty_lots
+    if qty < 1:
+        return Code.SIZE_NOT_POSITIVE
+    if qty % instrument.qty_step_lots != 0:
+        return Code.SIZE_OFF_LOT
+    if qty < instrument.min_order_lots:
+        return Code.SIZE_BELOW_MIN
+    if qty > max_lots:
+        return Code.SIZE_ABOVE_MAX
+    if trade_value_e6(instrument, order.price_ticks, qty) < instrument.min_notional_e6:
+        return Code.NOTIONAL_BELOW_MIN
+    return None
+
+
+def check_position_limit(instrument: Instrument, order: Order, others: Holding) -> Refusal:
+    """The end of step 6."""
+    open_lots = others.open_lots(order.side) + order.remaining_lots
+    worst = order.sign * others.position.qty_lots + open_lots
+    return Code.POSITION_LIMIT if worst > instrument.max_position_lots else None
+
+
 def is_good_lineage(lineage: bytes) -> bool:
     """Return whether a lineage has 0 or 16 bytes."""
     return len(lineage) in {0, 16}
 
 
-def _candidate(account: int, place: PlaceOrder, quote_set: int) -> Order:
+def candidate_of(account: int, place: PlaceOrder, quote_set: int) -> Order:
+    """Return a new order of an account as it is before any check."""
     return Order(
         order_id=0,
         account=account,
@@ -167,36 +208,14 @@ def _is_good_expiry(core: NaiveCore, place: PlaceOrder) -> bool:
     return place.expires_ns == 0
 
 
-def _check_price(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
-    """Step 3."""
+def _check_band(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
+    """The rest of step 3."""
     price = order.price_ticks
-    if price < 1:
-        return Code.PRICE_NOT_POSITIVE
-    if price % instrument.price_step_ticks != 0:
-        return Code.PRICE_OFF_TICK
-    if price > instrument.max_price_ticks:
-        return Code.PRICE_ABOVE_MAX
     band, mark = instrument.price_band_bps, core.marks.get(instrument.instrument)
     if band > 0 and mark is not None and mark.price_e6 > 0:
         distance_e6 = abs(price * instrument.tick_e6 - mark.price_e6)
         if distance_e6 * 10**4 > mark.price_e6 * band:
             return Code.PRICE_OUT_OF_BAND
-    return None
-
-
-def _check_size(instrument: Instrument, order: Order) -> Refusal:
-    """Step 4, on the total."""
-    qty = order.qty_lots
-    if qty < 1:
-        return Code.SIZE_NOT_POSITIVE
-    if qty % instrument.qty_step_lots != 0:
-        return Code.SIZE_OFF_LOT
-    if qty < instrument.min_order_lots:
-        return Code.SIZE_BELOW_MIN
-    if qty > instrument.max_order_lots:
-        return Code.SIZE_ABOVE_MAX
-    if trade_value_e6(instrument, order.price_ticks, qty) < instrument.min_notional_e6:
-        return Code.NOTIONAL_BELOW_MIN
     return None
 
 
@@ -217,6 +236,11 @@ def _check_status(
         return Code.NO_MARK_PRICE
     if is_stale(core, mark) and not is_reducing(order, others):
         return Code.STALE_MARK
+    account = core.accounts.must(order.account)
+    if account.debt_e6 > 0:
+        return Code.ACCOUNT_IN_DEBT
+    if not is_cash_bounded(account.cash_e6) and not is_reducing(order, others):
+        return Code.AMOUNT_ABOVE_LIMIT
     return check_mmp_order(core, order)
 
 
@@ -226,9 +250,7 @@ def _check_limits(instrument: Instrument, order: Order, others: Holding) -> Refu
         return None
     if len(others.orders) >= instrument.max_open_orders:
         return Code.OPEN_ORDERS_LIMIT
-    open_lots = others.open_lots(order.side) + order.remaining_lots
-    worst = order.sign * others.position.qty_lots + open_lots
-    return Code.POSITION_LIMIT if worst > instrument.max_position_lots else None
+    return check_position_limit(instrument, order, others)
 
 
 def _cut_to_position(core: NaiveCore, order: Order, position_lots: int) -> Order:

@@ -1,4 +1,4 @@
-"""The naive state: parameters, clocks and seventeen tables; nothing else is kept between commands.
+"""The naive state: parameters, clocks and twenty tables; nothing else is kept between commands.
 
 `events` and `orders_before` belong to the command that is running. `copy` gives a whole second
 state to try something out on.
@@ -17,6 +17,8 @@ from lockstep_naive.rows import (
     Agent,
     Book,
     FeeSchedule,
+    Funding,
+    IndexWindow,
     Instrument,
     Mark,
     Mmp,
@@ -27,6 +29,7 @@ from lockstep_naive.rows import (
     Position,
     Request,
     RoleHolder,
+    Settlement,
     Surface,
     Treasury,
     Underlying,
@@ -118,6 +121,11 @@ class NaiveCore:
             EntityKind.MMP_FILL, MmpFill, at, {"window": lambda row: row.window}
         )
         self.models: Table[str, Model] = Table(EntityKind.PORTFOLIO_MODEL, Model, at, {})
+        self.windows: Table[str, IndexWindow] = Table(EntityKind.INDEX_WINDOW, IndexWindow, at, {})
+        self.settlements: Table[tuple[str, int], Settlement] = Table(
+            EntityKind.SETTLEMENT, Settlement, at, {}
+        )
+        self.fundings: Table[int, Funding] = Table(EntityKind.FUNDING, Funding, at, {})
 
     def clocks(self) -> bytes:
         """Pack the clock and the counters."""
@@ -173,6 +181,9 @@ class NaiveCore:
         twin.mmps = self.mmps.copy()
         twin.mmp_fills = self.mmp_fills.copy()
         twin.models = self.models.copy()
+        twin.windows = self.windows.copy()
+        twin.settlements = self.settlements.copy()
+        twin.fundings = self.fundings.copy()
         return twin
 
     def _tables(self) -> dict[int, _AnyTable]:
@@ -195,6 +206,9 @@ class NaiveCore:
             EntityKind.MMP: self.mmps,
             EntityKind.MMP_FILL: self.mmp_fills,
             EntityKind.PORTFOLIO_MODEL: self.models,
+            EntityKind.INDEX_WINDOW: self.windows,
+            EntityKind.SETTLEMENT: self.settlements,
+            EntityKind.FUNDING: self.fundings,
         }
 
 

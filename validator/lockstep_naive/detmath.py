@@ -5,6 +5,7 @@ page's order; rounding to an integer is done exactly, on the fraction that a flo
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import frexp, ldexp, sqrt
 from typing import NamedTuple
 
@@ -130,8 +131,12 @@ class OutOfTheMoney(NamedTuple):
     weight: float
 
 
+@lru_cache(maxsize=65_536)
 def black76(option: Option) -> Greeks:
-    """Return value and greeks; raise `InvariantError` for an input outside its range."""
+    """Return value and greeks; raise `InvariantError` for an input outside its range.
+
+    A liquidation asks for the same options again and again, so the last answers are kept.
+    """
     _check_ranges(option)
     if option.to_expiry_ns <= 0 or option.vol_e9 == 0:
         return _at_expiry(option)

@@ -18,6 +18,13 @@ class Fee(NamedTuple):
     builder_e6: int
 
 
+class Volume(NamedTuple):
+    """How many lots, and what they are worth at their prices."""
+
+    lots: int
+    value_e6: int
+
+
 class _Rate(NamedTuple):
     """One side's rate, and its fee (or rebate) before rounding, without sign."""
 
@@ -43,6 +50,12 @@ def trade_fees(core: NaiveCore, maker: Order, taker: Order, lots: int) -> tuple[
     )
 
 
+def charge_e6(core: NaiveCore, account: int, number: int, rate_e9: int, volume: Volume) -> int:
+    """Return the fee of [FEE-1] at another rate than that of a maker or taker, 0 or more."""
+    instrument, schedule = core.instruments.must(number), schedule_of(core, account)
+    return div_ceil(_exact_e15(core, instrument, schedule, rate_e9, volume), E9)
+
+
 def schedule_of(core: NaiveCore, account: int) -> FeeSchedule:
     """Return the fee schedule of an account's tier."""
     return core.fee_schedules.must(core.accounts.must(account).fee_tier)
@@ -52,11 +65,18 @@ def _rate(core: NaiveCore, order: Order, price_ticks: int, lots: int, *, is_make
     instrument = core.instruments.must(order.instrument)
     schedule = schedule_of(core, order.account)
     rate = _rate_e9(schedule, instrument, is_maker=is_maker)
-    value = trade_value_e6(instrument, price_ticks, lots)
+    volume = Volume(lots, trade_value_e6(instrument, price_ticks, lots))
+    return _Rate(rate, _exact_e15(core, instrument, schedule, abs(rate), volume))
+
+
+def _exact_e15(
+    core: NaiveCore, instrument: Instrument, schedule: FeeSchedule, rate_e9: int, volume: Volume
+) -> int:
+    """Return a fee before rounding: of the value, for options of the index up to a cap."""
     if not instrument.is_option:
-        return _Rate(rate, abs(rate) * value)
-    notional = index_lot_e6(core, instrument) * lots
-    return _Rate(rate, min(abs(rate) * notional, schedule.option_cap_e9 * value))
+        return rate_e9 * volume.value_e6
+    notional = index_lot_e6(core, instrument) * volume.lots
+    return min(rate_e9 * notional, schedule.option_cap_e9 * volume.value_e6)
 
 
 def _rate_e9(schedule: FeeSchedule, instrument: Instrument, *, is_maker: bool) -> int:

@@ -1,23 +1,31 @@
 """What is true of every state between two commands, each checked by adding up rows."""
 
-from lockstep_engine.codes import InstrumentStatus, MarginMode, OrderFlag, Side
+from lockstep_engine.codes import InstrumentKind, InstrumentStatus, MarginMode, OrderFlag, Side
 from lockstep_kernel import check
 from lockstep_naive.access import unpacked_nonces
-from lockstep_naive.book import best_price, orders_of_instrument
+from lockstep_naive.book import best_price, orders_of_account, orders_of_instrument
 from lockstep_naive.core import NaiveCore
+from lockstep_naive.funding import is_good_funding
 from lockstep_naive.margin import instruments_of, is_closing
 from lockstep_naive.marks import is_good_surface
 from lockstep_naive.matching import reduce_only_orders
 from lockstep_naive.mmp import check_mmp_order, window_of
 from lockstep_naive.money import position_of, treasury_of
+from lockstep_naive.rows import Instrument
 from lockstep_naive.shapes import is_good_model
+from lockstep_naive.window import WEIGHED_BYTES, WINDOW_NS
+from lockstep_naive.worth import expiry_ns
 
 
 def check_all(core: NaiveCore) -> None:
     """Raise `InvariantError` for the first invariant that does not hold."""
     core.check_groups()
     check_cash(core)
+    check_debt(core)
     check_instruments(core)
+    check_settlements(core)
+    check_windows(core)
+    check_fundings(core)
     check_orders(core)
     check_reduce_only(core)
     check_unique(core)
@@ -28,18 +36,32 @@ def check_all(core: NaiveCore) -> None:
 
 
 def check_cash(core: NaiveCore) -> None:
-    """Cash of all accounts, fees and clearing together are the net deposits."""
+    """Cash less debt of all accounts, fees, insurance and clearing are the net deposits."""
     treasury = treasury_of(core)
-    cash = sum(account.cash_e6 for account in core.accounts.all())
+    cash = sum(account.cash_e6 - account.debt_e6 for account in core.accounts.all())
     costs = sum(
         position.cost_e6
         for position in core.positions.all()
         if not core.instruments.must(position.instrument).is_option
     )
-    found = cash + treasury.fees_e6 - costs
+    found = cash + treasury.fees_e6 + treasury.insurance_e6 - costs
     expected = treasury.net_deposits_e6
     check(found == expected, f"expected net deposits {expected}, found cash {found}")
     check(treasury.fees_e6 >= 0, f"the exchange has paid {-treasury.fees_e6} of fees")
+    check(treasury.insurance_e6 >= 0, f"the insurance fund has {treasury.insurance_e6}")
+
+
+def check_debt(core: NaiveCore) -> None:
+    """An account in debt has nothing but what repays it: no order, no position."""
+    for account in core.accounts.all():
+        name = f"account {account.account}"
+        check(account.debt_e6 >= 0, f"{name} has debt {account.debt_e6}")
+        if account.debt_e6 > 0:
+            check(account.cash_e6 >= 0, f"{name} is in debt and has cash {account.cash_e6}")
+            orders = orders_of_account(core, account.account)
+            check(not orders, f"{name} is in debt and has orders")
+            positions = core.positions.group("account", account.account)
+            check(not positions, f"{name} is in debt and has positions")
 
 
 def check_instruments(core: NaiveCore) -> None:
@@ -56,6 +78,50 @@ def check_instruments(core: NaiveCore) -> None:
         check(is_empty or not instrument.is_expired, f"expired book {number} has orders")
         is_status = InstrumentStatus.ACTIVE <= instrument.status <= max(InstrumentStatus)
         check(is_status, f"instrument {number} has status {instrument.status}")
+
+
+def check_settlements(core: NaiveCore) -> None:
+    """What is past its expiry, and only that, has a price; what is settled has no positions."""
+    keys = {_expiry_of(core, each) for each in core.instruments.all() if each.is_expired}
+    settled = {settlement.key for settlement in core.settlements.all()}
+    check(keys == settled, f"expected prices of {sorted(keys)}, found {sorted(settled)}")
+    for instrument in core.instruments.all():
+        number = instrument.instrument
+        at_ns = expiry_ns(core, instrument)
+        is_past = at_ns != 0 and at_ns <= core.now_ns
+        check(instrument.is_expired == is_past, f"instrument {number} expires at {at_ns}")
+        if instrument.status == InstrumentStatus.SETTLED:
+            positions = core.positions.group("instrument", number)
+            check(not positions, f"settled instrument {number} has positions")
+            settlement = core.settlements.must(_expiry_of(core, instrument))
+            check(settlement.is_final, f"instrument {number} is settled at no final price")
+    for settlement in core.settlements.all():
+        name = f"settlement price of {settlement.key}"
+        check(settlement.price_e6 >= 0 and settlement.samples >= 0, f"{name} is negative")
+        check(settlement.price_e6 > 0 or not settlement.is_final, f"{name} is final and 0")
+
+
+def check_windows(core: NaiveCore) -> None:
+    """A window of the index was begun and last updated within its half hour, before now."""
+    for window in core.windows.all():
+        name = f"window of {window.underlying}"
+        check(core.underlyings.get(window.underlying) is not None, f"{name} has no underlying")
+        start_ns = window.expiry_ns - WINDOW_NS
+        is_in_order = start_ns <= window.open_ns <= window.since_ns < window.expiry_ns
+        check(is_in_order and window.since_ns <= core.now_ns, f"{name} has times out of order")
+        check(window.samples >= 1, f"{name} has {window.samples} samples")
+        check(len(window.weighed) == WEIGHED_BYTES, f"{name} has a sum of other size")
+        key = (window.underlying, window.expiry_ns)
+        check(core.settlements.get(key) is None, f"{name} is of a price that is fixed")
+
+
+def check_fundings(core: NaiveCore) -> None:
+    """Funding is of perpetuals, and within its bounds."""
+    for funding in core.fundings.all():
+        instrument = core.instruments.get(funding.instrument)
+        is_known = instrument is not None and instrument.contract.kind == InstrumentKind.PERPETUAL
+        is_good = is_known and is_good_funding(funding)
+        check(is_good, f"funding of {funding.instrument} is out of its bounds")
 
 
 def check_orders(core: NaiveCore) -> None:
@@ -171,3 +237,7 @@ def check_mmp(core: NaiveCore) -> None:
     for order in core.orders.all():
         refusal = check_mmp_order(core, order)
         check(refusal is None, f"order {order.order_id} rests without protection: {refusal}")
+
+
+def _expiry_of(core: NaiveCore, instrument: Instrument) -> tuple[str, int]:
+    return instrument.contract.underlying, expiry_ns(core, instrument)

@@ -20,7 +20,10 @@ from lockstep_engine.commands import (
     DeleteMmpConfig,
     Deposit,
     ExchangeParams,
+    ExecuteBlock,
+    FundInsurance,
     GrantRole,
+    Liquidate,
     MassQuote,
     MmpAction,
     MoneyAction,
@@ -37,8 +40,11 @@ from lockstep_engine.commands import (
     SetMarginModel,
     SetMmpConfig,
     SetPortfolioModel,
+    SetSettlementPrice,
+    SettleExpiry,
     SetTradingLimits,
     Transfer,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
@@ -49,18 +55,23 @@ from lockstep_kernel import Codec, Core, InvariantError, MalformedCommand, Recor
 from lockstep_naive.access import (
     authorize_agent,
     burn_nonce,
+    burn_nonces,
     check_authority,
     check_nonce,
+    check_nonces,
     payload_hash,
     remember,
     remembered,
     revoke_agent,
     tag_of,
 )
+from lockstep_naive.blocks import execute_block
 from lockstep_naive.book import report_books
-from lockstep_naive.cash import deposit, transfer, withdraw
+from lockstep_naive.cash import deposit, fund_insurance, transfer, withdraw
 from lockstep_naive.core import DONE, Clocks, NaiveCore, Outcome, Refusal, unpacked_clocks
+from lockstep_naive.funding import update_funding_rate
 from lockstep_naive.invariants import check_all
+from lockstep_naive.liquidation import liquidate
 from lockstep_naive.marks import (
     advance_time,
     update_index_price,
@@ -84,6 +95,8 @@ from lockstep_naive.operators import (
 )
 from lockstep_naive.orders import perform_batch, perform_order_action
 from lockstep_naive.quotes import perform_mass_quote
+from lockstep_naive.rows import Request
+from lockstep_naive.settlement import set_settlement_price, settle_expiry
 from lockstep_naive.timers import run_timers
 
 _PARAMS = Codec((ExchangeParams,), (ExchangeParams,))
@@ -121,8 +134,9 @@ class NaiveExchange:
         if refusal is not None:
             _reject(state, asked, refusal)
         else:
+            since_ns = state.now_ns
             state.time = state.time._replace(now_ns=ts_ns)
-            run_timers(state)
+            run_timers(state, since_ns)
             _answer(state, ts_ns, asked)
             report_books(state)
         events, state.events, state.orders_before = state.events, [], {}
@@ -184,7 +198,7 @@ def _check_clock(core: NaiveCore, ts_ns: int, command: Command) -> Refusal:
         isinstance(command.action, AdvanceTime)
         and check_authority(core, command) is None
         and remembered(core, command) is None
-        and check_nonce(core, ts_ns, command) is None
+        and check_nonces(core, ts_ns, command) is None
     )
     return None if may_step_further else Code.CLOCK_STEP
 
@@ -195,20 +209,27 @@ def _answer(core: NaiveCore, ts_ns: int, command: Command) -> None:
     if refusal is not None:
         _reject(core, command, refusal)
         return
-    bad_nonce = check_nonce(core, ts_ns, command)
     first = remembered(core, command)
-    if first is not None and first.payload_hash != payload_hash(command):
+    if first is not None:
+        _answer_repeat(core, ts_ns, command, first)
+        return
+    refusal = check_nonces(core, ts_ns, command)
+    if refusal is not None:
+        _reject(core, command, refusal)
+        return
+    burn_nonces(core, command)
+    remember(core, command, _perform(core, command))
+
+
+def _answer_repeat(core: NaiveCore, ts_ns: int, command: Command, first: Request) -> None:
+    """Answer as the first time, or say that it was another request ([NON-1])."""
+    if first.payload_hash != payload_hash(command):
         _reject(core, command, Code.REQUEST_ID_CONFLICT)
         return
-    if bad_nonce is None:
-        burn_nonce(core, command)
-    if first is not None:
-        code, order_id = first.code, first.order_id
-        core.emit(DuplicateRequest(command.account, command.request_id, code, order_id))
-    elif bad_nonce is not None:
-        _reject(core, command, bad_nonce)
-    else:
-        remember(core, command, _perform(core, command))
+    if check_nonce(core, ts_ns, command.signer, command.nonce) is None:
+        burn_nonce(core, command.signer, command.nonce)
+    code, order_id = first.code, first.order_id
+    core.emit(DuplicateRequest(command.account, command.request_id, code, order_id))
 
 
 def _perform(core: NaiveCore, command: Command) -> Outcome:
@@ -229,7 +250,7 @@ def _perform(core: NaiveCore, command: Command) -> Outcome:
 def _perform_account_action(
     core: NaiveCore,
     account: int,
-    action: MoneyAction | MassQuote | Batch | MmpAction,
+    action: MoneyAction | MassQuote | Batch | MmpAction | ExecuteBlock,
 ) -> Refusal:
     match action:
         case Withdraw():
@@ -252,6 +273,8 @@ def _perform_account_action(
             return delete_mmp_config(core, account, action)
         case ResetMmp():
             return reset_mmp(core, account, action)
+        case ExecuteBlock():
+            return execute_block(core, account, action)
         case _:
             assert_never(action)
 
@@ -292,6 +315,16 @@ def _perform_operator_action(core: NaiveCore, action: OperatorAction) -> Refusal
             return update_mark_price(core, action)
         case UpdateVolSurface():
             return update_vol_surface(core, action)
+        case UpdateFundingRate():
+            return update_funding_rate(core, action)
+        case SetSettlementPrice():
+            return set_settlement_price(core, action)
+        case SettleExpiry():
+            return settle_expiry(core, action)
+        case FundInsurance():
+            return fund_insurance(core, action)
+        case Liquidate():
+            return liquidate(core, action)
         case _:
             assert_never(action)
 

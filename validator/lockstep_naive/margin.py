@@ -81,6 +81,69 @@ def margin_in(core: NaiveCore, mode: MarginMode, lots: Lots) -> Margin:
             return portfolio_margin(core, lots)
 
 
+def margin_alone(core: NaiveCore, position: Position) -> Margin:
+    """Return the margin of a position as if its account had no other, in no spread group."""
+    mode = margin_mode_of(core, position.account)
+    if mode == MarginMode.STANDARD_SPREAD:
+        mode = MarginMode.STANDARD
+    return margin_in(core, mode, {position.instrument: position.qty_lots})
+
+
+def largest_first(core: NaiveCore, account: int) -> list[Position]:
+    """Return the positions of an account that have not expired, in the order of [LIQ-1]."""
+    positions = [
+        position
+        for position in core.positions.group("account", account)
+        if position.qty_lots and not core.instruments.must(position.instrument).is_expired
+    ]
+    return sorted(
+        positions,
+        key=lambda each: (-margin_alone(core, each).maintenance_e6, each.instrument),
+    )
+
+
+def collateral_e6(core: NaiveCore, account: int) -> int:
+    """Return what of an account stands against margin."""
+    return collateral_in_e6(core, account, margin_mode_of(core, account))
+
+
+def collateral_in_e6(core: NaiveCore, account: int, mode: MarginMode) -> int:
+    """Return what of an account would stand against margin in a mode."""
+    positions = core.positions.group("account", account)
+    unrealised = sum(_unrealised_e6(core, mode, position) for position in positions)
+    return core.accounts.must(account).cash_e6 + unrealised
+
+
+def value_e6(core: NaiveCore, account: int) -> int:
+    """Return what an account would have if all it holds were closed at the marks: V of [LIQ-1].
+
+    That is its collateral where everything counts at its mark.
+    """
+    return collateral_in_e6(core, account, MarginMode.PORTFOLIO)
+
+
+def headroom_e6(core: NaiveCore, account: int) -> int:
+    """Return collateral less initial margin, whatever the orders."""
+    return collateral_e6(core, account) - account_margin(core, account).initial_e6
+
+
+def has_enough(core: NaiveCore, account: int) -> bool:
+    """Return whether collateral covers initial and maintenance margin, whichever is higher."""
+    return collateral_e6(core, account) >= max(account_margin(core, account))
+
+
+def headroom_without_e6(core: NaiveCore, position: Position) -> int:
+    """Return what it would be if a position were closed whole at its mark without fee."""
+    mode = margin_mode_of(core, position.account)
+    instrument = core.instruments.must(position.instrument)
+    collateral = collateral_e6(core, position.account)
+    if not _counts_at_mark(instrument, mode):
+        collateral += position.qty_lots * mark_lot_e6(core, instrument)
+    lots = _lots_of(core, position.account)
+    others = {number: lots[number] for number in lots if number != position.instrument}
+    return collateral - margin_in(core, mode, others).initial_e6
+
+
 def free_e6(core: NaiveCore, account: int) -> int:
     """Return what is free of an account."""
     return free_in_e6(core, account, margin_mode_of(core, account))
@@ -90,7 +153,7 @@ def free_in_e6(
     core: NaiveCore, account: int, mode: MarginMode, candidate: Order | None = None
 ) -> int:
     """Return what would be free of an account in a mode, with one more order if one is given."""
-    free = core.accounts.must(account).cash_e6
+    free = collateral_in_e6(core, account, mode)
     free -= margin_in(core, mode, _lots_of(core, account)).initial_e6
     numbers = {*instruments_of(core, account)}
     if candidate is not None:
@@ -99,7 +162,6 @@ def free_in_e6(
         holding = holding_of(core, account, number)
         if candidate is not None and candidate.instrument == number:
             holding = holding.with_order(candidate)
-        free += _unrealised_e6(core, mode, holding.position)
         free -= open_margin_e6(core, mode, holding)
         free -= sum(order.reserve_e6 for order in holding.orders)
     return free
@@ -142,7 +204,23 @@ def has_margin(core: NaiveCore, order: Order) -> bool:
     if free_in_e6(core, order.account, mode, order) >= 0:
         return True
     holding = holding_of(core, order.account, order.instrument)
-    return is_reducing(order, holding) and _change_if_filled_e6(core, mode, order) >= 0
+    if not is_reducing(order, holding) or _change_if_filled_e6(core, mode, order) < 0:
+        return False
+    instrument = core.instruments.must(order.instrument)
+    signed_lots = order.sign * order.remaining_lots
+    change = signed_lots * mark_lot_e6(core, instrument)
+    change -= trade_value_e6(instrument, order.price_ticks, signed_lots)
+    value_after = value_e6(core, order.account) + change - taker_fee_e6(core, order)
+    return has_no_hole(core, order.account, value_after, change)
+
+
+def has_no_hole(core: NaiveCore, account: int, value_after_e6: int, change_e6: int) -> bool:
+    """Return whether a change of value, fees apart, costs an account no more than it has to spare.
+
+    What its resting orders have reserved is not to spare.
+    """
+    reserved = sum(order.reserve_e6 for order in orders_of_account(core, account))
+    return change_e6 >= 0 or value_after_e6 >= reserved
 
 
 def relieve(core: NaiveCore, account: int, instrument: int) -> None:
@@ -184,11 +262,11 @@ def _counted_lots(core: NaiveCore, orders: list[Order]) -> int:
     Under relief its MMP orders count with what fills before their protection stops them: one less
     than the limit, and the whole of the fill that passes it.
     """
+    mmp = core.mmps.get(protection_of(core, orders[0])) if orders else None
+    if mmp is None or not mmp.has(MmpOption.RELIEF):
+        return open_lots(orders)
     mmp_orders = [order for order in orders if order.has(OrderFlag.MMP)]
     if not mmp_orders:
-        return open_lots(orders)
-    mmp = core.mmps.get(protection_of(core, mmp_orders[0]))
-    if mmp is None or not mmp.has(MmpOption.RELIEF):
         return open_lots(orders)
     instrument = core.instruments.must(mmp_orders[0].instrument)
     largest = max(order.remaining_lots for order in mmp_orders)

@@ -1,6 +1,6 @@
 """Index, marks, volatility surfaces, and what time does to them ([ADM-10], [MRK-1], [MRK-2]).
 
-Owns every change of an index, a mark or a surface.
+Owns every change of an index, a surface, or the mark of an instrument that has not expired.
 """
 
 from math import isqrt
@@ -20,6 +20,7 @@ from lockstep_naive.core import NaiveCore, Refusal
 from lockstep_naive.detmath import E9, Greeks, Option, black76
 from lockstep_naive.rows import Instrument, Mark, Surface, Underlying
 from lockstep_naive.symbols import DAY_NS, SECOND_NS
+from lockstep_naive.window import add_sample
 from lockstep_naive.worth import expiry_ns
 
 POINTS_MAX = 200
@@ -51,6 +52,7 @@ def update_index_price(core: NaiveCore, action: UpdateIndexPrice) -> Refusal:
         return Code.UNKNOWN_UNDERLYING
     if not 1 <= action.price_e6 <= underlying.max_index_price_e6:
         return Code.BAD_PARAMETER
+    add_sample(core, underlying)
     core.underlyings.put(underlying._replace(index_price_e6=action.price_e6))
     core.emit(IndexPriceUpdated(action.underlying, action.price_e6))
     return None

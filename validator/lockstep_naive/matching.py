@@ -33,7 +33,7 @@ from lockstep_naive.margin import is_closing, relieve
 from lockstep_naive.mmp import count_fill, is_stopped
 from lockstep_naive.money import Fill, collect_fees, move_cash, position_of, settle_side
 from lockstep_naive.rows import Order
-from lockstep_naive.worth import underlying_of
+from lockstep_naive.worth import index_e6
 
 _REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 
@@ -77,6 +77,20 @@ def reduce_only_orders(core: NaiveCore, account: int, instrument: int, side: int
     """Return the resting reduce-only orders of an account on a side, by order_id."""
     orders = core.orders.group("holding", (account, instrument, side))
     return by_id(order for order in orders if order.flags & _REDUCE_ONLY)
+
+
+def keep_reduce_only_bound(core: NaiveCore, account: int, instrument: int) -> None:
+    """Cut the reduce-only orders of an account back to its position ([ORD-4])."""
+    for side in (Side.BUY, Side.SELL):
+        position_lots = position_of(core, account, instrument).qty_lots
+        bound = abs(position_lots) if is_closing(position_lots, side) else 0
+        orders = reduce_only_orders(core, account, instrument, side)
+        excess = sum(order.remaining_lots for order in orders) - bound
+        for order in reversed(orders):
+            lots = min(excess, order.remaining_lots)
+            if lots > 0:
+                _cut_reduce_only(core, order, lots)
+                excess -= lots
 
 
 def _sweep(core: NaiveCore, taker: Order) -> Swept:
@@ -151,7 +165,7 @@ def _fill(core: NaiveCore, maker: Order, taker: Order) -> Swept:
     count_fill(core, maker, lots, is_maker=True)
     count_fill(core, taker, lots, is_maker=False)
     for account in (maker.account, taker.account):
-        _keep_reduce_only_bound(core, account, taker.instrument)
+        keep_reduce_only_bound(core, account, taker.instrument)
     traders = tuple(order.account for order in (maker, taker) if order.has(OrderFlag.MMP))
     if taker.remaining_lots > 0 and is_stopped(core, taker):
         return Swept(taker, CancelReason.MMP, traders)
@@ -176,25 +190,11 @@ def _trade(core: NaiveCore, maker_fill: Fill, taker: Order, taker_fee: Fee) -> N
             price_ticks,
             lots,
             taker.side,
-            underlying_of(core, instrument).index_price_e6,
+            index_e6(core, instrument),
             maker_side,
             taker_side,
         )
     )
-
-
-def _keep_reduce_only_bound(core: NaiveCore, account: int, instrument: int) -> None:
-    """Cut the reduce-only orders of an account back to its position ([ORD-4])."""
-    for side in (Side.BUY, Side.SELL):
-        position_lots = position_of(core, account, instrument).qty_lots
-        bound = abs(position_lots) if is_closing(position_lots, side) else 0
-        orders = reduce_only_orders(core, account, instrument, side)
-        excess = sum(order.remaining_lots for order in orders) - bound
-        for order in reversed(orders):
-            lots = min(excess, order.remaining_lots)
-            if lots > 0:
-                _cut_reduce_only(core, order, lots)
-                excess -= lots
 
 
 def _cut_reduce_only(core: NaiveCore, order: Order, lots: int) -> None:

@@ -10,7 +10,7 @@ from lockstep_naive.shapes import is_good_model
 from lockstep_naive.worth import expiry_ns
 
 E9 = 10**9
-ADDON_BPS_MAX = 10**4
+BPS_MAX = 10**4
 ADDON_SIZE_MAX_E8 = 10**18
 
 
@@ -30,7 +30,8 @@ def set_margin_model(core: NaiveCore, action: SetMarginModel) -> Refusal:
     )
     if not (
         all(0 <= fraction_e9 <= E9 for fraction_e9 in fractions_e9)
-        and 0 <= rates.addon_bps <= ADDON_BPS_MAX
+        and 0 <= rates.addon_bps <= BPS_MAX
+        and 0 <= rates.penalty_bps <= BPS_MAX
         and 1 <= rates.addon_size_e8 <= ADDON_SIZE_MAX_E8
     ):
         return Code.BAD_MARGIN_MODEL

@@ -1,8 +1,9 @@
-"""Positions, cash and the treasury: what a fill does to both sides ([POS-1], [POS-2], [POS-3]).
+"""Positions, cash, debt and the treasury: what a fill does to both sides ([POS-1] to [POS-3]).
 
-Owns every change of cash, position and treasury.
+Owns every change of cash, debt, position and treasury.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lockstep_engine.codes import CashReason
@@ -12,6 +13,17 @@ from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import Fee
 from lockstep_naive.rows import Account, Order, Position, Treasury
 from lockstep_naive.worth import trade_value_e6
+
+CASH_BOUND_E6 = 2**61
+
+
+class Settled(NamedTuple):
+    """A side of a fill, as it is after it."""
+
+    realised_e6: int
+    position_lots: int
+    cost_e6: int
+    cash_e6: int
 
 
 class Fill(NamedTuple):
@@ -31,12 +43,12 @@ def position_of(core: NaiveCore, account: int, instrument: int) -> Position:
 
 def treasury_of(core: NaiveCore) -> Treasury:
     """Return the treasury."""
-    return core.treasuries.get(0) or Treasury(0, 0, 0)
+    return core.treasuries.get(0) or Treasury(0, 0, 0, 0)
 
 
 def put_treasury(core: NaiveCore, treasury: Treasury) -> None:
-    """Change the treasury; at 0 and 0 it is absent."""
-    if treasury.fees_e6 or treasury.net_deposits_e6:
+    """Change the treasury; with nothing in it it is absent."""
+    if treasury.fees_e6 or treasury.net_deposits_e6 or treasury.insurance_e6:
         core.treasuries.put(treasury)
     else:
         core.treasuries.drop(0)
@@ -55,6 +67,33 @@ def move_cash(core: NaiveCore, account: int, reason: CashReason, amount_e6: int)
     if amount_e6:
         row = add_cash(core, account, amount_e6)
         core.emit(CashMoved(account, reason, amount_e6, row.cash_e6))
+
+
+def is_cash_bounded(cash_e6: int) -> bool:
+    """Return whether cash may be this much after a settlement or a funding ([NUM-4])."""
+    return abs(cash_e6) < CASH_BOUND_E6
+
+
+def repay_debt(core: NaiveCore, account: int) -> None:
+    """Pay what an account owes with the cash that it has ([AUT-5])."""
+    row = core.accounts.must(account)
+    amount = min(row.debt_e6, max(0, row.cash_e6))
+    core.accounts.put(row._replace(debt_e6=row.debt_e6 - amount))
+    move_cash(core, account, CashReason.DEBT_REPAID, -amount)
+
+
+def insure(core: NaiveCore, account: int, reason: CashReason, amount_e6: int) -> None:
+    """Move cash from the insurance fund to an account; a negative amount goes to the fund."""
+    treasury = treasury_of(core)
+    put_treasury(core, treasury._replace(insurance_e6=treasury.insurance_e6 - amount_e6))
+    move_cash(core, account, reason, amount_e6)
+
+
+def lend(core: NaiveCore, account: int, amount_e6: int) -> None:
+    """Turn negative cash into debt."""
+    row = core.accounts.must(account)
+    core.accounts.put(row._replace(debt_e6=row.debt_e6 + amount_e6))
+    move_cash(core, account, CashReason.DEBT, amount_e6)
 
 
 def after_fill(before: Position, signed_lots: int, lot_price_e6: int) -> tuple[Position, int]:
@@ -81,16 +120,10 @@ def settle_side(core: NaiveCore, fill: Fill, *, is_with_itself: bool) -> TradeSi
     An account that trades with itself pays its fees and nothing else ([ORD-3]).
     """
     order, fee = fill.order, fill.fee
-    position = position_of(core, order.account, order.instrument)
-    realised = cash_change = 0
-    if not is_with_itself:
-        instrument = core.instruments.must(order.instrument)
-        signed_lots = order.sign * fill.lots
-        lot_price = trade_value_e6(instrument, fill.price_ticks, 1)
-        position, realised = after_fill(position, signed_lots, lot_price)
-        _put_position(core, position)
-        cash_change = -signed_lots * lot_price if instrument.is_option else realised
-    account = add_cash(core, order.account, cash_change - fee.fee_e6)
+    lot_price = trade_value_e6(core.instruments.must(order.instrument), fill.price_ticks, 1)
+    signed_lots = 0 if is_with_itself else order.sign * fill.lots
+    key = (order.account, order.instrument)
+    settled = settle(core, key, signed_lots, lot_price, fee.fee_e6)
     return TradeSide(
         order.order_id,
         order.account,
@@ -98,22 +131,32 @@ def settle_side(core: NaiveCore, fill: Fill, *, is_with_itself: bool) -> TradeSi
         order.remaining_lots,
         fee.fee_e6,
         fee.builder_e6,
-        realised,
-        position.qty_lots,
-        position.cost_e6,
-        account.cash_e6,
+        *settled,
         order.lineage,
     )
 
 
-def collect_fees(core: NaiveCore, fees: tuple[Fee, Fee]) -> None:
+def settle(
+    core: NaiveCore, key: tuple[int, int], signed_lots: int, lot_price_e6: int, fee_e6: int
+) -> Settled:
+    """Fill lots of (account, instrument) at a price: position, cash, fee ([POS-1], [POS-2])."""
+    position, realised = after_fill(position_of(core, *key), signed_lots, lot_price_e6)
+    put_position(core, position)
+    is_option = core.instruments.must(key[1]).is_option
+    cash_change = -signed_lots * lot_price_e6 if is_option else realised
+    account = add_cash(core, key[0], cash_change - fee_e6)
+    return Settled(realised, position.qty_lots, position.cost_e6, account.cash_e6)
+
+
+def collect_fees(core: NaiveCore, fees: Iterable[Fee]) -> None:
     """Give the exchange what the builders do not get."""
     treasury = treasury_of(core)
     kept = sum(fee.fee_e6 - fee.builder_e6 for fee in fees)
     put_treasury(core, treasury._replace(fees_e6=treasury.fees_e6 + kept))
 
 
-def _put_position(core: NaiveCore, position: Position) -> None:
+def put_position(core: NaiveCore, position: Position) -> None:
+    """Change a position; with nothing in it it is absent."""
     if position.qty_lots or position.cost_e6:
         core.positions.put(position)
     else:

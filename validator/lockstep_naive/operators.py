@@ -47,7 +47,20 @@ ID_MAX = 2**31 - 1
 MONEY_MAX = 2**56
 MULTIPLIER_MAX = 10**15
 ALL_ROLES = Role.ADMIN | Role.ORACLE | Role.TREASURY | Role.RISK
-DEFAULT_FEES = FeeSchedule(0, 200_000, 500_000, 200_000, 500_000, 125_000_000, 0)
+SAMPLES_MAX = 10**6
+DEFAULT_FEES = FeeSchedule(
+    tier=0,
+    future_maker_e9=200_000,
+    future_taker_e9=500_000,
+    option_maker_e9=200_000,
+    option_taker_e9=500_000,
+    option_cap_e9=125_000_000,
+    builder_share_bps=0,
+    settlement_e9=150_000,
+    settlement_cap_e9=125_000_000,
+    liquidation_e9=10_000_000,
+    block_e9=300_000,
+)
 DEFAULT_MARGIN = MarginRates()
 
 
@@ -57,14 +70,18 @@ def create_underlying(core: NaiveCore, action: CreateUnderlying) -> Refusal:
         return Code.ALREADY_EXISTS
     if not is_underlying_name(action.underlying):
         return Code.BAD_SYMBOL
-    is_good_index = 1 <= action.max_index_price_e6 <= 2**50
-    if not (is_good_index and 0 <= action.expiry_time_s <= 86_399):
+    if not (
+        1 <= action.max_index_price_e6 <= 2**50
+        and 0 <= action.expiry_time_s <= 86_399
+        and 0 <= action.min_samples <= SAMPLES_MAX
+    ):
         return Code.BAD_PARAMETER
     core.underlyings.put(
         Underlying(
             name=action.underlying,
             max_index_price_e6=action.max_index_price_e6,
             expiry_time_s=action.expiry_time_s,
+            min_samples=action.min_samples,
             index_price_e6=0,
             future_initial_e9=DEFAULT_MARGIN.future_initial_e9,
             future_maintenance_e9=DEFAULT_MARGIN.future_maintenance_e9,
@@ -74,9 +91,14 @@ def create_underlying(core: NaiveCore, action: CreateUnderlying) -> Refusal:
             option_floor_e9=DEFAULT_MARGIN.option_floor_e9,
             option_maintenance_e9=DEFAULT_MARGIN.option_maintenance_e9,
             put_mark_e9=DEFAULT_MARGIN.put_mark_e9,
+            penalty_bps=DEFAULT_MARGIN.penalty_bps,
         )
     )
-    core.emit(UnderlyingCreated(action.underlying, action.max_index_price_e6, action.expiry_time_s))
+    core.emit(
+        UnderlyingCreated(
+            action.underlying, action.max_index_price_e6, action.expiry_time_s, action.min_samples
+        )
+    )
     return None
 
 
@@ -162,12 +184,19 @@ def set_fee_schedule(core: NaiveCore, action: SetFeeSchedule) -> Refusal:
         option_taker_e9=action.option_taker_e9,
         option_cap_e9=action.option_cap_e9,
         builder_share_bps=action.builder_share_bps,
+        settlement_e9=action.settlement_e9,
+        settlement_cap_e9=action.settlement_cap_e9,
+        liquidation_e9=action.liquidation_e9,
+        block_e9=action.block_e9,
     )
     rates = schedule[1:5]
+    never_rebates = (schedule.settlement_e9, schedule.liquidation_e9, schedule.block_e9)
     if not (
         0 <= schedule.tier <= 1000
         and all(-(10**8) <= rate <= 10**8 for rate in rates)
+        and all(0 <= rate <= 10**8 for rate in never_rebates)
         and 0 <= schedule.option_cap_e9 <= 10**9
+        and 0 <= schedule.settlement_cap_e9 <= 10**9
         and 0 <= schedule.builder_share_bps <= 10**4
     ):
         return Code.BAD_PARAMETER
@@ -232,6 +261,7 @@ def open_account(core: NaiveCore, action: OpenAccount) -> Refusal:
             fee_tier=0,
             cash_e6=0,
             margin_mode=int(MarginMode.STANDARD),
+            debt_e6=0,
         )
     )
     core.emit(AccountOpened(action.account, action.root, action.self_trade_group))
@@ -257,6 +287,7 @@ def _new_instrument(action: CreateInstrument, contract: Contract) -> Instrument:
         max_position_lots=limits.max_position_lots,
         max_open_orders=limits.max_open_orders,
         price_band_bps=limits.price_band_bps,
+        block_band_bps=limits.block_band_bps,
     )
 
 
@@ -272,6 +303,7 @@ def _are_good_limits(limits: TradingLimits, instrument: Instrument, underlying: 
         and 0 <= limits.min_notional_e6 <= MONEY_MAX
         and 1 <= limits.max_open_orders <= 10**6
         and 0 <= limits.price_band_bps <= 10**6
+        and 0 <= limits.block_band_bps <= 10**6
         and limits.max_price_ticks * position * instrument.value_e6 <= MONEY_MAX
         and all(div_ceil(price * one_lot, E16) * position <= MONEY_MAX for price in prices_e6)
     )

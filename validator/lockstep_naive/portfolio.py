@@ -21,13 +21,15 @@ E36 = 10**36
 
 
 class _Leg(NamedTuple):
-    """Some lots of an instrument, with its mark."""
+    """Some lots of an instrument, with its mark; an option also with its place on the surface."""
 
     instrument: Instrument
     lots: int
     mark_e6: int
     mark_lot_e6: int
     to_expiry_ns: int
+    vol_e9: int = 0
+    distance_e9: int = 0
 
 
 class _Expiry(NamedTuple):
@@ -78,21 +80,34 @@ def _leg(core: NaiveCore, number: int, lots: int) -> _Leg:
 
 
 def _holdings(core: NaiveCore, name: str, all_legs: list[_Leg]) -> _Holdings:
-    """Sort out what is held in an underlying: no option that has expired or has no surface."""
+    """Sort out what is held in an underlying: nothing expired, no option without surface."""
     model = core.models.must(name)
-    legs = [leg for leg in all_legs if leg.instrument.contract.underlying == name]
+    legs = [
+        leg
+        for leg in all_legs
+        if leg.instrument.contract.underlying == name and not leg.instrument.is_expired
+    ]
     by_expiry: dict[int, list[_Leg]] = {}
     for leg in legs:
-        if leg.instrument.is_option and not leg.instrument.is_expired:
+        if leg.instrument.is_option:
             by_expiry.setdefault(expiry_ns(core, leg.instrument), []).append(leg)
     expiries: list[_Expiry] = []
     for at_ns in sorted(by_expiry):
         options, surface = by_expiry[at_ns], core.surfaces.get((name, at_ns))
         if surface is not None:
             shape = shape_of(model, max(0, options[0].to_expiry_ns))
-            expiries.append(_Expiry(options, surface, shape))
+            legs_on_it = [_on_surface(leg, surface) for leg in options]
+            expiries.append(_Expiry(legs_on_it, surface, shape))
     futures = [leg for leg in legs if not leg.instrument.is_option]
     return _Holdings(model, core.underlyings.must(name).index_price_e6, expiries, futures)
+
+
+def _on_surface(leg: _Leg, surface: Surface) -> _Leg:
+    strike_e6 = leg.instrument.contract.strike_e6
+    return leg._replace(
+        vol_e9=vol_at_e9(surface, strike_e6),
+        distance_e9=log_ratio_e9(strike_e6, surface.forward_e6),
+    )
 
 
 def _margin(held: _Holdings) -> Margin:
@@ -156,19 +171,16 @@ def _basis_e24(held: _Holdings) -> int:
 
 def _value_e6(model: Model, expiry: _Expiry, scenario: Scenario) -> int:
     """Return what the options of an expiry are worth in a scenario."""
-    surface = expiry.surface
-    forward_e6 = max(1, div_half_even(surface.forward_e6 * scenario.spot_e9, E9))
+    forward_e6 = max(1, div_half_even(expiry.surface.forward_e6 * scenario.spot_e9, E9))
     value_e6 = 0
     for leg in expiry.legs:
         contract = leg.instrument.contract
-        distance_e9 = log_ratio_e9(contract.strike_e6, surface.forward_e6)
-        vol_e9 = vol_at_e9(surface, contract.strike_e6)
         option = Option(
             is_call=contract.kind == InstrumentKind.CALL,
             forward_e6=forward_e6,
             strike_e6=contract.strike_e6,
             to_expiry_ns=leg.to_expiry_ns,
-            vol_e9=scenario_vol_e9(model, expiry.shape, scenario, vol_e9, distance_e9),
+            vol_e9=scenario_vol_e9(model, expiry.shape, scenario, leg.vol_e9, leg.distance_e9),
         )
         value_e6 += leg.lots * lot_value_e6(leg.instrument, black76(option).price_e6)
     return value_e6

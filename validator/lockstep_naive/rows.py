@@ -1,4 +1,4 @@
-"""The rows of the seventeen tables: one immutable tuple per record of the state digest.
+"""The rows of the twenty tables: one immutable tuple per record of the state digest.
 
 The fields of a row are those of its record, in order; the first is its key. So a row is a record
 without its kind, and a record is a row again.
@@ -22,6 +22,7 @@ class Account(NamedTuple):
     fee_tier: int
     cash_e6: int
     margin_mode: int
+    debt_e6: int
 
 
 class Agent(NamedTuple):
@@ -66,6 +67,7 @@ class Underlying(NamedTuple):
     name: str
     max_index_price_e6: int
     expiry_time_s: int
+    min_samples: int
     index_price_e6: int
     future_initial_e9: int
     future_maintenance_e9: int
@@ -75,6 +77,7 @@ class Underlying(NamedTuple):
     option_floor_e9: int
     option_maintenance_e9: int
     put_mark_e9: int
+    penalty_bps: int
 
     def with_rates(self, rates: MarginRates) -> "Underlying":
         """Return it with other margin rates."""
@@ -87,6 +90,7 @@ class Underlying(NamedTuple):
             option_floor_e9=rates.option_floor_e9,
             option_maintenance_e9=rates.option_maintenance_e9,
             put_mark_e9=rates.put_mark_e9,
+            penalty_bps=rates.penalty_bps,
         )
 
 
@@ -109,6 +113,7 @@ class Instrument(NamedTuple):
     max_position_lots: int
     max_open_orders: int
     price_band_bps: int
+    block_band_bps: int
 
     @property
     def contract(self) -> Contract:
@@ -122,8 +127,8 @@ class Instrument(NamedTuple):
 
     @property
     def is_expired(self) -> bool:
-        """Whether its expiry has passed."""
-        return self.status == InstrumentStatus.EXPIRED_PENDING_PRICE
+        """Whether its expiry has passed, settled or not."""
+        return self.status in {InstrumentStatus.EXPIRED_PENDING_PRICE, InstrumentStatus.SETTLED}
 
     @property
     def value_e6(self) -> int:
@@ -147,6 +152,7 @@ class Instrument(NamedTuple):
             max_position_lots=limits.max_position_lots,
             max_open_orders=limits.max_open_orders,
             price_band_bps=limits.price_band_bps,
+            block_band_bps=limits.block_band_bps,
         )
 
 
@@ -221,14 +227,22 @@ class FeeSchedule(NamedTuple):
     option_taker_e9: int
     option_cap_e9: int
     builder_share_bps: int
+    settlement_e9: int
+    settlement_cap_e9: int
+    liquidation_e9: int
+    block_e9: int
 
 
 class Treasury(NamedTuple):
-    """The exchange's own fees, and what came in less what went out; absent when both are 0."""
+    """The exchange's own fees, what came in less what went out, and the insurance fund.
+
+    Absent when all are 0.
+    """
 
     key: int
     fees_e6: int
     net_deposits_e6: int
+    insurance_e6: int
 
 
 class Mark(NamedTuple):
@@ -259,6 +273,37 @@ class Surface(NamedTuple):
     def expiry_ns(self) -> int:
         """When everything on it expires."""
         return self.key[1]
+
+
+class IndexWindow(NamedTuple):
+    """The index of an underlying in the last half hour before an expiry, up to its last update.
+
+    `weighed` is the sum of price x ns from `open_ns` to `since_ns`, 16 bytes big-endian.
+    """
+
+    underlying: str
+    expiry_ns: int
+    open_ns: int
+    since_ns: int
+    samples: int
+    weighed: bytes
+
+
+class Settlement(NamedTuple):
+    """The settlement price of (underlying, expiry_ns)."""
+
+    key: tuple[str, int]
+    price_e6: int
+    samples: int
+    is_final: bool
+
+
+class Funding(NamedTuple):
+    """What longs of a perpetual pay to its shorts, of the mark, each interval since 1970."""
+
+    instrument: int
+    rate_e9: int
+    interval_s: int
 
 
 class Mmp(NamedTuple):

@@ -8,7 +8,14 @@ from lockstep_kernel import div_ceil
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import E9
 from lockstep_naive.rows import E16, Instrument
-from lockstep_naive.worth import expiry_ns, mark_e6, mark_lot_e6, underlying_of
+from lockstep_naive.worth import (
+    expiry_ns,
+    index_e6,
+    is_price_final,
+    mark_e6,
+    mark_lot_e6,
+    underlying_of,
+)
 
 E25 = 10**25
 
@@ -29,6 +36,9 @@ NO_MARGIN = Margin(0, 0)
 def position_margin(core: NaiveCore, number: int, lots: int) -> Margin:
     """Return the margin of a position, looked at alone."""
     instrument = core.instruments.must(number)
+    if is_price_final(core, instrument):
+        owed_e6 = max(0, -lots) * mark_lot_e6(core, instrument) if instrument.is_option else 0
+        return Margin(owed_e6, owed_e6)
     if not instrument.is_option:
         return _future_margin(core, instrument, abs(lots))
     if lots >= 0:
@@ -80,15 +90,13 @@ def _future_margin(core: NaiveCore, instrument: Instrument, lots: int) -> Margin
 def _short_lot_margin(core: NaiveCore, instrument: Instrument) -> Margin:
     """Return the margin of one lot of an option sold."""
     rates = underlying_of(core, instrument)
-    contract, index_e6 = instrument.contract, rates.index_price_e6
+    contract, spot_e6 = instrument.contract, index_e6(core, instrument)
     is_call = contract.kind == InstrumentKind.CALL
-    gap_e6 = contract.strike_e6 - index_e6
+    gap_e6 = contract.strike_e6 - spot_e6
     out_e6 = max(0, gap_e6 if is_call else -gap_e6)
     mark_e15 = E9 * mark_e6(core, instrument)
-    base_e15 = max(
-        rates.option_initial_e9 * index_e6 - E9 * out_e6, rates.option_floor_e9 * index_e6
-    )
-    kept_e15 = rates.option_maintenance_e9 * index_e6
+    base_e15 = max(rates.option_initial_e9 * spot_e6 - E9 * out_e6, rates.option_floor_e9 * spot_e6)
+    kept_e15 = rates.option_maintenance_e9 * spot_e6
     if not is_call:
         kept_e15 = max(kept_e15, rates.put_mark_e9 * mark_e6(core, instrument))
     initial_e6 = div_ceil((base_e15 + mark_e15) * instrument.one_lot_e16, E25)

@@ -18,6 +18,23 @@ def expiry_ns(core: NaiveCore, instrument: Instrument) -> int:
     return instrument.contract.expiry_ns(underlying_of(core, instrument).expiry_time_s)
 
 
+def index_e6(core: NaiveCore, instrument: Instrument) -> int:
+    """Return the index that an instrument goes by: its settlement price from its expiry on."""
+    if instrument.is_expired:
+        key = (instrument.contract.underlying, expiry_ns(core, instrument))
+        return core.settlements.must(key).price_e6
+    return underlying_of(core, instrument).index_price_e6
+
+
+def is_price_final(core: NaiveCore, instrument: Instrument) -> bool:
+    """Return whether the price at which an instrument settles can change no more."""
+    if not instrument.is_expired:
+        return False
+    return core.settlements.must(
+        (instrument.contract.underlying, expiry_ns(core, instrument))
+    ).is_final
+
+
 def trade_value_e6(instrument: Instrument, price_ticks: int, lots: int) -> int:
     """Return price x lots in money; signed like `lots`. Exact."""
     return price_ticks * lots * instrument.value_e6
@@ -40,5 +57,5 @@ def mark_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
 
 
 def index_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
-    """Return one lot at the index."""
-    return lot_value_e6(instrument, underlying_of(core, instrument).index_price_e6)
+    """Return one lot at the index that its instrument goes by."""
+    return lot_value_e6(instrument, index_e6(core, instrument))

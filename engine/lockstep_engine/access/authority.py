@@ -12,7 +12,10 @@ from lockstep_engine.commands import (
     CreateInstrument,
     CreateUnderlying,
     Deposit,
+    ExecuteBlock,
+    FundInsurance,
     GrantRole,
+    Liquidate,
     OpenAccount,
     RevokeAgent,
     RevokeRole,
@@ -22,18 +25,24 @@ from lockstep_engine.commands import (
     SetMarginMode,
     SetMarginModel,
     SetPortfolioModel,
+    SetSettlementPrice,
+    SettleExpiry,
     SetTradingLimits,
     Transfer,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
     Withdraw,
 )
+from lockstep_engine.matching.self_trade import is_own
 from lockstep_engine.state import Account, ExchangeCore
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _UNKNOWN_SIGNER: Final = int(Code.UNKNOWN_SIGNER)
 _NOT_AUTHORIZED: Final = int(Code.NOT_AUTHORIZED)
+_UNKNOWN_ACCOUNT: Final = int(Code.UNKNOWN_ACCOUNT)
+_BLOCK_SAME_PARTY: Final = int(Code.BLOCK_SAME_PARTY)
 _ROOT_ONLY: Final = 0
 _ADMIN: Final = int(Role.ADMIN)
 
@@ -55,6 +64,11 @@ ROLES_OF: Final[dict[type[msgspec.Struct], int]] = {
     UpdateIndexPrice: int(Role.ORACLE),
     UpdateMarkPrice: int(Role.ORACLE),
     UpdateVolSurface: int(Role.ORACLE),
+    UpdateFundingRate: int(Role.ORACLE),
+    SetSettlementPrice: int(Role.ORACLE),
+    SettleExpiry: int(Role.ORACLE),
+    FundInsurance: int(Role.TREASURY),
+    Liquidate: int(Role.RISK),
 }
 """The roles of which any one suffices, for every operator action."""
 
@@ -89,3 +103,13 @@ def account_code(account: Account, signer: bytes, kind: type[msgspec.Struct]) ->
     if signer not in account.agents:
         return _UNKNOWN_SIGNER
     return _NOT_AUTHORIZED if kind in ROOT_KEY_ACTIONS else _ACCEPTED
+
+
+def counterparty_code(core: ExchangeCore, account: Account, action: ExecuteBlock) -> int:
+    """Return why the other party of a block is none, 0 if it may trade with the account."""
+    other = core.accounts.get(action.counter_account)
+    if other is None:
+        return _UNKNOWN_ACCOUNT
+    if is_own(other, account):
+        return _BLOCK_SAME_PARTY
+    return account_code(other, action.counter_signer, ExecuteBlock)

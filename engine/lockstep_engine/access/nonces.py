@@ -3,7 +3,7 @@
 from typing import Final
 
 from lockstep_engine.codes import Code
-from lockstep_engine.commands import Command
+from lockstep_engine.commands import Command, ExecuteBlock
 from lockstep_engine.entities import NonceSet
 from lockstep_engine.state import Account, ExchangeCore
 
@@ -23,20 +23,40 @@ def accept_nonce(
     if known is None or known.signer != signer:
         known = _known(core, account, signer)
     code = _code(core, known, nonce, ts_ns)
-    if code != _ACCEPTED:
-        return code
+    if code == _ACCEPTED:
+        _burn(core, known, signer, nonce)
+    return code
+
+
+def accept_both_nonces(
+    core: ExchangeCore, command: Command, action: ExecuteBlock, ts_ns: int
+) -> int:
+    """Burn the nonces of both parties of a block, or neither and return why."""
+    signer, nonce = action.counter_signer, action.counter_nonce
+    code = nonce_code(core, command, ts_ns)
+    if code == _ACCEPTED:
+        code = _code(core, core.nonces.get(signer), nonce, ts_ns)
+    if code == _ACCEPTED and signer == command.signer and nonce == command.nonce:
+        code = _REUSED
+    if code == _ACCEPTED:
+        _burn(core, core.nonces.get(command.signer), command.signer, command.nonce)
+        _burn(core, core.nonces.get(signer), signer, nonce)
+    return code
+
+
+def nonce_code(core: ExchangeCore, command: Command, ts_ns: int) -> int:
+    """Return why the command's nonce would be refused, 0 if it would not; change nothing."""
+    return _code(core, core.nonces.get(command.signer), command.nonce, ts_ns)
+
+
+def _burn(core: ExchangeCore, known: NonceSet | None, signer: bytes, nonce: int) -> None:
+    """Enter a nonce that was checked, whatever was entered since."""
     if known is None:
         known = core.nonces[signer] = NonceSet(signer, _NO_FLOOR, b"")
     known.add(nonce, core.nonce_capacity)
     if not known.is_touched:
         known.is_touched = True
         core.touched.append(known)
-    return _ACCEPTED
-
-
-def nonce_code(core: ExchangeCore, command: Command, ts_ns: int) -> int:
-    """Return why the command's nonce would be refused, 0 if it would not; change nothing."""
-    return _code(core, core.nonces.get(command.signer), command.nonce, ts_ns)
 
 
 def _known(core: ExchangeCore, account: Account | None, signer: bytes) -> NonceSet | None:

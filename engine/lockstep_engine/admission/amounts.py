@@ -20,21 +20,35 @@ _E4: Final = 10**4
 
 def check_amounts(instrument: Instrument, price_ticks: int, qty_lots: int) -> int:
     """Return the code of the first limit that price or size breaks, 0 if none."""
+    code = price_code(instrument, price_ticks)
+    if code != _ACCEPTED:
+        return code
+    band = instrument.price_band_bps
+    if band and instrument.mark.price_e6 and is_off_mark(instrument, price_ticks, band):
+        return _PRICE_OUT_OF_BAND
+    return size_code(instrument, price_ticks, qty_lots, instrument.max_order_lots)
+
+
+def price_code(instrument: Instrument, price_ticks: int) -> int:
+    """Return the code of the first limit that a price breaks, its band apart, 0 if none."""
     if price_ticks < 1:
         return _PRICE_NOT_POSITIVE
     if price_ticks % instrument.price_step_ticks:
         return _PRICE_OFF_TICK
     if price_ticks > instrument.max_price_ticks:
         return _PRICE_ABOVE_MAX
-    if instrument.price_band_bps and _is_out_of_band(instrument, price_ticks):
-        return _PRICE_OUT_OF_BAND
+    return _ACCEPTED
+
+
+def size_code(instrument: Instrument, price_ticks: int, qty_lots: int, most_lots: int) -> int:
+    """Return the code of the first limit that a size breaks at a price, 0 if none."""
     if qty_lots < 1:
         return _SIZE_NOT_POSITIVE
     if qty_lots % instrument.qty_step_lots:
         return _SIZE_OFF_LOT
     if qty_lots < instrument.min_order_lots:
         return _SIZE_BELOW_MIN
-    if qty_lots > instrument.max_order_lots:
+    if qty_lots > most_lots:
         return _SIZE_ABOVE_MAX
     notional_min = instrument.min_notional_e6
     if notional_min and price_ticks * qty_lots * instrument.value_e6 < notional_min:
@@ -42,9 +56,7 @@ def check_amounts(instrument: Instrument, price_ticks: int, qty_lots: int) -> in
     return _ACCEPTED
 
 
-def _is_out_of_band(instrument: Instrument, price_ticks: int) -> bool:
-    mark = instrument.mark
-    if mark.price_e6 == 0:
-        return False
-    distance = abs(price_ticks * instrument.tick_e6 - mark.price_e6)
-    return distance * _E4 > mark.price_e6 * instrument.price_band_bps
+def is_off_mark(instrument: Instrument, price_ticks: int, band_bps: int) -> bool:
+    """Return whether a price lies further from the mark than the band, in parts of the mark."""
+    mark = instrument.mark.price_e6
+    return abs(price_ticks * instrument.tick_e6 - mark) * _E4 > mark * band_bps

@@ -3,8 +3,9 @@
 from typing import Final
 
 from lockstep_engine.codes import Code, InstrumentStatus, OrderFlag, Side
-from lockstep_engine.matching.reduce_only import is_reducing
-from lockstep_engine.state import ExchangeCore, Order
+from lockstep_engine.matching.reduce_only import is_reducing, reduces
+from lockstep_engine.money.bounds import CASH_MAX_E6
+from lockstep_engine.state import ExchangeCore, Holding, Order
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _INSTRUMENT_HALTED: Final = int(Code.INSTRUMENT_HALTED)
@@ -13,6 +14,8 @@ _INSTRUMENT_CLOSE_ONLY: Final = int(Code.INSTRUMENT_CLOSE_ONLY)
 _NO_INDEX_PRICE: Final = int(Code.NO_INDEX_PRICE)
 _NO_MARK_PRICE: Final = int(Code.NO_MARK_PRICE)
 _STALE_MARK: Final = int(Code.STALE_MARK)
+_AMOUNT_ABOVE_LIMIT: Final = int(Code.AMOUNT_ABOVE_LIMIT)
+_ACCOUNT_IN_DEBT: Final = int(Code.ACCOUNT_IN_DEBT)
 _MMP_NOT_CONFIGURED: Final = int(Code.MMP_NOT_CONFIGURED)
 _MMP_FROZEN: Final = int(Code.MMP_FROZEN)
 _OPEN_ORDERS_LIMIT: Final = int(Code.OPEN_ORDERS_LIMIT)
@@ -31,7 +34,7 @@ def check_limits(core: ExchangeCore, order: Order) -> int:
     if status != _ACTIVE:
         if status == _HALTED:
             return _INSTRUMENT_HALTED
-        if status == _EXPIRED:
+        if status >= _EXPIRED:
             return _INSTRUMENT_EXPIRED
         if not is_reducing(order):
             return _INSTRUMENT_CLOSE_ONLY
@@ -42,6 +45,12 @@ def check_limits(core: ExchangeCore, order: Order) -> int:
             return _NO_MARK_PRICE
         if not is_reducing(order):
             return _STALE_MARK
+    account = order.account
+    if account.debt_e6:
+        return _ACCOUNT_IN_DEBT
+    # The same as `is_cash_in_bounds`, without the call that every order would pay for.
+    if not -CASH_MAX_E6 < account.cash_e6 < CASH_MAX_E6 and not is_reducing(order):
+        return _AMOUNT_ABOVE_LIMIT
     if order.flags & _MMP:
         code = _protection_code(order)
         if code != _ACCEPTED:
@@ -49,13 +58,19 @@ def check_limits(core: ExchangeCore, order: Order) -> int:
     holding = order.holding
     if holding.open_orders >= instrument.max_open_orders and not is_reducing(order):
         return _OPEN_ORDERS_LIMIT
-    if order.side == _BUY:
-        worst = holding.qty_lots + holding.open_buy_lots + order.remaining_lots
-    else:
-        worst = holding.open_sell_lots + order.remaining_lots - holding.qty_lots
-    if worst > instrument.max_position_lots and not is_reducing(order):
+    if exceeds_position(holding, order.side, order.remaining_lots):
         return _POSITION_LIMIT
     return _ACCEPTED
+
+
+def exceeds_position(holding: Holding, side: int, qty_lots: int) -> bool:
+    """Return whether so many lots more on that side pass the position limit ([ORD-5] step 6)."""
+    if side == _BUY:
+        worst = holding.qty_lots + holding.open_buy_lots + qty_lots
+    else:
+        worst = holding.open_sell_lots + qty_lots - holding.qty_lots
+    limit = holding.instrument.max_position_lots
+    return worst > limit and not reduces(holding, side, qty_lots)
 
 
 def _protection_code(order: Order) -> int:

@@ -5,7 +5,11 @@ from typing import Final
 from lockstep_engine.invariants.book_is_not_crossed import book_is_not_crossed
 from lockstep_engine.invariants.cash_is_conserved import cash_is_conserved
 from lockstep_engine.invariants.clearing_matches_open_cost import clearing_matches_open_cost
+from lockstep_engine.invariants.debt_stands_alone import debt_stands_alone
 from lockstep_engine.invariants.index_matches_books import index_matches_books
+from lockstep_engine.invariants.insurance_fund_is_not_negative import (
+    insurance_fund_is_not_negative,
+)
 from lockstep_engine.invariants.level_totals_match_orders import level_totals_match_orders
 from lockstep_engine.invariants.margin_matches_positions import margin_matches_positions
 from lockstep_engine.invariants.mmp_window_sums_match import mmp_window_sums_match
@@ -18,6 +22,9 @@ from lockstep_engine.invariants.reduce_only_never_exceeds_position import (
     reduce_only_never_exceeds_position,
 )
 from lockstep_engine.invariants.reserve_matches_orders import reserve_matches_orders
+from lockstep_engine.invariants.settled_instruments_have_no_positions import (
+    settled_instruments_have_no_positions,
+)
 from lockstep_engine.state import ExchangeCore
 
 INVARIANTS: Final = (
@@ -33,6 +40,9 @@ INVARIANTS: Final = (
     reduce_only_never_exceeds_position,
     no_mmp_order_lives_while_frozen,
     mmp_window_sums_match,
+    settled_instruments_have_no_positions,
+    insurance_fund_is_not_negative,
+    debt_stands_alone,
 )
 
 

@@ -1,1 +1,1 @@
-"""What time does to orders and instruments."""
+"""What time and trouble do: expiry, settlement, funding, liquidation."""

@@ -1,14 +1,21 @@
-"""What comes due ([TIM-2]): GTD orders, dated instruments and freezes."""
+"""What comes due ([TIM-2]): fundings, GTD orders, dated instruments and freezes."""
 
 from typing import Final
 
 from lockstep_engine.book.queue import detach
 from lockstep_engine.codes import CancelReason, InstrumentStatus
 from lockstep_engine.events import InstrumentExpired, MmpThawed
-from lockstep_engine.lifecycle.timers import INSTRUMENT_EXPIRY, ORDER_EXPIRY, next_due
+from lockstep_engine.lifecycle.averages import settlement_of
+from lockstep_engine.lifecycle.funding import run_funding
+from lockstep_engine.lifecycle.timers import (
+    FUNDING,
+    INSTRUMENT_EXPIRY,
+    ORDER_EXPIRY,
+    next_due,
+)
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.protection import Mmp
-from lockstep_engine.risk.standard import prices_moved
+from lockstep_engine.risk.marks import mark_settled
 from lockstep_engine.state import BookSide, Events, ExchangeCore, Instrument, Order
 
 _EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
@@ -27,6 +34,10 @@ def run_due(core: ExchangeCore, until_ns: int, events: Events) -> None:
                 events.append(cancelled(order, _ORDER_EXPIRED, order.remaining_lots))
         elif due[1] == INSTRUMENT_EXPIRY:
             _expire_instrument(core, core.instruments[due[2]], events)
+        elif due[1] == FUNDING:
+            funding = core.fundings[due[2]]
+            if funding.next_ns == due[0]:
+                run_funding(core, funding, events)
         else:
             mmp = core.frozen.get((due[2], due[3]))
             if mmp is not None and mmp.frozen_until_ns == due[0]:
@@ -36,10 +47,11 @@ def run_due(core: ExchangeCore, until_ns: int, events: Events) -> None:
 
 
 def _expire_instrument(core: ExchangeCore, instrument: Instrument, events: Events) -> None:
+    settlement = settlement_of(core, instrument, events)
     instrument.status = _EXPIRED
-    prices_moved(core, instrument)
+    mark_settled(core, instrument, settlement, instrument.expiry_ns)
     core.touch(instrument)
-    events.append(InstrumentExpired(instrument.instrument))
+    events.append(InstrumentExpired(instrument.instrument, instrument.mark.price_e6))
     orders = orders_of(instrument.bids) + orders_of(instrument.asks)
     orders.sort(key=_order_id)
     for order in orders:

@@ -1,19 +1,27 @@
 """The timer heap ([TIM-2]): entries (due_ns, kind, ids), run in that order before each command.
 
-Entries of orders that ended and of freezes that a reset ended stay until they are due or until they
-are the larger half of the heap.
+Entries of orders that ended, of freezes that a reset ended and of fundings at another interval stay
+until they are due or until they are the larger half of the heap.
 """
 
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from lockstep_engine.lifecycle.entities import Funding
 from lockstep_engine.protection import Mmp
 from lockstep_engine.state import ExchangeCore, Instrument, Order, Timer
 
+FUNDING: Final = 1
 ORDER_EXPIRY: Final = 2
 INSTRUMENT_EXPIRY: Final = 3
 MMP_THAW: Final = 4
 _SLACK: Final = 64
+
+
+def schedule_funding(core: ExchangeCore, funding: Funding) -> None:
+    """Arm the next funding of a perpetual."""
+    heappush(core.timers, (funding.next_ns, FUNDING, funding.instrument, ""))
+    _compact_if_stale(core)
 
 
 def schedule_order(core: ExchangeCore, order: Order) -> None:
@@ -49,10 +57,12 @@ def next_due(core: ExchangeCore, until_ns: int) -> Timer | None:
 
 def _compact_if_stale(core: ExchangeCore) -> None:
     """Rebuild the heap when more than half of it may be of what ended. O(1) amortised."""
-    live = len(core.expiring) + len(core.frozen) + len(core.instruments)
+    live = len(core.expiring) + len(core.frozen) + len(core.instruments) + len(core.fundings)
     if len(core.timers) <= 2 * live + _SLACK:
         return
     timers = [timer for timer in core.timers if timer[1] == INSTRUMENT_EXPIRY]
+    for funding in core.fundings.values():
+        timers.append((funding.next_ns, FUNDING, funding.instrument, ""))
     for order in core.expiring.values():
         timers.append((order.expires_ns, ORDER_EXPIRY, order.order_id, ""))
     for mmp in core.frozen.values():

@@ -20,10 +20,13 @@ def closing_lots(qty_lots: int, side: int) -> int:
 
 def is_reducing(order: Order) -> bool:
     """Return whether the order, behind all others of its side, only closes ([ORD-6])."""
-    holding = order.holding
-    is_buy = order.side == _BUY
-    open_lots = holding.open_buy_lots if is_buy else holding.open_sell_lots
-    return order.remaining_lots + open_lots <= closing_lots(holding.qty_lots, order.side)
+    return reduces(order.holding, order.side, order.remaining_lots)
+
+
+def reduces(holding: Holding, side: int, qty_lots: int) -> bool:
+    """Return whether so many lots, behind all open orders of the side, only close ([ORD-6])."""
+    open_lots = holding.open_buy_lots if side == _BUY else holding.open_sell_lots
+    return qty_lots + open_lots <= closing_lots(holding.qty_lots, side)
 
 
 def reduce_only_left(holding: Holding, side: int) -> int:

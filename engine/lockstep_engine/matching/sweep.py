@@ -11,15 +11,16 @@ from lockstep_engine.codes import (
     Side,
     TimeInForce,
 )
-from lockstep_engine.events import CashMoved, Trade, TradeSide
+from lockstep_engine.events import Trade, TradeSide
 from lockstep_engine.matching.protection import is_frozen, protect
 from lockstep_engine.matching.reduce_only import cut_reduce_only
 from lockstep_engine.matching.relief import cut_relieved, note_relieved
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.matching.self_trade import is_own, prevent_self_trade
+from lockstep_engine.money.cash import move_cash
 from lockstep_engine.money.fees import fees_of
 from lockstep_engine.money.settle import settle_side
-from lockstep_engine.state import Account, BookSide, Events, ExchangeCore, Level, Order
+from lockstep_engine.state import BookSide, Events, ExchangeCore, Level, Order
 
 # Bound here once: the compiled build looks up any other global by name at each use.
 _trade: Final = Trade
@@ -136,9 +137,9 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
         )
     )
     if maker_builder:
-        _pay_builder(core, maker.builder, maker_builder, events)
+        move_cash(core, core.accounts[maker.builder], _BUILDER_FEE, maker_builder, events)
     if taker_builder:
-        _pay_builder(core, taker.builder, taker_builder, events)
+        move_cash(core, core.accounts[taker.builder], _BUILDER_FEE, taker_builder, events)
     if (maker.flags | taker.flags) & _MMP:
         protect(core, maker, taker, lots, events)
         note_relieved(core, maker)
@@ -205,10 +206,3 @@ def _self_side(core: ExchangeCore, order: Order, fee_e6: int, builder_fee_e6: in
         holding.is_dirty = True
         order.account.dirty.append(holding)
     return _side(order, fee_e6, builder_fee_e6, 0)
-
-
-def _pay_builder(core: ExchangeCore, builder: int, fee_e6: int, events: Events) -> None:
-    account: Account = core.accounts[builder]
-    account.cash_e6 += fee_e6
-    core.touch(account)
-    events.append(CashMoved(builder, _BUILDER_FEE, fee_e6, account.cash_e6))

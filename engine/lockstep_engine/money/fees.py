@@ -4,6 +4,7 @@ from typing import Final
 
 from lockstep_engine.entities import FeeSchedule
 from lockstep_engine.state import Instrument, Order
+from lockstep_kernel.arith import div_ceil
 
 _E9: Final = 10**9
 _E4: Final = 10**4
@@ -36,6 +37,13 @@ def fees_of(maker: Order, taker: Order, qty_lots: int, value_e6: int) -> Fees:
         rebate = _charge(instrument, taker_fees, -taker_rate, qty_lots, value_e6) // _E9
         taker_fee = -min(rebate, max(0, maker_fee) - maker_builder)
     return maker_fee, maker_builder, taker_fee, taker_builder
+
+
+def fee_at_e6(
+    instrument: Instrument, fees: FeeSchedule, rate_e9: int, qty_lots: int, value_e6: int
+) -> int:
+    """Return the fee on a trade of that value at a rate of 0 or more."""
+    return div_ceil(_charge(instrument, fees, rate_e9, qty_lots, value_e6), _E9)
 
 
 def _charge(

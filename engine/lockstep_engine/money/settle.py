@@ -4,6 +4,15 @@ from lockstep_engine.state import ExchangeCore, Holding
 from lockstep_kernel.arith import div_trunc
 
 
+def note_moved(core: ExchangeCore, holding: Holding) -> None:
+    """Have a position that changed, and its account, rehashed and their margin computed anew."""
+    if not holding.is_dirty:
+        holding.is_dirty = True
+        holding.account.dirty.append(holding)
+    core.touch(holding)
+    core.touch(holding.account)
+
+
 def settle_side(
     core: ExchangeCore, holding: Holding, signed_lots: int, signed_value_e6: int, fee_e6: int
 ) -> int:

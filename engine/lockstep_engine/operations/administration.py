@@ -46,13 +46,12 @@ def set_fee_schedule(core: ExchangeCore, action: SetFeeSchedule, events: Events)
         action.option_taker_e9,
         action.option_cap_e9,
         action.builder_share_bps,
+        action.settlement_e9,
+        action.settlement_cap_e9,
+        action.liquidation_e9,
+        action.block_e9,
     )
-    if not 0 <= action.tier <= _TIER_MAX:
-        return _BAD_PARAMETER
-    for rate in rates[:4]:
-        if not -_RATE_MAX_E9 <= rate <= _RATE_MAX_E9:
-            return _BAD_PARAMETER
-    if not 0 <= action.option_cap_e9 <= _E9 or not 0 <= action.builder_share_bps <= _E4:
+    if not 0 <= action.tier <= _TIER_MAX or not _are_good_fees(action):
         return _BAD_PARAMETER
     fees = core.fee_schedules.get(action.tier)
     if fees is None:
@@ -61,6 +60,19 @@ def set_fee_schedule(core: ExchangeCore, action: SetFeeSchedule, events: Events)
     core.touch(fees)
     events.append(FeeScheduleSet(action.tier, *rates))
     return _ACCEPTED
+
+
+def _are_good_fees(action: SetFeeSchedule) -> bool:
+    two_sided = (
+        *(action.future_maker_e9, action.future_taker_e9),
+        *(action.option_maker_e9, action.option_taker_e9),
+    )
+    charges = (action.settlement_e9, action.liquidation_e9, action.block_e9)
+    if min(two_sided) < -_RATE_MAX_E9 or max(*two_sided, *charges) > _RATE_MAX_E9:
+        return False
+    if min(charges) < 0 or not 0 <= action.builder_share_bps <= _E4:
+        return False
+    return 0 <= action.option_cap_e9 <= _E9 and 0 <= action.settlement_cap_e9 <= _E9
 
 
 def set_fee_tier(core: ExchangeCore, action: SetFeeTier, events: Events) -> int:

@@ -1,14 +1,23 @@
-"""Deposits, withdrawals, transfers and agents ([POS-4], [AUT-3], [AUT-4])."""
+"""Deposits, withdrawals, transfers and agents ([POS-4], [AUT-3] to [AUT-5])."""
 
 from typing import Final
 
 from lockstep_engine.codes import CashReason, Code
-from lockstep_engine.commands import AuthorizeAgent, Deposit, RevokeAgent, Transfer, Withdraw
+from lockstep_engine.commands import (
+    AuthorizeAgent,
+    Deposit,
+    FundInsurance,
+    RevokeAgent,
+    Transfer,
+    Withdraw,
+)
 from lockstep_engine.entities import Agent
-from lockstep_engine.events import AgentAuthorized, AgentRevoked, CashMoved
+from lockstep_engine.events import AgentAuthorized, AgentRevoked, InsuranceFunded
+from lockstep_engine.money.cash import move_cash
 from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.state import Account, Events, ExchangeCore
 
+_ACCOUNT_IN_DEBT: Final = int(Code.ACCOUNT_IN_DEBT)
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _ALREADY_EXISTS: Final = int(Code.ALREADY_EXISTS)
 _AMOUNT_ABOVE_LIMIT: Final = int(Code.AMOUNT_ABOVE_LIMIT)
@@ -20,23 +29,28 @@ _DEPOSIT: Final = int(CashReason.DEPOSIT)
 _WITHDRAWAL: Final = int(CashReason.WITHDRAWAL)
 _TRANSFER_OUT: Final = int(CashReason.TRANSFER_OUT)
 _TRANSFER_IN: Final = int(CashReason.TRANSFER_IN)
+_DEBT_REPAID: Final = int(CashReason.DEBT_REPAID)
 
 
 def deposit(core: ExchangeCore, action: Deposit, events: Events) -> int:
     """Credit cash from outside."""
     account = core.accounts.get(action.account)
-    amount = action.amount_e6
     if account is None:
         return _UNKNOWN_ACCOUNT
-    if amount < 1:
-        return _AMOUNT_NOT_POSITIVE
-    treasury = core.treasury
-    if treasury.net_deposits_e6 + amount > core.params.max_total_deposits_e6:
-        return _AMOUNT_ABOVE_LIMIT
-    treasury.net_deposits_e6 += amount
-    core.touch(treasury)
-    _move(core, account, _DEPOSIT, amount, events)
-    return _ACCEPTED
+    code = _take_in(core, action.amount_e6)
+    if code == _ACCEPTED:
+        move_cash(core, account, _DEPOSIT, action.amount_e6, events)
+        _repay(core, account, events)
+    return code
+
+
+def fund_insurance(core: ExchangeCore, action: FundInsurance, events: Events) -> int:
+    """Credit the insurance fund with cash from outside."""
+    code = _take_in(core, action.amount_e6)
+    if code == _ACCEPTED:
+        core.treasury.insurance_e6 += action.amount_e6
+        events.append(InsuranceFunded(action.amount_e6, core.treasury.insurance_e6))
+    return code
 
 
 def withdraw(core: ExchangeCore, account: Account, action: Withdraw, events: Events) -> int:
@@ -46,7 +60,7 @@ def withdraw(core: ExchangeCore, account: Account, action: Withdraw, events: Eve
     if code == _ACCEPTED:
         core.treasury.net_deposits_e6 -= amount
         core.touch(core.treasury)
-        _move(core, account, _WITHDRAWAL, -amount, events)
+        move_cash(core, account, _WITHDRAWAL, -amount, events)
     return code
 
 
@@ -57,8 +71,9 @@ def transfer(core: ExchangeCore, account: Account, action: Transfer, events: Eve
         return _UNKNOWN_ACCOUNT
     code = _check_amount(core, account, action.amount_e6)
     if code == _ACCEPTED:
-        _move(core, account, _TRANSFER_OUT, -action.amount_e6, events)
-        _move(core, receiver, _TRANSFER_IN, action.amount_e6, events)
+        move_cash(core, account, _TRANSFER_OUT, -action.amount_e6, events)
+        move_cash(core, receiver, _TRANSFER_IN, action.amount_e6, events)
+        _repay(core, receiver, events)
     return code
 
 
@@ -88,14 +103,28 @@ def revoke_agent(core: ExchangeCore, account: Account, action: RevokeAgent, even
 def _check_amount(core: ExchangeCore, account: Account, amount_e6: int) -> int:
     if amount_e6 < 1:
         return _AMOUNT_NOT_POSITIVE
+    if account.debt_e6:
+        return _ACCOUNT_IN_DEBT
     if amount_e6 > account.cash_e6 or amount_e6 > free_e6(core, account):
         return _INSUFFICIENT_FUNDS
     return _ACCEPTED
 
 
-def _move(
-    core: ExchangeCore, account: Account, reason: int, amount_e6: int, events: Events
-) -> None:
-    account.cash_e6 += amount_e6
-    core.touch(account)
-    events.append(CashMoved(account.account, reason, amount_e6, account.cash_e6))
+def _take_in(core: ExchangeCore, amount_e6: int) -> int:
+    """Count cash that comes from outside, or return why there may not be so much."""
+    if amount_e6 < 1:
+        return _AMOUNT_NOT_POSITIVE
+    treasury = core.treasury
+    if treasury.net_deposits_e6 + amount_e6 > core.params.max_total_deposits_e6:
+        return _AMOUNT_ABOVE_LIMIT
+    treasury.net_deposits_e6 += amount_e6
+    core.touch(treasury)
+    return _ACCEPTED
+
+
+def _repay(core: ExchangeCore, account: Account, events: Events) -> None:
+    """Pay off debt from the cash that is there ([AUT-5])."""
+    repaid = min(account.debt_e6, account.cash_e6)
+    if repaid > 0:
+        account.debt_e6 -= repaid
+        move_cash(core, account, _DEBT_REPAID, -repaid, events)

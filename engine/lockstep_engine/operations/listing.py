@@ -32,10 +32,10 @@ _UNKNOWN_INSTRUMENT: Final = int(Code.UNKNOWN_INSTRUMENT)
 _UNKNOWN_UNDERLYING: Final = int(Code.UNKNOWN_UNDERLYING)
 _VALUE_NOT_WHOLE: Final = int(Code.VALUE_NOT_WHOLE)
 _HALTED: Final = int(InstrumentStatus.HALTED)
-_EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 _ID_MAX: Final = 2**31 - 1
 _INDEX_MAX_E6: Final = 2**50
 _DAY_S: Final = 86_400
+_SAMPLES_MAX: Final = 10**6
 _SIZE_MAX: Final = 10**15
 _EXPOSURE_MAX_E6: Final = 2**56
 _BAND_MAX_BPS: Final = 10**6
@@ -52,12 +52,13 @@ def create_underlying(core: ExchangeCore, action: CreateUnderlying, events: Even
         return _BAD_SYMBOL
     if not 1 <= action.max_index_price_e6 <= _INDEX_MAX_E6:
         return _BAD_PARAMETER
-    if not 0 <= action.expiry_time_s < _DAY_S:
+    if not 0 <= action.expiry_time_s < _DAY_S or not 0 <= action.min_samples <= _SAMPLES_MAX:
         return _BAD_PARAMETER
-    underlying = Underlying(name, action.max_index_price_e6, action.expiry_time_s)
+    facts = (name, action.max_index_price_e6, action.expiry_time_s, action.min_samples)
+    underlying = Underlying(*facts)
     core.underlyings[name] = underlying
     core.touch(underlying)
-    events.append(UnderlyingCreated(name, action.max_index_price_e6, action.expiry_time_s))
+    events.append(UnderlyingCreated(*facts))
     return _ACCEPTED
 
 
@@ -108,7 +109,7 @@ def set_instrument_status(core: ExchangeCore, action: SetInstrumentStatus, event
         return _UNKNOWN_INSTRUMENT
     if not 1 <= action.status <= _HALTED:
         return _BAD_PARAMETER
-    if instrument.status == _EXPIRED:
+    if instrument.is_expired():
         return _INSTRUMENT_EXPIRED
     instrument.status = action.status
     core.touch(instrument)
@@ -121,7 +122,7 @@ def set_trading_limits(core: ExchangeCore, action: SetTradingLimits, events: Eve
     instrument = core.instruments.get(action.instrument)
     if instrument is None:
         return _UNKNOWN_INSTRUMENT
-    if instrument.status == _EXPIRED:
+    if instrument.is_expired():
         return _INSTRUMENT_EXPIRED
     if not are_good_limits(instrument, action.limits):
         return _BAD_PARAMETER
@@ -144,6 +145,8 @@ def are_good_limits(instrument: Instrument, limits: TradingLimits) -> bool:
     if not 1 <= limits.max_open_orders <= _OPEN_ORDERS_MAX:
         return False
     if not 0 <= limits.price_band_bps <= _BAND_MAX_BPS:
+        return False
+    if not 0 <= limits.block_band_bps <= _BAND_MAX_BPS:
         return False
     lot = instrument.lot_e8 * instrument.contract_size_e8
     at_index = div_ceil(instrument.underlying.max_index_price_e6 * lot, _E16)

@@ -13,6 +13,7 @@ from lockstep_engine.entities import Underlying, UnderlyingModel
 from lockstep_engine.events import MarginModelSet, MarginModeSet, PortfolioModelSet
 from lockstep_engine.risk.models import is_good_model
 from lockstep_engine.risk.modes import change_mode
+from lockstep_engine.risk.standard import prices_moved
 from lockstep_engine.state import Account, Events, ExchangeCore
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -52,6 +53,9 @@ def set_portfolio_model(core: ExchangeCore, action: SetPortfolioModel, events: E
     else:
         model.set(action.model)
     _follow(core, underlying)
+    for instrument in core.instruments.values():
+        if instrument.underlying is underlying:
+            prices_moved(core, instrument)
     core.touch(model)
     events.append(PortfolioModelSet(action.underlying, action.model))
     return _ACCEPTED
@@ -87,4 +91,6 @@ def _are_good_rates(rates: MarginRates) -> bool:
     )
     if min(shares) < 0 or max(shares) > _E9:
         return False
-    return 0 <= rates.addon_bps <= _E4 and 1 <= rates.addon_size_e8 <= _ADDON_SIZE_MAX_E8
+    if not 0 <= rates.addon_bps <= _E4 or not 0 <= rates.penalty_bps <= _E4:
+        return False
+    return 1 <= rates.addon_size_e8 <= _ADDON_SIZE_MAX_E8

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lockstep_engine.codes import Code, InstrumentStatus
+from lockstep_engine.codes import Code
 from lockstep_engine.commands import (
     AdvanceTime,
     UpdateIndexPrice,
@@ -16,6 +16,7 @@ from lockstep_engine.events import (
     TimeAdvanced,
     VolSurfaceUpdated,
 )
+from lockstep_engine.lifecycle.averages import note_index
 from lockstep_engine.risk.marks import mark_expiry, outright, set_mark
 from lockstep_engine.risk.surface import are_good_points
 from lockstep_engine.state import Events, ExchangeCore
@@ -27,7 +28,6 @@ _INSTRUMENT_EXPIRED: Final = int(Code.INSTRUMENT_EXPIRED)
 _SURFACE_EXISTS: Final = int(Code.SURFACE_EXISTS)
 _UNKNOWN_INSTRUMENT: Final = int(Code.UNKNOWN_INSTRUMENT)
 _UNKNOWN_UNDERLYING: Final = int(Code.UNKNOWN_UNDERLYING)
-_EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 _DAY_NS: Final = 86_400 * 10**9
 _NS_PER_S: Final = 10**9
 
@@ -39,6 +39,7 @@ def update_index_price(core: ExchangeCore, action: UpdateIndexPrice, events: Eve
         return _UNKNOWN_UNDERLYING
     if not 1 <= action.price_e6 <= underlying.max_index_price_e6:
         return _BAD_PARAMETER
+    note_index(core, underlying)
     underlying.index_price_e6 = action.price_e6
     underlying.version += 1
     core.price_version += 1
@@ -52,7 +53,7 @@ def update_mark_price(core: ExchangeCore, action: UpdateMarkPrice, events: Event
     instrument = core.instruments.get(action.instrument)
     if instrument is None:
         return _UNKNOWN_INSTRUMENT
-    if instrument.status == _EXPIRED:
+    if instrument.is_expired():
         return _INSTRUMENT_EXPIRED
     if (instrument.underlying.name, instrument.expiry_ns) in core.surfaces:
         return _SURFACE_EXISTS

@@ -1,25 +1,20 @@
 """One lot of an instrument under the portfolio model, made when it is needed ([MRG-3])."""
 
-from typing import Final
-
-from lockstep_engine.codes import InstrumentStatus
 from lockstep_engine.entities import Surface
 from lockstep_engine.risk.shapes import Grid, Shape, future_lot, option_lot
 from lockstep_engine.risk.sums import LotRisk
 from lockstep_engine.risk.surface import vol_at
 from lockstep_engine.state import ExchangeCore, Instrument
 
-_EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
-
 
 def lot_risk(core: ExchangeCore, instrument: Instrument) -> LotRisk | None:
     """Return one lot at the mark now, None for what is in no sum. O(1), O(scenarios) once per mark.
 
-    In no sum are an option without surface, one that is expired, and all without a model. The value
-    per lot of the instrument must be up to date.
+    In no sum are what is expired, an option without surface, and all without a model. The value per
+    lot of the instrument must be up to date.
     """
     model = instrument.underlying.model
-    if model is None:
+    if model is None or instrument.is_expired():
         return None
     risk = instrument.risk
     if risk is None or risk.grid is not model.grid:
@@ -29,7 +24,7 @@ def lot_risk(core: ExchangeCore, instrument: Instrument) -> LotRisk | None:
 
 def surface_of(core: ExchangeCore, instrument: Instrument) -> Surface | None:
     """Return the surface that prices an option, None if there is none or the option is expired."""
-    if instrument.status == _EXPIRED:
+    if instrument.is_expired():
         return None
     return core.surfaces.get((instrument.underlying.name, instrument.expiry_ns))
 

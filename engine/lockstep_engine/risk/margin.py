@@ -39,10 +39,10 @@ def refresh_account(core: ExchangeCore, account: Account) -> None:
         dirty.clear()
     if account.seen_prices != core.price_version:
         account.seen_prices = core.price_version
-        for holding in account.holdings.values():
-            refresh_prices(holding.instrument)
-            if holding.seen_version != holding.instrument.version:
-                _refresh_holding(core, account, holding)
+        if account.mode == _PORTFOLIO:
+            _follow_marks(core, account)
+        else:
+            _follow_prices(core, account)
     if account.mode != _STANDARD:
         _refresh_groups(core, account)
 
@@ -153,27 +153,30 @@ def gain_if_filled_e6(order: Order, value_e6: int, fee_e6: int) -> int:
     return gain
 
 
-def _admits_any(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
-    """Decide on the whole sum of the account, for all that the short way above leaves out."""
-    account, holding = order.account, order.holding
-    refresh_account(core, account)
-    buys, sells = counted_lots(holding, order, None)
-    others = account.margin_e6 - holding.margin_e6
-    margin = others + part_e6(core, holding, buys, sells)
-    free = account.cash_e6 - margin - account.reserve_e6 - order.reserve_e6
-    return free >= 0 or (is_reducing(order) and _helps(core, order, value_e6, fee_e6))
+def account_value_e6(account: Account) -> int:
+    """Return what would be left if all positions closed at their marks: V of [LIQ-1]."""
+    value = account.cash_e6
+    for holding in account.holdings.values():
+        if holding.qty_lots:
+            value += holding.qty_lots * holding.instrument.mark_lot_e6
+            if not holding.instrument.is_option:
+                value -= holding.cost_e6
+    return value
 
 
-def _helps(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
-    """Return whether the order, filled whole at its price, does not lower collateral - IM."""
-    before = order.holding.qty_lots
-    after = before + (order.remaining_lots if order.side == _BUY else -order.remaining_lots)
-    gain = gain_if_filled_e6(order, value_e6, fee_e6)
-    return gain - _initial_change(core, order.holding, before, after) >= 0
+def leaves_no_hole(account: Account, value_e6: int, change_e6: int) -> bool:
+    """Return whether a loss of value is the account's own: what open orders reserve is spoken for.
+
+    `value_e6` is V after it; `change_e6` leaves fees out, so whoever owes may close at the mark.
+    """
+    return change_e6 >= 0 or value_e6 >= account.reserve_e6
 
 
-def _initial_change(core: ExchangeCore, holding: Holding, before: int, after: int) -> int:
-    """Return by how much IM of the account grows if one position changes from `before`."""
+def initial_change_e6(core: ExchangeCore, holding: Holding, before: int, after: int) -> int:
+    """Return by how much IM of the account grows if one position changes from `before`.
+
+    The account must be up to date.
+    """
     account, instrument = holding.account, holding.instrument
     mode = account.mode
     if mode == _STANDARD or (mode == _SPREAD and not instrument.is_option):
@@ -190,9 +193,52 @@ def _initial_change(core: ExchangeCore, holding: Holding, before: int, after: in
     return portfolio.initial_if(number, risk, after, index) - portfolio.initial_e6
 
 
+def _admits_any(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
+    """Decide on the whole sum of the account, for all that the short way above leaves out."""
+    account, holding = order.account, order.holding
+    refresh_account(core, account)
+    buys, sells = counted_lots(holding, order, None)
+    others = account.margin_e6 - holding.margin_e6
+    margin = others + part_e6(core, holding, buys, sells)
+    free = account.cash_e6 - margin - account.reserve_e6 - order.reserve_e6
+    return free >= 0 or (is_reducing(order) and _helps(core, order, value_e6, fee_e6))
+
+
+def _helps(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
+    """Return whether the order, filled whole at its price, does not lower collateral - IM.
+
+    Nor may it, at whatever price, make the account owe what it does not have.
+    """
+    before = order.holding.qty_lots
+    after = before + (order.remaining_lots if order.side == _BUY else -order.remaining_lots)
+    gain = gain_if_filled_e6(order, value_e6, fee_e6)
+    if gain - initial_change_e6(core, order.holding, before, after) < 0:
+        return False
+    cost = value_e6 if order.side == _BUY else -value_e6
+    change = (after - before) * order.instrument.mark_lot_e6 - cost
+    value = account_value_e6(order.account) + change - fee_e6
+    return leaves_no_hole(order.account, value, change)
+
+
+def _follow_prices(core: ExchangeCore, account: Account) -> None:
+    """Bring the holdings of a standard account up to date."""
+    for holding in account.holdings.values():
+        refresh_prices(holding.instrument)
+        if holding.seen_version != holding.instrument.version:
+            _refresh_holding(core, account, holding)
+
+
+def _follow_marks(core: ExchangeCore, account: Account) -> None:
+    """Bring the holdings of a portfolio up to date: an index matters to what is open only."""
+    for holding in account.holdings.values():
+        if holding.open_orders or holding.seen_version != holding.instrument.mark_version:
+            _refresh_holding(core, account, holding)
+
+
 def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> None:
     instrument = holding.instrument
-    refresh_prices(instrument)
+    if account.mode != _PORTFOLIO:
+        refresh_prices(instrument)
     if account.is_plain:
         buys, sells = holding.open_buy_lots, holding.open_sell_lots
     else:
@@ -202,7 +248,8 @@ def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> 
     margin = part_e6(core, holding, buys, sells)
     account.margin_e6 += margin - holding.margin_e6
     holding.margin_e6 = margin
-    holding.seen_version = instrument.version
+    is_portfolio = account.mode == _PORTFOLIO
+    holding.seen_version = instrument.mark_version if is_portfolio else instrument.version
 
 
 def _count(core: ExchangeCore, account: Account, holding: Holding) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lockstep_engine.codes import Code, InstrumentStatus, MarginMode
+from lockstep_engine.codes import Code, MarginMode
 from lockstep_engine.risk.lots import surface_of
 from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.risk.open_lots import note_reliefs
@@ -13,7 +13,6 @@ _INSUFFICIENT_MARGIN: Final = int(Code.INSUFFICIENT_MARGIN)
 _NO_MARGIN_MODEL: Final = int(Code.NO_MARGIN_MODEL)
 _NO_SURFACE: Final = int(Code.NO_SURFACE)
 _PORTFOLIO: Final = int(MarginMode.PORTFOLIO)
-_EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 
 
 def portfolio_code(core: ExchangeCore, instrument: Instrument) -> int:
@@ -63,7 +62,7 @@ def _account_code(core: ExchangeCore, account: Account) -> int:
         instrument = holding.instrument
         if instrument.underlying.model is None:
             return _NO_MARGIN_MODEL
-        is_live = instrument.status != _EXPIRED
+        is_live = not instrument.is_expired()
         if is_live and instrument.is_option and surface_of(core, instrument) is None:
             code = _NO_SURFACE
     return code

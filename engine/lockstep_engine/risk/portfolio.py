@@ -112,7 +112,28 @@ class Explanation(NamedTuple):
 
 def requirements(portfolio: Portfolio, index_e6: int) -> tuple[int, int]:
     """Return IM and MM at an index price, each rounded up once. O(scenarios x expiries)."""
-    return _rounded(portfolio, index_e6, loss_e24(portfolio))
+    return requirements_of_loss(portfolio, index_e6, loss_e24(portfolio))
+
+
+def requirements_of_loss(portfolio: Portfolio, index_e6: int, loss: int) -> tuple[int, int]:
+    """Return IM and MM of a portfolio whose `loss_e24` is known. O(expiries)."""
+    model = portfolio.grid.model
+    base, slope = initial_line_e33(portfolio, loss)
+    initial = base + slope * index_e6
+    ratio = model.maintenance_ratio_e9
+    if ratio > 0:
+        return div_ceil(initial, _E27), div_ceil(initial * ratio, _E36)
+    maintenance = loss * model.maintenance_factor_e9 + _extras_e33(portfolio, index_e6)[1]
+    return div_ceil(initial, _E27), div_ceil(maintenance, _E27)
+
+
+def initial_line_e33(portfolio: Portfolio, loss: int) -> tuple[int, int]:
+    """Return (base, slope): IM is base + slope x index_e6, in units of 10^-33, rounded up."""
+    initial = loss * portfolio.grid.model.initial_factor_e9
+    floor = _floor_e24(portfolio) * _E9
+    if floor > initial:
+        initial = floor
+    return initial, _extras_e33(portfolio, 1)[0]
 
 
 def loss_e24(portfolio: Portfolio) -> int:
@@ -146,7 +167,7 @@ def explain(portfolio: Portfolio, index_e6: int) -> Explanation:
         scenarios.append(ScenarioResult(parts, futures, result))
         if result < least:
             least, cause = result, index
-    initial, maintenance = _rounded(portfolio, index_e6, -least)
+    initial, maintenance = requirements_of_loss(portfolio, index_e6, -least)
     initial_extra, maintenance_extra = _extras_e33(portfolio, index_e6)
     return Explanation(
         scenarios,
@@ -199,18 +220,3 @@ def _extras_e33(portfolio: Portfolio, index_e6: int) -> tuple[int, int]:
     both_of_future = model.future_initial_e9 + model.future_maintenance_e9
     maintenance = naked * model.option_maintenance_e9 + gross * model.future_maintenance_e9
     return (naked * both + gross * both_of_future) * index_e6 * 100, maintenance * index_e6 * 100
-
-
-def _rounded(portfolio: Portfolio, index_e6: int, loss: int) -> tuple[int, int]:
-    model = portfolio.grid.model
-    initial_extra, maintenance_extra = _extras_e33(portfolio, index_e6)
-    initial = loss * model.initial_factor_e9
-    floor = _floor_e24(portfolio) * _E9
-    if floor > initial:
-        initial = floor
-    initial += initial_extra
-    ratio = model.maintenance_ratio_e9
-    if ratio > 0:
-        return div_ceil(initial, _E27), div_ceil(initial * ratio, _E36)
-    maintenance = loss * model.maintenance_factor_e9 + maintenance_extra
-    return div_ceil(initial, _E27), div_ceil(maintenance, _E27)

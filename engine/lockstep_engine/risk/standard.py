@@ -1,7 +1,7 @@
 """Standard margin ([MRG-2]): what one lot is worth and needs, and what a position needs.
 
-Values per lot are kept with the instrument and follow mark, index and rates when they are used:
-each of them raises a version.
+Values per lot are kept with the instrument. The value at the mark is set with the mark; the others
+follow mark, index and rates when they are used: each of them raises a version.
 """
 
 from typing import Final
@@ -26,11 +26,15 @@ def refresh_prices(instrument: Instrument) -> None:
     instrument.seen_version = underlying.version
     instrument.version += 1
     unit = instrument.unit_e16
-    instrument.index_lot_e6 = div_half_even(underlying.index_price_e6 * unit, _E16)
-    instrument.mark_lot_e6 = mark_lot = div_half_even(instrument.mark.price_e6 * unit, _E16)
-    if instrument.is_option:
-        _refresh_short(instrument, underlying)
+    settlement = instrument.settlement
+    index = underlying.index_price_e6 if settlement is None else settlement.price_e6
+    instrument.index_lot_e6 = div_half_even(index * unit, _E16)
+    if settlement is not None and settlement.is_final:
+        _refresh_final(instrument)
+    elif instrument.is_option:
+        _refresh_short(instrument, underlying, index)
     else:
+        mark_lot = instrument.mark_lot_e6
         initial = div_ceil(mark_lot * underlying.future_initial_e9, _E9)
         instrument.long_lot_e6 = initial
         instrument.short_lot_e6 = initial
@@ -40,6 +44,7 @@ def refresh_prices(instrument: Instrument) -> None:
 def prices_moved(core: ExchangeCore, instrument: Instrument) -> None:
     """Note that the instrument's own mark, or what it is worth in a scenario, changed."""
     instrument.seen_version = 0
+    instrument.mark_version += 1
     instrument.risk = None
     core.price_version += 1
 
@@ -74,9 +79,18 @@ def unrealised_e6(holding: Holding) -> int:
     return holding.qty_lots * instrument.mark_lot_e6 - holding.cost_e6
 
 
-def _refresh_short(instrument: Instrument, underlying: Underlying) -> None:
+def _refresh_final(instrument: Instrument) -> None:
+    """Set the margin of what pays a known price: what a short option will pay, nothing else."""
+    owed = instrument.mark_lot_e6 if instrument.is_option else 0
+    instrument.long_lot_e6 = 0
+    instrument.addon_product = 0
+    instrument.short_lot_e6 = owed
+    instrument.short_maintenance_e6 = owed
+
+
+def _refresh_short(instrument: Instrument, underlying: Underlying, index: int) -> None:
     """Set the margin of one short option: a share of the index less what it is out of the money."""
-    index, strike = underlying.index_price_e6, instrument.strike_e6
+    strike = instrument.strike_e6
     mark_e15 = _E9 * instrument.mark.price_e6
     out_e6 = strike - index if instrument.kind == _CALL else index - strike
     base_e15 = underlying.option_initial_e9 * index

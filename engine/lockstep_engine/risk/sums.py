@@ -6,21 +6,35 @@ mark moves a position out at the old values and in at the new ones. What the num
 portfolio.py ([MRG-3]).
 """
 
-from lockstep_engine.risk.portfolio import ExpirySums, Portfolio, requirements
-from lockstep_engine.risk.shapes import FutureLot, Grid, OptionLot, Shape
+from typing import Final
 
-NO_INDEX = -1
+from lockstep_engine.risk.portfolio import (
+    ExpirySums,
+    Portfolio,
+    initial_line_e33,
+    loss_e24,
+    requirements,
+    requirements_of_loss,
+)
+from lockstep_engine.risk.shapes import FutureLot, Grid, OptionLot, Shape
+from lockstep_kernel.arith import div_ceil
+
+NO_INDEX: Final = -1
+_NOT_YET: Final = -1
+_E27: Final = 10**27
 
 
 class LotRisk:
     """One lot of an instrument under the model of its underlying, at its mark.
 
-    Exactly one of `future` and `option` is there; `shape` with the latter. `long_e6` and `short_e6`
-    are the IM of one lot alone at `index_e6`, -1 until they are needed.
+    Exactly one of `future` and `option` is there; `shape` with the latter. IM of one lot alone,
+    long or short, is a line in the index: `long_base` + `long_slope` x index_e6, in units of
+    10^-33; the bases are -1 until they are needed.
     """
 
     __slots__ = (
-        *("expiry_ns", "future", "grid", "index_e6", "long_e6", "option", "shape", "short_e6"),
+        *("expiry_ns", "future", "grid", "long_base", "long_slope", "option", "shape"),
+        *("short_base", "short_slope"),
     )
 
     def __init__(
@@ -36,9 +50,10 @@ class LotRisk:
         self.shape = shape
         self.option = option
         self.future = future
-        self.index_e6 = NO_INDEX
-        self.long_e6 = NO_INDEX
-        self.short_e6 = NO_INDEX
+        self.long_base = _NOT_YET
+        self.long_slope = 0
+        self.short_base = _NOT_YET
+        self.short_slope = 0
 
     def alone_e6(self, lots: int, index_e6: int) -> tuple[int, int]:
         """Return IM and MM of signed lots and nothing else. O(scenarios)."""
@@ -47,20 +62,25 @@ class LotRisk:
         return requirements(sums.portfolio, index_e6)
 
     def open_e6(self, buys: int, sells: int, index_e6: int) -> int:
-        """Return the open margin of so many lots on either side ([MRG-4])."""
-        if index_e6 != self.index_e6:
-            self.index_e6 = index_e6
-            self.long_e6 = self.short_e6 = NO_INDEX
+        """Return the open margin of so many lots on either side ([MRG-4]).
+
+        O(1), but O(scenarios) the first time for each side.
+        """
         long = short = 0
         if buys:
-            if self.long_e6 < 0:
-                self.long_e6 = self.alone_e6(1, index_e6)[0]
-            long = buys * self.long_e6
+            if self.long_base < 0:
+                self.long_base, self.long_slope = self._line(1)
+            long = buys * div_ceil(self.long_base + self.long_slope * index_e6, _E27)
         if sells:
-            if self.short_e6 < 0:
-                self.short_e6 = self.alone_e6(-1, index_e6)[0]
-            short = sells * self.short_e6
+            if self.short_base < 0:
+                self.short_base, self.short_slope = self._line(-1)
+            short = sells * div_ceil(self.short_base + self.short_slope * index_e6, _E27)
         return long if long > short else short
+
+    def _line(self, lots: int) -> tuple[int, int]:
+        sums = UnderlyingPortfolio(self.grid)
+        sums.count(0, self, lots)
+        return initial_line_e33(sums.portfolio, loss_e24(sums.portfolio))
 
 
 class Leg:
@@ -77,12 +97,13 @@ class UnderlyingPortfolio:
     """The positions of one account in one underlying, and their margin as it was computed last.
 
     Invariants: `portfolio` is the sum of all legs; `expiries` holds the sums of those expiries in
-    which there is an option leg, `counts` how many; flat legs are not kept.
+    which there is an option leg, `counts` how many; flat legs are not kept; `loss_e24` is that of
+    the portfolio unless it `is_stale`.
     """
 
     __slots__ = (
-        *("counts", "expiries", "index_e6", "initial_e6", "is_stale", "legs", "maintenance_e6"),
-        "portfolio",
+        *("counts", "expiries", "index_e6", "initial_e6", "is_stale", "legs", "loss_e24"),
+        *("maintenance_e6", "portfolio"),
     )
 
     def __init__(self, grid: Grid) -> None:
@@ -91,6 +112,7 @@ class UnderlyingPortfolio:
         self.counts: dict[int, int] = {}
         self.legs: dict[int, Leg] = {}
         self.index_e6 = NO_INDEX
+        self.loss_e24 = 0
         self.initial_e6 = 0
         self.maintenance_e6 = 0
         self.is_stale = False
@@ -125,10 +147,14 @@ class UnderlyingPortfolio:
             self.count(instrument, leg.risk, 0)
 
     def refresh(self, index_e6: int) -> None:
-        """Compute the margin at an index. O(scenarios x expiries)."""
-        self.initial_e6, self.maintenance_e6 = requirements(self.portfolio, index_e6)
+        """Compute the margin. O(scenarios x expiries); if only the index moved, O(expiries)."""
+        if self.is_stale:
+            self.loss_e24 = loss_e24(self.portfolio)
+            self.is_stale = False
         self.index_e6 = index_e6
-        self.is_stale = False
+        self.initial_e6, self.maintenance_e6 = requirements_of_loss(
+            self.portfolio, index_e6, self.loss_e24
+        )
 
     def initial_if(self, instrument: int, risk: LotRisk, lots: int, index_e6: int) -> int:
         """Return IM with another position in one instrument: there and back again, exactly."""

@@ -44,13 +44,15 @@ KEY = key("somebody")
 
 @pytest.mark.rule("ADM-5")
 def test_tier_0_exists_from_the_start(bare: Exchange) -> None:
-    assert [(11, 0, 200_000, 500_000, 200_000, 500_000, 125_000_000, 0)] == bare.records()
+    trading = (200_000, 500_000, 200_000, 500_000, 125_000_000, 0)
+    others = (150_000, 125_000_000, 10_000_000, 300_000)
+    assert [(11, 0, *trading, *others)] == bare.records()
 
 
 @pytest.mark.rule("ADM-5")
 @pytest.mark.parametrize("tier", [0, 1, 1000])
 def test_a_fee_schedule_is_set_and_replaced(market: Exchange, tier: int) -> None:
-    for rates in ((1, 2, 3, 4, 5, 6), (-6, -5, -4, -3, 2, 1)):
+    for rates in ((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), (-6, -5, -4, -3, 2, 1, 0, 9, 8, 7)):
         events = market.send(SetFeeSchedule(tier, *rates))
         assert [FeeScheduleSet(tier, *rates)] == events
         assert rates == market.record(11, tier)
@@ -67,11 +69,15 @@ def test_a_fee_schedule_is_set_and_replaced(market: Exchange, tier: int) -> None
         (4, -(10**8), 10**8),
         (5, 0, 10**9),
         (6, 0, 10**4),
+        (7, 0, 10**8),
+        (8, 0, 10**9),
+        (9, 0, 10**8),
+        (10, 0, 10**8),
     ],
 )
 def test_the_bounds_of_a_fee_schedule(market: Exchange, position: int, low: int, high: int) -> None:
     for value, is_good in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
-        fields = [7, 1, 1, 1, 1, 1, 1]
+        fields = [7, *(1,) * 10]
         fields[position] = value
         found = codes(market.send(SetFeeSchedule(*fields)))
         assert ([] if is_good else [Code.BAD_PARAMETER]) == found
@@ -176,7 +182,7 @@ def test_newer_rules_are_in_force_from_the_next_command_on(machine: Machine) -> 
 def test_an_account_opens_without_cash_in_tier_0(staffed: Exchange) -> None:
     events = staffed.send(OpenAccount(5, KEY, 9))
     assert [AccountOpened(5, KEY, 9)] == events
-    assert (KEY, 9, 0, 0, 0) == staffed.record(1, 5)
+    assert (KEY, 9, 0, 0, 0, 0) == staffed.record(1, 5)
 
 
 @pytest.mark.rule("ADM-11")

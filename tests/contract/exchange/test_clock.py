@@ -16,6 +16,7 @@ from lockstep_engine.events import (
     CommandRejected,
     InstrumentExpired,
     OrderCancelled,
+    SettlementPriceSet,
     TimeAdvanced,
 )
 from lockstep_kernel import Machine
@@ -213,13 +214,14 @@ def test_an_instrument_expires_at_its_time_with_its_orders_in_order_id_order(
     events = market.send(AdvanceTime(), at=MARKET_EXPIRY_NS)
     reason = CancelReason.INSTRUMENT_EXPIRED
     assert [
-        InstrumentExpired(FUTURE),
+        SettlementPriceSet("BTC", MARKET_EXPIRY_NS, 10**8, 0, False),
+        InstrumentExpired(FUTURE, 10**8),
         OrderCancelled(first, ALICE, FUTURE, 1, 120, 0, reason, 1),
         OrderCancelled(second, BOB, FUTURE, 0, 90, 4, reason, 2),
         OrderCancelled(third, BOB, FUTURE, 1, 110, 0, reason, 3),
         OrderCancelled(fourth, ALICE, FUTURE, 0, 95, 0, reason, 4),
-        InstrumentExpired(CALL),
-        InstrumentExpired(PUT),
+        InstrumentExpired(CALL, 0),
+        InstrumentExpired(PUT, 0),
         TimeAdvanced(MARKET_EXPIRY_NS),
         BookChanged(FUTURE, 5, ((95, 0), (90, 0)), ((110, 0), (120, 0))),
     ] == events
@@ -237,7 +239,8 @@ def test_at_one_instant_orders_expire_before_instruments(market: Exchange) -> No
         (later, CancelReason.INSTRUMENT_EXPIRED),
     ]
     assert expected == [(e.order_id, e.reason) for e in of(events, OrderCancelled)]
-    assert ["OrderCancelled", "InstrumentExpired", "OrderCancelled"] == names(events)[:3]
+    expired = ["SettlementPriceSet", "InstrumentExpired"]
+    assert ["OrderCancelled", *expired, "OrderCancelled"] == names(events)[:4]
 
 
 @pytest.mark.rule("TIM-2")
@@ -248,7 +251,7 @@ def test_an_instrument_with_an_earlier_time_expires_before_a_later_order(machine
     at = START_NS + DAY_NS + 28_800 * SECOND_NS
     order_id = market.bid(ALICE, 90, 1, tif=GTD, expires_ns=at + 1)
     events = market.send(AdvanceTime(), at=at + 1)
-    assert [InstrumentExpired(9), order_id] == [events[0], events[1].order_id]
+    assert [InstrumentExpired(9, 10**8), order_id] == [events[1], events[2].order_id]
 
 
 @pytest.mark.rule("TIM-2")

@@ -10,12 +10,33 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockstep_engine.codes import EntityKind
-from lockstep_engine.commands import Batch, CancelOrder, Command, MassQuote, Quote
+from lockstep_engine.codes import Code, EntityKind
+from lockstep_engine.commands import (
+    AdvanceTime,
+    Batch,
+    BlockLeg,
+    CancelAll,
+    CancelOrder,
+    Command,
+    ExecuteBlock,
+    MassQuote,
+    Quote,
+)
 from lockstep_engine.events import CommandRejected, OrderRejected
-from lockstep_kernel import UnsupportedError
+from lockstep_kernel import Machine, UnsupportedError
+from tests.contract.exchange.giants import GIANT_LOTS, giant_market
 from tests.support.examples import ALL_EXAMPLES, EXAMPLES, account_of
-from tests.support.exchange import ALICE, BOB, CAROL, Exchange, codes
+from tests.support.exchange import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAY_NS,
+    PERP,
+    START_NS,
+    Exchange,
+    codes,
+    root_of,
+)
 
 EXTREMES = (-(2**62) + 1, -(2**31), -1, 0, 1, 2**31, 2**50, 2**56 + 1, 2**62 - 1)
 
@@ -126,4 +147,23 @@ def test_the_examples_are_accepted(busy: Exchange) -> None:
         for action in EXAMPLES
         if codes(busy.fork().send(action, account_of(action)))
     ]
-    assert ["ActivateRules"] == refused
+    early = ["ActivateRules", "SetSettlementPrice", "SettleExpiry", "Liquidate"]
+    assert early == refused
+
+
+@pytest.mark.rule("NUM-4", "ORD-5", "CMD-3")
+def test_cash_out_of_its_bounds_takes_no_new_risk(machine: Machine) -> None:
+    """Fundings leave Bob a little below 2^61; to buy back at 1 what he sold at 72,000 passes it."""
+    market = giant_market(machine)
+    market.do(AdvanceTime(), at=START_NS + 7 * DAY_NS)
+    assert [] == codes(market.buy(BOB, 1, 1))
+    market.do(CancelAll(), BOB)
+    half = GIANT_LOTS // 2
+    market.mark(1)
+    block = (BlockLeg(PERP, 1, 1, half),)
+    market.do(ExecuteBlock(BOB, root_of(BOB), market.now_ns // 10**6 + 501, block), ALICE)
+    assert market.cash(BOB) > 2**61
+    assert [Code.AMOUNT_ABOVE_LIMIT] == codes(market.sell(BOB, 1, 1))
+    assert [] == codes(market.buy(BOB, 1, half))
+    again = ExecuteBlock(BOB, root_of(BOB), market.now_ns // 10**6 + 502, block)
+    assert Code.AMOUNT_ABOVE_LIMIT == market.refusal(again, ALICE)

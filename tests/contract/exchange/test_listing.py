@@ -76,9 +76,9 @@ def instrument(exchange: Exchange, number: int) -> tuple[Any, ...]:
 @pytest.mark.rule("ADM-1")
 def test_an_underlying_starts_with_default_rates_and_without_index(staffed: Exchange) -> None:
     events = staffed.send(CreateUnderlying("BTC", 5_000, 61))
-    assert [UnderlyingCreated("BTC", 5_000, 61)] == events
-    rates = (20_000_000, 500_000_000, 0, 10**8, 150_000_000, 10**8, 75_000_000, 75_000_000)
-    assert (5_000, 61, 0, *rates) == staffed.record(6, "BTC")
+    assert [UnderlyingCreated("BTC", 5_000, 61, 30)] == events
+    rates = (20_000_000, 500_000_000, 0, 10**8, 150_000_000, 10**8, 75_000_000, 75_000_000, 500)
+    assert (5_000, 61, 30, 0, *rates) == staffed.record(6, "BTC")
     assert None is staffed.record(EntityKind.PORTFOLIO_MODEL, "BTC")
 
 
@@ -118,8 +118,8 @@ def test_an_instrument_starts_active_without_mark_and_changes(listing: Exchange)
     kind = InstrumentKind.PERPETUAL
     sizes = (TICK_E6, LOT_E8, ONE_E8)
     assert [InstrumentCreated(7, "BTC-PERP", "BTC", kind, 0, 0, *sizes, chosen, True)] == events
-    nine_limits = (5, 10_000, 1, 1, 10_000, 0, 100_000, 1_000, 100)
-    assert ("BTC-PERP", *sizes, True, ACTIVE, *nine_limits) == listing.record(7, 7)
+    ten_limits = (5, 10_000, 1, 1, 10_000, 0, 100_000, 1_000, 100, 1_000)
+    assert ("BTC-PERP", *sizes, True, ACTIVE, *ten_limits) == listing.record(7, 7)
     assert listing.marked(7) is None
     assert None is listing.record(8, 7)
 

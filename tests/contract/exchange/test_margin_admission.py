@@ -136,7 +136,7 @@ def under_water(market: Exchange, signed_lots: int, mark: int) -> None:
 @pytest.mark.rule("MRG-1")
 @pytest.mark.parametrize(
     ("signed_lots", "mark", "good", "bad"),
-    [(10, 50, (50, 60, 500), (49, 1)), (-10, 150, (150, 152, 50), (153, 200))],
+    [(10, 50, (50, 60, 500), (49, 1)), (-10, 150, (150, 149, 50), (151, 152, 153, 200))],
 )
 def test_under_water_a_reducing_order_passes_if_it_does_not_lower_collateral_less_margin(
     *,
@@ -148,7 +148,7 @@ def test_under_water_a_reducing_order_passes_if_it_does_not_lower_collateral_les
 ) -> None:
     """Closing 10 lots at the mark of 50 frees 10,000 and costs 250; at 49 it loses 10,000 more.
 
-    At 150 closing frees 30,000 and costs 750; at 152 it loses 20,760, at 153 it loses 30,765.
+    At 150 closing frees 30,000 and costs 750; at 151 it loses 10,000 that Alice does not have.
     """
     under_water(market, signed_lots, mark)
     side = SELL if signed_lots > 0 else BUY
@@ -190,28 +190,28 @@ def test_under_water_a_reduce_only_order_is_judged_by_its_size_after_the_cut(
 
 
 @pytest.mark.rule("MRG-1")
-@pytest.mark.parametrize(("price", "expected"), [(20, []), (21, [Code.INSUFFICIENT_MARGIN])])
-def test_under_water_a_short_put_is_bought_back_for_no_more_than_its_margin(
+@pytest.mark.parametrize(("price", "expected"), [(7, []), (8, [Code.INSUFFICIENT_MARGIN])])
+def test_under_water_a_short_put_is_bought_back_for_no_more_than_there_is(
     free: Exchange, price: int, expected: list[Code]
 ) -> None:
-    """Buying a lot back costs its premium and frees 20,000."""
+    """At 85 there are 220,000 - 150,000, and the puts' mark of 50,000 is owed: 7 ticks at most."""
     hold(free, ALICE, 10, 100, PERP)
     hold(free, ALICE, -10, 5, PUT)
     leave(free, ALICE, 220_000)
-    free.mark(60)
+    free.mark(85)
     assert expected == codes(free.send(PlaceOrder(PUT, BUY, price, 10), ALICE))
 
 
 @pytest.mark.rule("MRG-1", "FEE-1")
-@pytest.mark.parametrize(("price", "expected"), [(19, []), (20, [Code.INSUFFICIENT_MARGIN])])
+@pytest.mark.parametrize(("price", "expected"), [(6, []), (7, [Code.INSUFFICIENT_MARGIN])])
 def test_the_fee_counts_against_buying_back(
     market: Exchange, price: int, expected: list[Code]
 ) -> None:
-    """With a fee of 500 a price of 20 is too much, and 19 leaves 10,000."""
+    """With a fee of 500 a price of 7 is too much, and 6 leaves 9,500."""
     hold(market, ALICE, 10, 100, PERP)
     hold(market, ALICE, -10, 5, PUT)
     leave(market, ALICE, 220_000)
-    market.mark(60)
+    market.mark(85)
     assert expected == codes(market.send(PlaceOrder(PUT, BUY, price, 10), ALICE))
 
 
@@ -222,4 +222,5 @@ def test_under_water_a_long_option_may_be_sold(free: Exchange) -> None:
     leave(free, ALICE, 20_000)
     free.mark(60)
     assert Code.INSUFFICIENT_MARGIN == free.refusal(PlaceOrder(CALL, SELL, 1, 11), ALICE)
-    assert [] == codes(free.send(PlaceOrder(CALL, SELL, 1, 10), ALICE))
+    assert Code.INSUFFICIENT_MARGIN == free.refusal(PlaceOrder(CALL, SELL, 4, 10), ALICE)
+    assert [] == codes(free.send(PlaceOrder(CALL, SELL, 5, 10), ALICE))

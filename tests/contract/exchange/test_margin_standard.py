@@ -216,15 +216,15 @@ def test_what_is_not_set_counts_as_0(market: Exchange) -> None:
 @pytest.mark.parametrize(
     "rates",
     [
-        MarginRates(0, 0, 0, 1, 0, 0, 0, 0),
-        MarginRates(10**9, 10**9, 10**4, 10**18, 10**9, 10**9, 10**9, 10**9),
-        MarginRates(1, 2, 3, 4, 5, 6, 7, 8),
+        MarginRates(0, 0, 0, 1, 0, 0, 0, 0, 0),
+        MarginRates(10**9, 10**9, 10**4, 10**18, 10**9, 10**9, 10**9, 10**9, 10**4),
+        MarginRates(1, 2, 3, 4, 5, 6, 7, 8, 9),
     ],
 )
 def test_margin_rates_are_set(market: Exchange, rates: MarginRates) -> None:
     assert [MarginModelSet("BTC", rates)] == market.send(SetMarginModel("BTC", rates))
     fields = tuple(getattr(rates, name) for name in rates.__struct_fields__)
-    assert (10**11, 28_800, 10**8, *fields) == market.record(6, "BTC")
+    assert (10**11, 28_800, 30, 10**8, *fields) == market.record(6, "BTC")
 
 
 @pytest.mark.rule("ADM-7")
@@ -234,6 +234,7 @@ def test_margin_rates_are_set(market: Exchange, rates: MarginRates) -> None:
         ("future_initial_e9", 0, 10**9),
         ("future_maintenance_e9", 0, 10**9),
         ("addon_bps", 0, 10**4),
+        ("penalty_bps", 0, 10**4),
         ("addon_size_e8", 1, 10**18),
         ("option_initial_e9", 0, 10**9),
         ("option_floor_e9", 0, 10**9),

@@ -79,11 +79,13 @@ def test_neither_time_nor_orders_nor_the_index_touch_a_mark(market: Exchange) ->
     assert before == [market.marked(number) for number in (PERP, FUTURE, CALL, PUT)]
 
 
-@pytest.mark.rule("MRK-1", "TIM-2")
-def test_an_expired_instrument_keeps_its_last_mark(market: Exchange) -> None:
-    before = market.marked(FUTURE)
-    market.do(AdvanceTime(), at=MARKET_EXPIRY_NS)
-    assert before == market.marked(FUTURE)
+@pytest.mark.rule("MRK-1", "TIM-2", "SET-1")
+def test_an_expired_instrument_is_marked_at_what_it_pays(market: Exchange) -> None:
+    market.index(107)
+    market.do(AdvanceTime(), at=MARKET_EXPIRY_NS + 5)
+    payoffs = {FUTURE: 107_000_000, CALL: 7_000_000, PUT: 0}
+    for number, payoff in payoffs.items():
+        assert (payoff, MARKET_EXPIRY_NS, 0, 0, 0, 0) == market.marked(number)
 
 
 # Stale marks

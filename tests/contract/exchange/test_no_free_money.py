@@ -1,21 +1,31 @@
 """No free money: what somebody might try, and the refusal, or the sum that stays the same.
 
-Alice and Bob are one person here. `total` is what [POS-3] conserves: all cash and fees, less what
-open futures cost; it equals what was deposited.
+Alice and Bob are one person here. `total` is what [POS-3] conserves: all cash less debt, fees and
+the insurance fund, less what open futures cost; it equals what was deposited.
 """
 
 import pytest
 
 from lockstep_engine.codes import Code, EntityKind, OrderFlag, SelfTradeMode
 from lockstep_engine.commands import (
+    AdvanceTime,
+    BlockLeg,
     Deposit,
+    ExecuteBlock,
+    FundInsurance,
+    Liquidate,
+    MarginRates,
     PlaceOrder,
     SetFeeSchedule,
     SetFeeTier,
+    SetMarginModel,
     SetPortfolioModel,
+    SetSettlementPrice,
+    SettleExpiry,
     Transfer,
     Withdraw,
 )
+from lockstep_engine.events import AutoDeleveraged
 from tests.support.exchange import (
     ACCOUNTS,
     ALICE,
@@ -25,10 +35,12 @@ from tests.support.exchange import (
     CASH,
     ETH_PERP,
     FUTURE,
+    MARKET_EXPIRY_NS,
     PERP,
     PUT,
     Exchange,
     codes,
+    of,
     root_of,
 )
 from tests.support.margins import MODEL, PORTFOLIO, choose, hold, leave, sharpen
@@ -38,13 +50,14 @@ C80 = 50
 
 
 def total(market: Exchange) -> int:
-    """Return all cash and fees less the cost of open futures."""
+    """Return all cash less debt, fees and insurance less the cost of open futures."""
     costs = sum(
         record[3]
         for record in market.records()
         if record[0] == EntityKind.POSITION and record[1][1] in FUTURES
     )
-    return sum(market.cash(account) for account in ACCOUNTS) + market.treasury()[0] - costs
+    cash = sum(market.cash(account) - market.debt(account) for account in ACCOUNTS)
+    return cash + market.treasury()[0] + market.insurance() - costs
 
 
 @pytest.fixture
@@ -250,3 +263,100 @@ def test_nothing_is_moved_to_oneself_or_backwards(conserved: Exchange) -> None:
         assert Code.AMOUNT_NOT_POSITIVE == conserved.refusal(Transfer(BOB, amount), ALICE)
         assert Code.AMOUNT_NOT_POSITIVE == conserved.refusal(Withdraw(amount), ALICE)
     assert_conserved(conserved)
+
+
+# A gap through the bankruptcy price
+
+
+@pytest.mark.rule("LIQ-1", "LIQ-2", "POS-3")
+def test_a_gap_gives_the_other_side_no_more_than_was_there(conserved: Exchange) -> None:
+    """Alice is 100 lots long at 100 with 210,000 when the price halves; her own Bob is short.
+
+    He gains her 210,000 and not the 5,000,000 that the mark promises: a lot closes at 97,900. A bid
+    at 48 that would cost the fund everything is not met.
+    """
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.trade(ALICE, BOB, 100, 100)
+    leave(conserved, ALICE, 210_000)
+    conserved.do(FundInsurance(100_000))
+    conserved.mark(50)
+    conserved.bid(CAROL, 48, 100)
+    bob = conserved.cash(BOB)
+    (event,) = of(conserved.do(Liquidate(ALICE)), AutoDeleveraged)
+    assert (BOB, 100, 97_900) == (event.counterparty.account, event.qty_lots, event.lot_e6)
+    assert (0, 0) == (conserved.cash(ALICE), conserved.debt(ALICE))
+    assert bob + 210_000 == conserved.cash(BOB)
+    assert (100_000, [(48, 100)]) == (conserved.insurance(), conserved.depth()[0])
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("LIQ-2", "SET-2", "POS-3")
+def test_a_gap_at_expiry_is_paid_by_the_fund_and_owed_for_the_rest(conserved: Exchange) -> None:
+    """Ten calls sold at 5 for all that Alice has settle at 1,100: she owes 10,000,000."""
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.trade(BOB, ALICE, 5, 10, CALL)
+    leave(conserved, ALICE, 200_000)
+    conserved.do(FundInsurance(1_000_000))
+    conserved.do(AdvanceTime(), at=MARKET_EXPIRY_NS)
+    conserved.do(SetSettlementPrice("BTC", MARKET_EXPIRY_NS, 1_100 * 10**6))
+    conserved.do(SettleExpiry("BTC", MARKET_EXPIRY_NS))
+    assert_conserved(conserved)
+    conserved.do(Liquidate(ALICE))
+    assert (0, 8_800_000, 0) == (
+        conserved.cash(ALICE),
+        conserved.debt(ALICE),
+        conserved.insurance(),
+    )
+    assert Code.ACCOUNT_IN_DEBT == conserved.refusal(Withdraw(1), ALICE)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("CMD-3", "MRG-1")
+def test_a_block_moves_no_value_beyond_its_band_and_its_margin(conserved: Exchange) -> None:
+    """Alice sells Bob futures at 90, the end of the band: what she loses must be free."""
+    leave(conserved, ALICE, 120_000 + 270 - 1)
+    nonce = conserved.now_ns // 10**6 + 500
+    for price, code in ((89, Code.BLOCK_OFF_MARKET), (90, Code.INSUFFICIENT_MARGIN)):
+        nonce += 1
+        legs = (BlockLeg(PERP, 1, price, 10),)
+        assert code == conserved.refusal(ExecuteBlock(BOB, root_of(BOB), nonce, legs), ALICE)
+    conserved.deposit(ALICE, 1)
+    conserved.do(ExecuteBlock(BOB, root_of(BOB), nonce + 1, legs), ALICE)
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("MRG-1", "CMD-3")
+@pytest.mark.parametrize(("price", "is_good"), [(99, True), (98, True), (97, False)])
+def test_a_losing_account_gives_a_friend_no_more_than_it_is_worth(
+    conserved: Exchange, price: int, is_good: bool
+) -> None:
+    """Ten lots at 100 with 25,000 are worth 15,000 at 99: what IM frees is not there to be lost.
+
+    At 98 the loss is 10,000 more; at 97 20,000: 5,000 that nobody has. By a block or in the book.
+    """
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.trade(ALICE, BOB, 100, 10)
+    leave(conserved, ALICE, 25_000)
+    conserved.mark(99)
+    expected = [] if is_good else [Code.INSUFFICIENT_MARGIN]
+    twin = conserved.fork()
+    nonce = twin.now_ns // 10**6 + 500
+    block = ExecuteBlock(BOB, root_of(BOB), nonce, (BlockLeg(PERP, 1, price, 10),))
+    assert expected == codes(twin.send(block, ALICE))
+    conserved.bid(BOB, price, 10, flags=OrderFlag.REDUCE_ONLY)
+    assert expected == codes(conserved.sell(ALICE, price, 10, flags=OrderFlag.REDUCE_ONLY))
+    assert min(twin.cash(ALICE), conserved.cash(ALICE)) >= 0
+    assert_conserved(conserved)
+
+
+@pytest.mark.rule("MRG-1")
+def test_what_open_orders_may_lose_is_not_lost_a_second_time(conserved: Exchange) -> None:
+    """Worth 15,000 at 99: one order that may lose 10,000 rests, a second one is refused."""
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.trade(ALICE, BOB, 100, 10)
+    leave(conserved, ALICE, 25_000)
+    conserved.mark(99)
+    conserved.do(SetMarginModel("BTC", MarginRates(future_initial_e9=40_000_000)))
+    assert [] == codes(conserved.sell(ALICE, 97, 5))
+    assert Code.INSUFFICIENT_MARGIN == conserved.refusal(PlaceOrder(PERP, 1, 97, 5), ALICE)
+    assert [] == codes(conserved.sell(ALICE, 99, 5))

@@ -6,10 +6,13 @@ from lockstep_engine.codes import Code
 from lockstep_engine.commands import (
     AdvanceTime,
     Batch,
+    CancelAll,
     CancelOrder,
     CreateUnderlying,
+    ExecuteBlock,
     GrantRole,
     MassQuote,
+    OpenAccount,
     PlaceOrder,
     RevokeRole,
     Withdraw,
@@ -232,3 +235,18 @@ def test_a_batch_burns_one_nonce(market: Exchange) -> None:
     nonce = market.last_nonce + 1
     market.send(Batch((CancelOrder(1), CancelOrder(2), CancelOrder(3))), BOB, nonce=nonce)
     assert (-1, [nonce]) == market.nonces(root_of(BOB))
+
+
+@pytest.mark.rule("NON-2")
+@pytest.mark.parametrize("first", [40, 7])
+def test_the_second_nonce_of_a_block_never_lowers_the_floor(machine: Machine, first: int) -> None:
+    exchange = staffed_exchange(machine, nonce_capacity=3)
+    for account in (ALICE, BOB):
+        exchange.send(OpenAccount(account, SIGNER))
+    for offset in (10, 20, 30):
+        exchange.send(CancelAll(), ALICE, signer=SIGNER, nonce=NOW_MS + offset)
+    block = ExecuteBlock(BOB, SIGNER, NOW_MS + 5, ())
+    answer = exchange.send(block, ALICE, signer=SIGNER, nonce=NOW_MS + first)
+    kept = sorted((first, 10, 20, 30))
+    assert [Code.BAD_BLOCK] == codes(answer)
+    assert (NOW_MS + kept[0], [NOW_MS + offset for offset in kept[1:]]) == exchange.nonces(SIGNER)

@@ -40,7 +40,7 @@ def mark_of(exchange: Exchange, number: int) -> int:
 def test_an_index_is_set(market: Exchange, price_e6: int) -> None:
     events = market.send(UpdateIndexPrice("BTC", price_e6))
     assert [IndexPriceUpdated("BTC", price_e6)] == events
-    assert (10**11, 28_800, price_e6, *msgspec.structs.astuple(MarginRates())) == market.record(
+    assert (10**11, 28_800, 30, price_e6, *msgspec.structs.astuple(MarginRates())) == market.record(
         6, "BTC"
     )
 

@@ -19,6 +19,7 @@ from lockstep_engine.events import (
     InstrumentExpired,
     InstrumentMark,
     MarksUpdated,
+    SettlementPriceSet,
     TimeAdvanced,
     VolSurfaceUpdated,
 )
@@ -274,12 +275,12 @@ def test_a_surface_is_dropped_by_the_first_advance_from_its_expiry_on(market: Ex
     market.do(surface())
     last = MARKET_EXPIRY_NS - 1
     assert ["TimeAdvanced", "MarksUpdated"] == names(market.send(AdvanceTime(), at=last))
-    before = [market.marked(number) for number in (FUTURE, CALL, PUT)]
     events = market.send(AdvanceTime(), at=MARKET_EXPIRY_NS)
-    expired = [InstrumentExpired(number) for number in (FUTURE, CALL, PUT)]
-    assert [*expired, TimeAdvanced(MARKET_EXPIRY_NS)] == events
+    price = SettlementPriceSet("BTC", MARKET_EXPIRY_NS, 10**8, 0, False)
+    payoffs = {FUTURE: 10**8, CALL: 0, PUT: 0}
+    expired = [InstrumentExpired(number, payoff) for number, payoff in payoffs.items()]
+    assert [price, *expired, TimeAdvanced(MARKET_EXPIRY_NS)] == events
     assert market.record(14, ("BTC", MARKET_EXPIRY_NS)) is None
-    assert before == [market.marked(number) for number in (FUTURE, CALL, PUT)]
 
 
 @pytest.mark.rule("MRK-2")

@@ -71,11 +71,11 @@ def test_no_scenario_is_computed_for_what_is_flat(market: Exchange) -> None:
     assert (True, False) == (risk_of(market, CALL) is None, risk_of(market, PERP) is None)
 
 
-def test_an_expired_option_is_in_no_sum(market: Exchange) -> None:
-    before = account(market.state, ALICE)
+def test_an_expired_option_is_in_no_sum_and_worth_what_it_pays(market: Exchange) -> None:
+    market.index(110)
     market.do(AdvanceTime(), at=MARKET_EXPIRY_NS)
     after = account(market.state, ALICE)
-    assert before.collateral_e6 == after.collateral_e6
+    assert 6 * 10_000 == after.collateral_e6 - after.cash_e6 - after.unrealised_e6
     portfolio = market.state.core.accounts[ALICE].portfolios["BTC"]
     assert ([PERP], {}) == (sorted(portfolio.legs), portfolio.expiries)
 

@@ -102,7 +102,7 @@ def test_an_account_that_did_nothing_has_only_cash(market: Exchange) -> None:
     found = account(market.state, CAROL)
     assert (
         *(CAROL, CASH, 0, 0, 0, 0, CASH, 0, (), ()),
-        *(MarginMode.STANDARD, CASH, 0),
+        *(MarginMode.STANDARD, CASH, 0, 0),
     ) == msgspec.structs.astuple(found)
 
 
@@ -170,7 +170,10 @@ def test_account_gives_protections_with_what_stands_in_their_windows(market: Exc
 
 def test_the_tables_hold_all_that_stands(traded: Exchange) -> None:
     tables = MACHINE.views(traded.state.core)
-    assert ["accounts", "book", "marks", "orders", "positions", "protections"] == sorted(tables)
+    assert [
+        *("accounts", "book", "fundings", "marks", "orders", "positions"),
+        *("protections", "settlements", "treasury"),
+    ] == sorted(tables)
     assert [1, 2, 3, 4, 5] == [row["instrument"] for row in tables["marks"]]
     assert [(ALICE, "BTC"), (ALICE, "ETH")] == [
         (row["account"], row["underlying"]) for row in tables["protections"]

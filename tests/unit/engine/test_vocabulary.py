@@ -18,6 +18,7 @@ from lockstep_engine import codes, commands, events
 from lockstep_engine.codes import EntityKind
 from lockstep_engine.commands import (
     Action,
+    BlockLeg,
     Command,
     ExchangeParams,
     MarginRates,
@@ -27,10 +28,10 @@ from lockstep_engine.commands import (
     RiskScenario,
     TradingLimits,
 )
-from lockstep_engine.events import Event, InstrumentMark, TradeSide
+from lockstep_engine.events import BlockSide, DeleveragedSide, Event, InstrumentMark, TradeSide
 
-PARTS_OF_COMMANDS = (TradingLimits, MarginRates, RiskScenario, PortfolioModel, Quote)
-PARTS_OF_EVENTS = (TradeSide, InstrumentMark)
+PARTS_OF_COMMANDS = (TradingLimits, MarginRates, RiskScenario, PortfolioModel, Quote, BlockLeg)
+PARTS_OF_EVENTS = (TradeSide, InstrumentMark, BlockSide, DeleveragedSide)
 """Structs that stand inside others."""
 
 ROOT = Path(__file__).parents[3]

@@ -10,10 +10,12 @@ from lockstep_engine.commands import (
     Action,
     AuthorizeAgent,
     Batch,
+    BlockLeg,
     CancelAll,
     CancelOrder,
     Command,
     ExchangeParams,
+    FundInsurance,
     GrantRole,
     MassQuote,
     PlaceOrder,
@@ -22,6 +24,8 @@ from lockstep_engine.commands import (
     RevokeRole,
     RiskScenario,
     SetPortfolioModel,
+    UpdateFundingRate,
+    UpdateIndexPrice,
     UpdateVolSurface,
 )
 from lockstep_engine.events import CommandRejected, OrderRejected
@@ -39,10 +43,13 @@ from lockstep_kernel import (
 )
 from lockstep_naive import MACHINE
 from lockstep_naive.money import put_treasury, treasury_of
+from lockstep_naive.rows import Funding, Position, Settlement
+from lockstep_naive.symbols import DAY_NS, SECOND_NS
 from tests.unit.naive.world import (
     BUY,
     CALL,
     FUTURE_EXPIRY_NS,
+    NEAR_NS,
     PERP,
     ROOT,
     SELL,
@@ -69,7 +76,17 @@ def lively(**changes: int) -> World:
     world.protect(4)
     world.rest(4, BUY, 99, 2, flags=8)
     world.rest(2, SELL, 99, 1, tif=2)
+    expire_and_fund(world)
     return world
+
+
+def expire_and_fund(world: World) -> None:
+    """Let a future expire, begin a window of the index, set a funding rate, insure."""
+    world.create(51, "ETH-20010910")
+    world.operate(FundInsurance(7))
+    world.jump(NEAR_NS + DAY_NS - 60 * SECOND_NS)
+    world.operate(UpdateFundingRate(PERP, 10**6))
+    world.operate(UpdateIndexPrice("BTC", 100 * USD))
 
 
 def more(world: World) -> list[object]:
@@ -92,7 +109,7 @@ def test_every_kind_has_a_record_and_each_is_named_once() -> None:
     records = sorted_records(world.state)
     assert {int(kind) for kind in EntityKind} == {record[0] for record in records}
     assert [] == [record for record in records if record[1] is None]
-    treasury = (12, 0, treasury_of(world.core).fees_e6, 4_000_000 * USD)
+    treasury = (12, 0, treasury_of(world.core).fees_e6, 4_000_000 * USD + 7, 7)
     assert [treasury] == [record for record in records if record[0] == EntityKind.TREASURY]
     assert (4, key(1)) == next(record[:2] for record in records if record[0] == EntityKind.NONCES)
 
@@ -271,6 +288,80 @@ def test_verify_finds_bad_marks_surfaces_and_windows() -> None:
     expect_failure(delay_a_fill, "out of time")
 
 
+def change_row(table: str, key: object, **changes: object):
+    """Return what changes a row of a table."""
+
+    def change(core) -> None:
+        rows = getattr(core, table)
+        rows.put(rows.must(key)._replace(**changes))
+
+    return change
+
+
+@pytest.mark.rule("LIQ-2", "POS-3")
+def test_verify_finds_bad_debt_and_insurance() -> None:
+    def owe(core) -> None:
+        row = core.accounts.must(1)
+        core.accounts.put(row._replace(cash_e6=row.cash_e6 + 5, debt_e6=5))
+
+    def owe_without_orders(core) -> None:
+        for order in [*core.orders.group("account", 1)]:
+            core.orders.drop(order.order_id)
+        owe(core)
+
+    def owe_and_lose(core) -> None:
+        row, other = core.accounts.must(1), core.accounts.must(2)
+        core.accounts.put(row._replace(cash_e6=-1, debt_e6=4))
+        core.accounts.put(other._replace(cash_e6=other.cash_e6 + row.cash_e6 + 5))
+
+    def lend(core) -> None:
+        row = core.accounts.must(1)
+        core.accounts.put(row._replace(cash_e6=row.cash_e6 - 1, debt_e6=-1))
+
+    def overdraw(core) -> None:
+        treasury = treasury_of(core)
+        fees_e6 = treasury.fees_e6 + treasury.insurance_e6 + 1
+        put_treasury(core, treasury._replace(fees_e6=fees_e6, insurance_e6=-1))
+
+    expect_failure(owe, "in debt and has orders")
+    expect_failure(owe_without_orders, "in debt and has positions")
+    expect_failure(owe_and_lose, "in debt and has cash -1")
+    expect_failure(overdraw, "insurance fund has -1")
+    expect_failure(lend, "has debt -1")
+    expect_failure(change_row("accounts", 1, debt_e6=1), "net deposits")
+
+
+@pytest.mark.rule("SET-1", "SET-2", "SET-3")
+def test_verify_finds_bad_settlements_windows_and_fundings() -> None:
+    def settle_with_a_position(core) -> None:
+        change_row("settlements", ("ETH", NEAR_NS), is_final=True)(core)
+        change_row("instruments", 51, status=5)(core)
+        core.positions.put(Position((1, 51), 1, 0))
+        core.positions.put(Position((2, 51), -1, 0))
+
+    def price_the_future(core) -> None:
+        core.settlements.put(Settlement(("BTC", NEAR_NS), 1, 0, True))
+
+    def fund(number: int):
+        return lambda core: core.fundings.put(Funding(number, 1, 3_600))
+
+    ended_ns = NEAR_NS + DAY_NS
+    expect_failure(settle_with_a_position, "settled instrument 51 has positions")
+    expect_failure(change_row("instruments", 51, status=5), "settled at no final price")
+    expect_failure(change_row("instruments", 51, status=1), "expected prices of")
+    expect_failure(change_row("settlements", ("ETH", NEAR_NS), price_e6=-1), "is negative")
+    zero = change_row("settlements", ("ETH", NEAR_NS), price_e6=0, is_final=True)
+    expect_failure(zero, "final and 0")
+    expect_failure(price_the_future, "expected prices of")
+    expect_failure(change_row("windows", "BTC", since_ns=ended_ns), "out of order")
+    expect_failure(change_row("windows", "BTC", open_ns=ended_ns - 1), "out of order")
+    expect_failure(change_row("windows", "BTC", samples=0), "0 samples")
+    expect_failure(change_row("windows", "BTC", weighed=b""), "sum of other size")
+    expect_failure(fund(CALL), "funding of 2")
+    expect_failure(fund(99), "funding of 99")
+    expect_failure(change_row("fundings", PERP, rate_e9=10**8 + 1), "funding of 1")
+
+
 def test_verify_finds_bad_models_and_modes() -> None:
     def bend_model(core) -> None:
         core.models.put(core.models.must("BTC")._replace(floor_ns=0))
@@ -300,7 +391,7 @@ def test_huge_numbers_and_unknown_names_are_refused_and_never_raise() -> None:
     for number in (HUGE, -HUGE, 0, 1, 77):
         for kind in action_types:
             action = _filled(kind, number)
-            account = 0 if kind.__struct_config__.tag <= 17 else 1
+            account = 0 if kind.__struct_config__.tag <= 22 else 1
             if kind.__name__ == "ActivateRules" and number > 1:
                 continue
             world.do(account, action)
@@ -333,6 +424,8 @@ def _filled(kind: type, number: int):
             values.append((RiskScenario(number, number, number, number),))
         elif field.name == "points":
             values.append(((number, number),))
+        elif field.name == "legs":
+            values.append((BlockLeg(number, number, number, number),))
         elif inner is tuple:
             values.append((Quote(number, number, number, number, number),))
         else:

@@ -20,13 +20,14 @@ from lockstep_engine.events import (
     VolSurfaceUpdated,
 )
 from lockstep_naive.marks import vol_at_e9
-from lockstep_naive.rows import Surface
+from lockstep_naive.rows import Mark, Surface
 from lockstep_naive.symbols import DAY_NS
 from tests.unit.naive.world import (
     BUY,
     CALL,
     FUTURE,
     FUTURE_EXPIRY_NS,
+    NEAR_NS,
     OPEN_PERP,
     PERP,
     PUT,
@@ -41,7 +42,6 @@ from tests.unit.naive.world import (
 
 E9 = 10**9
 PERCENT = 10**7
-NEAR_NS = (11_575 * 86_400 + 28_800) * E9  # 2001-09-10 08:00 UTC, a day after the start
 FLAT = ((100 * USD, 20 * PERCENT),)
 
 
@@ -234,13 +234,14 @@ def test_time_marks_every_surface_anew_in_order_and_drops_the_expired() -> None:
     assert expected == found
     assert before_e6 > world.core.marks.must(23).price_e6
     assert NEAR_NS - 1 == world.core.marks.must(21).marked_ns
-    last = world.core.marks.must(22)
     events = world.jump(NEAR_NS)
-    assert ["InstrumentExpired"] * 3 + ["TimeAdvanced", "MarksUpdated"] == kinds(events)
+    expired = ["SettlementPriceSet", *["InstrumentExpired"] * 2]
+    assert [*expired[:2], *expired, "TimeAdvanced", "MarksUpdated"] == kinds(events)
     assert FUTURE_EXPIRY_NS == only(events, MarksUpdated).expiry_ns
     keys = [row.key for row in world.core.surfaces.all()]
     assert [("BTC", NEAR_NS + DAY_NS), ("BTC", FUTURE_EXPIRY_NS)] == keys
-    assert last == world.core.marks.must(22)
+    # at the settlement price, which is the index: the surface has no say any more
+    assert Mark(22, 100 * USD, NEAR_NS, 0, 0, 0, 0) == world.core.marks.must(22)
     assert Code.INSTRUMENT_EXPIRED == code_of(world.operate(UpdateMarkPrice(22, 0)))
     world.verify()
 
@@ -252,9 +253,10 @@ def test_another_command_neither_marks_nor_drops() -> None:
     world.jump(FUTURE_EXPIRY_NS - 1500)
     before = world.core.marks.all()
     world.operate(UpdateIndexPrice("BTC", USD))
-    events = world.do(0, UpdateIndexPrice("BTC", USD))
-    assert ["InstrumentExpired"] * 3 + ["IndexPriceUpdated"] == kinds(events)
     assert before == world.core.marks.all()
+    events = world.do(0, UpdateIndexPrice("BTC", USD))
+    told = ["SettlementPriceSet", *["InstrumentExpired"] * 3, "IndexPriceUpdated"]
+    assert told == kinds(events)
     assert 1 == len(world.core.surfaces.all())
     assert ["TimeAdvanced"] == kinds(world.do(0, AdvanceTime()))
     assert [] == world.core.surfaces.all()

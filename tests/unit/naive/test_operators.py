@@ -54,12 +54,15 @@ def create(number: int, symbol: str, *multipliers: int, **limits: int) -> Create
 @pytest.mark.rule("ADM-1")
 def test_an_underlying_is_created_with_its_default_margin_rates_and_no_index() -> None:
     world = World()
-    assert UnderlyingCreated("XRP", 10**6, 28_800) == world.operate(CreateUnderlying("XRP", 10**6))
+    created = world.operate(CreateUnderlying("XRP", 10**6))
+    assert UnderlyingCreated("XRP", 10**6, 28_800, 30) == created
     futures = (20_000_000, 500_000_000, 0, 100_000_000)
     options = (150_000_000, 100_000_000, 75_000_000, 75_000_000)
-    assert ("XRP", 10**6, 28_800, 0, *futures, *options) == tuple(
+    assert ("XRP", 10**6, 28_800, 30, 0, *futures, *options, 500) == tuple(
         world.core.underlyings.must("XRP")
     )
+    most = CreateUnderlying("XMR", 2**50, 86_399, 10**6)
+    assert UnderlyingCreated("XMR", 2**50, 86_399, 10**6) == world.operate(most)
 
 
 @pytest.mark.rule("ADM-1")
@@ -72,6 +75,8 @@ def test_an_underlying_is_created_with_its_default_margin_rates_and_no_index() -
         (CreateUnderlying("XRP", 2**50 + 1), Code.BAD_PARAMETER),
         (CreateUnderlying("XRP", 1, -1), Code.BAD_PARAMETER),
         (CreateUnderlying("XRP", 1, 86_400), Code.BAD_PARAMETER),
+        (CreateUnderlying("XRP", 1, 0, -1), Code.BAD_PARAMETER),
+        (CreateUnderlying("XRP", 1, 0, 10**6 + 1), Code.BAD_PARAMETER),
     ],
 )
 def test_an_underlying_is_refused(action: CreateUnderlying, code: Code) -> None:
@@ -206,13 +211,15 @@ def test_limits_need_an_instrument() -> None:
 def test_tier_0_is_there_from_the_start_and_every_rate_has_bounds() -> None:
     world = World()
     default = (0, 200_000, 500_000, 200_000, 500_000, 125_000_000, 0)
+    default = (*default, 150_000, 125_000_000, 10_000_000, 300_000)
     assert default == tuple(world.core.fee_schedules.must(0))
-    good = (1000, -(10**8), 10**8, -(10**8), 10**8, 10**9, 10**4)
+    good = (1000, -(10**8), 10**8, -(10**8), 10**8, 10**9, 10**4, 10**8, 10**9, 10**8, 10**8)
     assert FeeScheduleSet(*good) == world.operate(SetFeeSchedule(*good))
-    for field, value in enumerate((1001, *[10**8 + 1] * 4, 10**9 + 1, 10**4 + 1)):
+    others = (10**8 + 1, 10**9 + 1, 10**8 + 1, 10**8 + 1)
+    for field, value in enumerate((1001, *[10**8 + 1] * 4, 10**9 + 1, 10**4 + 1, *others)):
         too_high = [*good[:field], value, *good[field + 1 :]]
         assert Code.BAD_PARAMETER == code_of(world.operate(SetFeeSchedule(*too_high)))
-    for field, value in enumerate((-1, *[-(10**8) - 1] * 4, -1, -1)):
+    for field, value in enumerate((-1, *[-(10**8) - 1] * 4, *[-1] * 6)):
         too_low = [*good[:field], value, *good[field + 1 :]]
         assert Code.BAD_PARAMETER == code_of(world.operate(SetFeeSchedule(*too_low)))
 
@@ -230,7 +237,8 @@ def test_an_account_changes_to_a_tier_that_was_set() -> None:
 @pytest.mark.parametrize("name", MarginRates.__struct_fields__)
 def test_margin_rates_have_bounds(name: str) -> None:
     world = World()
-    low, high = {"addon_bps": (0, 10**4), "addon_size_e8": (1, 10**18)}.get(name, (0, 10**9))
+    bounds = {"addon_bps": (0, 10**4), "addon_size_e8": (1, 10**18), "penalty_bps": (0, 10**4)}
+    low, high = bounds.get(name, (0, 10**9))
     for value in (low - 1, high + 1):
         rates = MarginRates(**{name: value})
         assert Code.BAD_MARGIN_MODEL == code_of(world.operate(SetMarginModel("BTC", rates)))
@@ -238,7 +246,7 @@ def test_margin_rates_have_bounds(name: str) -> None:
         rates = MarginRates(**{name: value})
         assert MarginModelSet("BTC", rates) == world.operate(SetMarginModel("BTC", rates))
         assert value == getattr(world.core.underlyings.must("BTC"), name)
-        assert msgspec.structs.astuple(rates) == tuple(world.core.underlyings.must("BTC"))[4:]
+        assert msgspec.structs.astuple(rates) == tuple(world.core.underlyings.must("BTC"))[5:]
 
 
 @pytest.mark.rule("ADM-7")
@@ -275,7 +283,7 @@ def test_an_account_is_opened_once() -> None:
     assert Code.ALREADY_EXISTS == code_of(world.operate(OpenAccount(1, key(9))))
     event = world.operate(OpenAccount(2**31 - 1, key(1), 2**31 - 1))
     assert AccountOpened(2**31 - 1, key(1), 2**31 - 1) == event
-    assert (2**31 - 1, key(1), 2**31 - 1, 0, 0, 0) == tuple(world.core.accounts.must(2**31 - 1))
+    assert (2**31 - 1, key(1), 2**31 - 1, 0, 0, 0, 0) == tuple(world.core.accounts.must(2**31 - 1))
 
 
 @pytest.mark.rule("ADM-4")

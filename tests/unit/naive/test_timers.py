@@ -20,6 +20,7 @@ from tests.unit.naive.world import (
     PERP,
     PUT,
     SELL,
+    USD,
     World,
     kinds,
     of,
@@ -72,8 +73,11 @@ def test_an_instrument_expires_with_its_orders_in_id_order() -> None:
         for event in of(events, OrderCancelled | InstrumentExpired)
     ]
     assert [last, CALL, call, PUT, FUTURE, sell, buy] == told
-    assert TimeAdvanced(FUTURE_EXPIRY_NS) == events[7]
-    assert [CALL, FUTURE] == [event.instrument for event in events[8:]]
+    # between the two, SettlementPriceSet; the index stood at 100 for long: options pay 0
+    assert [0, 0, 100 * USD] == [event.price_e6 for event in of(events, InstrumentExpired)]
+    assert "SettlementPriceSet" == kinds(events)[1]
+    assert TimeAdvanced(FUTURE_EXPIRY_NS) == events[8]
+    assert [CALL, FUTURE] == [event.instrument for event in events[9:]]
     assert world.order(stays) is not None
     refused = world.refused(1, BUY, 90, 1, instrument=FUTURE)
     assert Code.INSTRUMENT_EXPIRED == refused

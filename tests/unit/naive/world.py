@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from lockstep_engine.codes import Code, Side
+from lockstep_engine.codes import Code, EntityKind, Side
 from lockstep_engine.commands import (
     AdvanceTime,
     Command,
@@ -27,7 +27,17 @@ from lockstep_engine.commands import (
     Withdraw,
 )
 from lockstep_engine.events import CommandRejected, Event, OrderAccepted, OrderRejected
-from lockstep_kernel import Genesis, State, apply, initial, verify
+from lockstep_kernel import (
+    Genesis,
+    Record,
+    State,
+    apply,
+    dump,
+    initial,
+    load,
+    sorted_records,
+    verify,
+)
 from lockstep_naive import MACHINE
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.rows import Order, Position
@@ -40,6 +50,7 @@ CENT = 10_000
 USD = 1_000_000
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 PERP, CALL, PUT, FUTURE, OPEN_PERP, FINE = range(1, 7)
+NEAR_NS = (11_575 * 86_400 + 28_800) * 10**9  # 2001-09-10 08:00 UTC, a day after the start
 FUTURE_EXPIRY_NS = 1_924_416_000 * 10**9  # 2030-12-25 08:00 UTC
 RICH = 1_000_000 * USD
 
@@ -178,6 +189,34 @@ class World:
         """Withdraw all cash but this much."""
         events = self.do(account, Withdraw(self.cash(account) - cash_e6))
         assert [] == of(events, CommandRejected)
+
+    def records(self) -> list[Record]:
+        """Return all records but the nonces, which also a refused command burns."""
+        return [each for each in sorted_records(self.state) if each[0] != EntityKind.NONCES]
+
+    def refuse(self, account: int, action) -> Code:
+        """Ask for what must be refused and change nothing else, and return the code."""
+        before = self.records()
+        code = code_of(self.do(account, action))
+        assert before == self.records()
+        return code
+
+    def reloaded(self) -> "World":
+        """Return a twin whose state is loaded from a dump of this one's."""
+        twin = World(is_empty=True)
+        twin.state = load(MACHINE, self.genesis, dump(self.state))
+        twin.genesis, twin.now_ns, twin.nonce = self.genesis, self.now_ns, self.nonce
+        assert self.records() == twin.records()
+        return twin
+
+    def mark(self, instrument: int, price: int) -> Event:
+        """Mark an instrument at a price in dollars."""
+        return self.operate(UpdateMarkPrice(instrument, price * USD))
+
+    def index(self, underlying: str, price: int, *, at_ns: int) -> Event:
+        """Set an index in dollars at a time, however far ahead."""
+        self.jump(at_ns)
+        return self.operate(UpdateIndexPrice(underlying, price * USD), at_ns=at_ns)
 
     def verify(self) -> None:
         verify(self.state)
