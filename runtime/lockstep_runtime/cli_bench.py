@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from lockstep_runtime.bench.rounds import Plan
     from lockstep_runtime.bench.summary import Summary
 
-FLOWS = ("w1k", "w100k", "wmulti", "normal")
+FLOWS = ("w1k", "w100k", "wmulti", "woptions", "normal")
+ACCOUNTS = (10, 1_000, 100_000)
 MESSAGES = 200_000
 ROUNDS = 5
 
@@ -22,6 +23,7 @@ Examples:
   lockstep bench --messages 20000 --rounds 3  a quick look
   lockstep bench --flow w1k --json
   lockstep bench --flow normal --normal normal.csv.xz
+  lockstep bench --flow w1k --flow woptions   options beside a plain flow
   lockstep bench --table docs/benchmarks.md --plot docs/benchmarks.png
 \b
 Exit codes: 0 ok, 3 could not run. A slow machine is no failure.
@@ -34,7 +36,7 @@ Exit codes: 0 ok, 3 could not run. A slow machine is no failure.
     type=click.IntRange(1),
     default=MESSAGES,
     show_default=True,
-    help="Timed messages of each flow.",
+    help="Timed messages of each flow; woptions has a fiftieth.",
 )
 @click.option(
     "--rounds",
@@ -48,7 +50,15 @@ Exit codes: 0 ok, 3 could not run. A slow machine is no failure.
     "flows",
     type=click.Choice(FLOWS),
     multiple=True,
-    help="Measure this flow only; may be repeated.",
+    help="Measure this flow only, with woptions admission too; may be repeated.",
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(10, 1_000_000),
+    multiple=True,
+    default=ACCOUNTS,
+    show_default=True,
+    help="Measure admission with so many accounts open; may be repeated.",
 )
 @click.option(
     "--normal",
@@ -77,6 +87,7 @@ def bench(
     messages: int,
     rounds: int,
     flows: tuple[str, ...],
+    accounts: tuple[int, ...],
     normal: Path | None,
     directory: Path,
     is_json: bool,
@@ -86,8 +97,10 @@ def bench(
     """Measure speed against a bare matcher on the same machine.
 
     Floor and exchange take turns in child processes; what counts is the share of the floor's
-    speed in the same round. With LOCKSTEP_COMPILED naming the folder of a compiled build, both
-    builds are measured side by side.
+    speed in the same round. The flow woptions trades options under portfolio margin, which the
+    floor cannot; with it comes what admission costs an account with 200 option positions, as a
+    multiple of one Black-76 evaluation. With LOCKSTEP_COMPILED naming the folder of a compiled
+    build, both builds are measured side by side.
     """
     from lockstep_runtime.bench.plot import check_plot, write_plot
     from lockstep_runtime.bench.rounds import Plan
@@ -98,7 +111,7 @@ def bench(
         check_document(table)
     if plot is not None:
         check_plot(plot)
-    plan = Plan(messages, rounds, flows, normal, directory)
+    plan = Plan(messages, rounds, flows, normal, directory, accounts)
     summary = _measure(plan)
     if table is not None:
         write_document(table, summary)
@@ -126,6 +139,8 @@ def _command_line(plan: "Plan", builds: list[str]) -> str:
     words = ["lockstep", "bench", "--messages", str(plan.messages), "--rounds", str(plan.rounds)]
     for name in plan.flows:
         words += ["--flow", name]
+    for number in plan.accounts if plan.accounts != ACCOUNTS else ():
+        words += ["--accounts", str(number)]
     if plan.normal is not None:
         words += ["--normal", plan.normal.name]
     prefix = "LOCKSTEP_COMPILED=FOLDER " if len(builds) > 1 else ""

@@ -9,6 +9,7 @@ import gc
 import tempfile
 import tracemalloc
 from array import array
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter_ns
@@ -16,7 +17,15 @@ from time import perf_counter_ns
 import msgspec
 
 from lockstep_engine.codes import EntityKind
-from lockstep_engine.events import Trade
+from lockstep_engine.events import (
+    CommandRejected,
+    IndexPriceUpdated,
+    MmpTriggered,
+    OrderAccepted,
+    OrderRejected,
+    QuoteKept,
+    Trade,
+)
 from lockstep_journal import Exporter, Sequencer, create, open_reader
 from lockstep_kernel import State, apply, apply_batch, check, initial
 from lockstep_replay import recover
@@ -55,12 +64,44 @@ class RoundResult(msgspec.Struct, frozen=True):
     hash: str
 
 
+class Happened(msgspec.Struct):
+    """What happened in the timed part of a flow; a refusal is of a command or of an order in it."""
+
+    commands: int = 0
+    index_updates: int = 0
+    orders: int = 0
+    kept_quotes: int = 0
+    trades: int = 0
+    mmp_triggers: int = 0
+    refusals: int = 0
+
+    def count(self, events: Sequence[msgspec.Struct]) -> None:
+        """Count the events of one command."""
+        self.commands += 1
+        for event in events:
+            field = _COUNTED.get(type(event))
+            if field is not None:
+                setattr(self, field, getattr(self, field) + 1)
+
+
+_COUNTED: dict[type[msgspec.Struct], str] = {
+    IndexPriceUpdated: "index_updates",
+    OrderAccepted: "orders",
+    QuoteKept: "kept_quotes",
+    Trade: "trades",
+    MmpTriggered: "mmp_triggers",
+    CommandRejected: "refusals",
+    OrderRejected: "refusals",
+}
+
+
 class CheckResult(msgspec.Struct, frozen=True):
     """What came out of a flow: live orders before and after its timed part, and the hash."""
 
     live_first: int
     live_last: int
     hash: str
+    happened: Happened
 
 
 class MemoryResult(msgspec.Struct, frozen=True):
@@ -175,19 +216,21 @@ def measure_memory(work: Workload) -> MemoryResult:
 def check_flow(work: Workload) -> CheckResult:
     """Run a flow untimed and follow its events; the trades must be the oracle's, if it has one."""
     state, decode = initial(EXCHANGE, work.genesis), EXCHANGE.codec.decode
-    live, trades, live_first = LiveOrders(), sha256(), 0
+    live, trades, live_first, happened = LiveOrders(), sha256(), 0, Happened()
     for ts_ns, body in work.commands:
         if state.seq == work.warm:
             live_first = len(live.orders)
         state, events, _hash = apply(state, decode(ts_ns, body))
         live.fold(events)
+        if state.seq > work.warm:
+            happened.count(events)
         for event in events:
             if type(event) is Trade:
                 taker, maker = event.taker.client_id, event.maker.client_id
                 trades.update(trade_line(taker, maker, event.price_ticks, event.qty_lots))
     if work.trades_sha256:
         _check_trades(work.name, work.trades_sha256, trades.hexdigest())
-    return CheckResult(live_first, len(live.orders), state.hash.hex())
+    return CheckResult(live_first, len(live.orders), state.hash.hex(), happened)
 
 
 def measure_floor(work: FloorWork) -> FloorResult:

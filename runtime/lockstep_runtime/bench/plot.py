@@ -61,7 +61,7 @@ def write_plot(path: Path, summary: Summary) -> None:
             error_kw={"capsize": 3, "elinewidth": 1.2, "ecolor": "#333333"},
         )
         for place, spread in zip(places, spreads, strict=True):
-            axes.annotate(f"{spread.median:.1f}", (place, 0), **_AT_THE_FOOT)
+            axes.annotate(_percent_text(spread.median), (place, 0), **_AT_THE_FOOT)
     axes.set_xticks(range(len(flows)), [_flow_label(name, summary) for name in flows])
     _dress(axes, summary)
     figure.legend(loc="outside lower center", ncols=len(series), frameon=False, fontsize=9)
@@ -98,6 +98,11 @@ def _percent(figures: FlowFigures, way: str) -> Spread:
     return Spread(100 * spread.median, 100 * spread.low, 100 * spread.high)
 
 
+def _percent_text(percent: float) -> str:
+    """Return a share in percent: with one decimal, or two where it is a small one."""
+    return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"
+
+
 def _flow_label(name: str, summary: Summary) -> str:
     first, last = next(one.live_orders for one in summary.flows if one.flow == name)
-    return f"{name}\n{first:,} to {last:,} live orders"
+    return f"{name}\n{first:,} to {last:,}\nlive orders"

@@ -15,18 +15,25 @@ from typing import TypeVar
 import msgspec
 
 from lockstep_kernel import CannotRunError, check
+from lockstep_runtime.bench.admission import AdmissionResult, AdmissionResults
 from lockstep_runtime.bench.builds import Build, builds_to_measure
 from lockstep_runtime.bench.measures import CheckResult, FloorResult, MemoryResult, RoundResult
 from lockstep_runtime.bench.worker import Job
 from lockstep_runtime.bench.workload import (
+    ADMISSION_ACCOUNTS,
+    ADMISSION_CALLS,
     FLOW_NAMES,
     NORMAL,
+    OPTIONS,
     UNIT_FLOW,
+    AdmissionWork,
     generated,
     normal,
+    options,
     sample_path,
     save,
 )
+from lockstep_runtime.feeds.options_flow import WOPTIONS
 from lockstep_runtime.flows import FLOWS
 
 Say = Callable[[str], None]
@@ -34,13 +41,17 @@ _Result = TypeVar("_Result", bound=msgspec.Struct)
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to measure. No `flows` means all that can be had; `normal` is a file of that flow."""
+    """What to measure. No `flows` means all that can be had; `normal` is a file of that flow.
+
+    Admission is measured with the options flow, at each of so many `accounts`.
+    """
 
     messages: int
     rounds: int
     flows: tuple[str, ...] = ()
     normal: Path | None = None
     directory: Path = Path()
+    accounts: tuple[int, ...] = ADMISSION_ACCOUNTS
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -68,6 +79,13 @@ class MeasuredMemory(msgspec.Struct, frozen=True):
     result: MemoryResult
 
 
+class MeasuredAdmission(msgspec.Struct):
+    """One build's admissions: for each round the results of all sizes."""
+
+    build: str
+    rounds: list[list[AdmissionResult]] = []
+
+
 class Measurements(msgspec.Struct):
     """All that was measured.
 
@@ -82,6 +100,7 @@ class Measurements(msgspec.Struct):
     memory: list[MeasuredMemory]
     floor: list[float]
     floor_ratios: dict[str, list[float]]
+    admission: list[MeasuredAdmission] = []
 
 
 def run(plan: Plan, say: Say) -> Measurements:
@@ -107,6 +126,7 @@ def run(plan: Plan, say: Say) -> Measurements:
             bench.memory,
             bench.floor,
             bench.floor_ratios,
+            bench.admission,
         )
 
 
@@ -117,7 +137,7 @@ def sources_of(plan: Plan) -> tuple[dict[str, Path | None], list[str]]:
     for name in FLOW_NAMES:
         if plan.flows and name not in plan.flows:
             continue
-        sources[name] = None if name in FLOWS else sample
+        sources[name] = sample if name == NORMAL else None
     if NORMAL in sources and sample is None:
         if plan.flows:
             raise CannotRunError("expected a file of the flow 'normal': name one with --normal")
@@ -138,12 +158,19 @@ class _Bench:
         self.memory: list[MeasuredMemory] = []
         self.floor: list[float] = []
         self.floor_ratios: dict[str, list[float]] = {}
+        self.admission: list[MeasuredAdmission] = []
 
     def prepare(self, name: str, plan: Plan, source: Path | None) -> None:
         """Write the files of a flow."""
         self._say(f"{name}: preparing")
         if source is not None:
             work = normal(source, plan.messages)
+        elif name == OPTIONS:
+            work = options(plan.messages)
+            expiries, strikes = WOPTIONS.expiries, WOPTIONS.strikes
+            admission = AdmissionWork(expiries, strikes, plan.accounts, ADMISSION_CALLS)
+            save(self._admission_file, admission)
+            self.admission = [MeasuredAdmission(build.label) for build in self._builds]
         else:
             work, floor_work = generated(name, plan.messages)
             save(self._floor_file(name), floor_work)
@@ -166,7 +193,7 @@ class _Bench:
             self.memory.append(MeasuredMemory(build.label, deepest, memory))
 
     def round(self, number: int, rounds: int) -> None:
-        """Measure each flow once: the floor, then every build."""
+        """Measure each flow once: the floor, then every build; then admission in every build."""
         for flow in self._flows:
             before = self._unit()
             if flow.name != UNIT_FLOW and self._floor_file(flow.name).exists():
@@ -178,8 +205,12 @@ class _Bench:
                 after = self._unit()
                 unit, before = (before + after) / 2, after
                 self._add(flow, build, unit, found)
-                said.append(f"{build.label} {found.apply / unit:.3f}")
+                said.append(f"{build.label} {found.apply / unit:.3g}")
             self._say(", ".join(said))
+        for build, measured in zip(self._builds, self.admission, strict=False):
+            self._say(f"admission: round {number} of {rounds}: {build.label}")
+            results = self._child("admission", build, self._admission_file, AdmissionResults)
+            measured.rounds.append(results.sizes)
 
     def _unit(self) -> float:
         """Give the floor its turn."""
@@ -202,6 +233,10 @@ class _Bench:
 
     def _floor(self, name: str) -> FloorResult:
         return self._child("floor", self._builds[0], self._floor_file(name), FloorResult)
+
+    @property
+    def _admission_file(self) -> Path:
+        return self._folder / "admission.work"
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.work"

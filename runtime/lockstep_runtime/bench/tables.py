@@ -1,6 +1,7 @@
 """The tables of a run: for people on stdout, and as Markdown for docs/benchmarks.md."""
 
 from collections.abc import Sequence
+from math import floor, log10
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,8 @@ def tables_of(summary: Summary) -> list[Table]:
         _aims(summary),
         _latency(summary),
         _others(summary),
+        _admission(summary),
+        _happened(summary),
         _rates(summary),
     ]
     return [table for table in tables if table.rows]
@@ -158,7 +161,7 @@ def _others(summary: Summary) -> Table:
         )
         for one in summary.memory
     ]
-    return Table("Depth, breadth and memory", ("what", "build", "found"), rows)
+    return Table("Depth, breadth, options and memory", ("what", "build", "found"), rows)
 
 
 def _rates(summary: Summary) -> Table:
@@ -174,16 +177,44 @@ def _rates(summary: Summary) -> Table:
     return Table("Thousand commands per second (secondary: they depend on the machine)", head, rows)
 
 
+def _admission(summary: Summary) -> Table:
+    head = ("accounts", "build", "positions", "black76 us", "nothing moved", "index", "surface")
+    rows = [
+        (
+            *(f"{one.accounts:,}", one.build, f"{one.positions:,}"),
+            f"{one.black76_ns.median / 1000:.2f}",
+            *(_times(one.unmoved), _times(one.after_index), _times(one.after_surface)),
+        )
+        for one in summary.admission
+    ]
+    return Table("Admission by what moved before, as multiples of one black76", head, rows)
+
+
+def _happened(summary: Summary) -> Table:
+    head = ("flow", "commands", "index updates", "orders", "quotes kept", "trades")
+    first = [one for one in summary.flows if one.build == summary.builds[0]]
+    rows = [
+        (
+            *(one.flow, f"{one.happened.commands:,}", f"{one.happened.index_updates:,}"),
+            *(f"{one.happened.orders:,}", f"{one.happened.kept_quotes:,}"),
+            *(f"{one.happened.trades:,}", f"{one.happened.mmp_triggers:,}"),
+            f"{one.happened.refusals:,}",
+        )
+        for one in first
+    ]
+    return Table("What happened in the timed part", (*head, "MMP triggers", "refusals"), rows)
+
+
 def _share(found: Spread) -> str:
-    return f"{found.median:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return spread_text(found, 3)
 
 
 def _ratio(found: Spread) -> str:
-    return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+    return spread_text(found, 2)
 
 
 def _times(found: Spread) -> str:
-    return f"{found.median:.1f} ({found.low:.1f} to {found.high:.1f})"
+    return spread_text(found, 1)
 
 
 def _microseconds(found: Spread) -> str:
@@ -191,4 +222,10 @@ def _microseconds(found: Spread) -> str:
 
 
 def _thousands(found: Spread) -> str:
-    return f"{found.median / 1000:.1f} ({found.low / 1000:.1f} to {found.high / 1000:.1f})"
+    return spread_text(Spread(found.median / 1000, found.low / 1000, found.high / 1000), 1)
+
+
+def spread_text(found: Spread, decimals: int) -> str:
+    """Return a spread with so many decimals, or more where its median needs them for two digits."""
+    places = max(decimals, 1 - floor(log10(found.median))) if found.median > 0 else decimals
+    return f"{found.median:.{places}f} ({found.low:.{places}f} to {found.high:.{places}f})"

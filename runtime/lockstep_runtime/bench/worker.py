@@ -12,7 +12,7 @@ from lockstep_runtime.bench.builds import Build, check_floor_interpreted
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to do: `kind` is round, check, memory or floor; `work` is the file of the workload."""
+    """What to do: `kind` is round, check, memory, floor or admission; `work` is a file."""
 
     kind: str
     build: Build
@@ -40,19 +40,24 @@ def main(arguments: Sequence[str]) -> int:
 
 def _do(job: Job) -> msgspec.Struct:
     # Only here: the build is checked before anything heavy is imported.
-    from lockstep_runtime.bench import measures, workload
+    from lockstep_runtime.bench import measures
+    from lockstep_runtime.bench.workload import AdmissionWork, FloorWork, Workload, load
 
     path = Path(job.work)
     match job.kind:
         case "floor":
             check_floor_interpreted()
-            return measures.measure_floor(workload.load_floor_work(path))
+            return measures.measure_floor(load(path, FloorWork))
         case "round":
-            return measures.measure_round(workload.load_workload(path), Path(job.scratch))
+            return measures.measure_round(load(path, Workload), Path(job.scratch))
         case "check":
-            return measures.check_flow(workload.load_workload(path))
+            return measures.check_flow(load(path, Workload))
         case "memory":
-            return measures.measure_memory(workload.load_workload(path))
+            return measures.measure_memory(load(path, Workload))
+        case "admission":
+            from lockstep_runtime.bench.admission import measure_admission
+
+            return measure_admission(load(path, AdmissionWork))
         case _:
             raise CannotRunError(f"expected a kind of job, found '{job.kind}'")
 

@@ -14,9 +14,16 @@ from lockstep_kernel import LockstepError
 from lockstep_runtime.bench.builds import COMPILED_FOLDER, Build
 from lockstep_runtime.bench.rounds import Plan, run, sources_of
 from lockstep_runtime.bench.tables import TABLE_BEGIN
-from lockstep_runtime.bench.workload import FLOW_NAMES, generated, normal, sample_path
+from lockstep_runtime.bench.workload import (
+    ADMISSION_ACCOUNTS,
+    FLOW_NAMES,
+    generated,
+    normal,
+    sample_path,
+)
 from lockstep_runtime.cli import main
-from lockstep_runtime.cli_bench import FLOWS
+from lockstep_runtime.cli_bench import ACCOUNTS, FLOWS
+from tests.unit.bench.options import SMALL
 
 EXPECTED = os.environ.get("LOCKSTEP_EXPECT", "interpreted")
 HEADER = "seq,type,side,ioc,qty,order_id,price_ticks\n"
@@ -44,13 +51,18 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """Run the program once, with JSON and a table."""
+    """Run the program once, with JSON and a table; the options flow is a small one."""
     folder = tmp_path_factory.mktemp("bench")
     flow = flash_flow(folder / "normal.csv", 60)
     arguments = ["bench", "--messages", "40", "--rounds", "2", "--flow", "w1k", "--flow", "normal"]
+    arguments += ["--flow", "woptions", "--accounts", "30", "--accounts", "10"]
     arguments += ["--normal", str(flow), "--json", "--table", "page.md"]
     with pytest.MonkeyPatch.context() as patch, chdir(folder):
         patch.delenv(COMPILED_FOLDER, raising=False)
+        patch.setattr("lockstep_runtime.bench.workload.WOPTIONS", SMALL)
+        patch.setattr("lockstep_runtime.bench.workload.OPTIONS_PART", 1)
+        patch.setattr("lockstep_runtime.bench.rounds.WOPTIONS", SMALL)
+        patch.setattr("lockstep_runtime.bench.rounds.ADMISSION_CALLS", 20)
         out, err = folder / "out", folder / "err"
         with out.open("w") as stdout, err.open("w") as stderr:
             patch.setattr(sys, "stdout", stdout)
@@ -67,12 +79,15 @@ def figures(ran: Ran) -> Any:
 
 def test_the_names_of_the_flows_need_no_import_to_be_known() -> None:
     assert FLOW_NAMES == FLOWS
+    assert ADMISSION_ACCOUNTS == ACCOUNTS
 
 
 def test_json_holds_every_figure_of_every_flow(figures: Any) -> None:
     head = {"command", "machine", "messages", "rounds", "batch", "builds", "notes"}
-    assert head | {"floor_per_second", "flows", "ratios", "memory", "aims"} == set(figures)
-    assert [("w1k", 40), ("normal", 40)] == [(f["flow"], f["messages"]) for f in figures["flows"]]
+    parts = {"floor_per_second", "flows", "ratios", "memory", "admission", "aims"}
+    assert head | parts == set(figures)
+    flows = [("w1k", 40), ("woptions", 40), ("normal", 40)]
+    assert flows == [(flow["flow"], flow["messages"]) for flow in figures["flows"]]
     ways = {"apply", "durable", "recovery", "validation"}
     for flow in figures["flows"]:
         assert ways == set(flow["share"]) == set(flow["per_second"])
@@ -85,7 +100,8 @@ def test_json_holds_every_figure_of_every_flow(figures: Any) -> None:
 
 def test_the_build_is_named_with_every_figure(figures: Any) -> None:
     assert [EXPECTED] == figures["builds"]
-    assert {EXPECTED} == {one["build"] for one in (*figures["flows"], *figures["memory"])}
+    found = (*figures["flows"], *figures["memory"], *figures["admission"])
+    assert {EXPECTED} == {one["build"] for one in found}
     assert figures["notes"][0].startswith(f"Only the {EXPECTED} build was measured")
 
 
@@ -95,6 +111,27 @@ def test_memory_is_counted_over_the_resting_orders(figures: Any) -> None:
     assert 0 < memory["bytes_per_order"]
 
 
+def test_options_are_compared_with_the_plain_flow_and_have_no_aim(figures: Any) -> None:
+    assert [("woptions", EXPECTED)] == [(one["flow"], one["build"]) for one in figures["ratios"]]
+    assert 0 < figures["ratios"][0]["of_unit_flow"]["low"]
+    assert [] == [aim for aim in figures["aims"] if "woptions" in aim["what"]]
+
+
+def test_what_happened_in_a_flow_is_told(figures: Any) -> None:
+    happened = {flow["flow"]: flow["happened"] for flow in figures["flows"]}
+    assert (40, 20) == (happened["woptions"]["commands"], happened["woptions"]["index_updates"])
+    assert 0 < min(happened["woptions"]["orders"], happened["w1k"]["trades"])
+    assert 0 == happened["w1k"]["index_updates"]
+
+
+def test_admission_is_measured_at_every_number_of_accounts(figures: Any) -> None:
+    expected = [(10, 40), (30, 40)]
+    assert expected == [(one["accounts"], one["positions"]) for one in figures["admission"]]
+    for one in figures["admission"]:
+        for what in ("black76_ns", "unmoved", "after_index", "after_surface"):
+            assert 0 < one[what]["low"] <= one[what]["median"] <= one[what]["high"]
+
+
 def test_live_orders_are_counted_before_and_after(figures: Any) -> None:
     assert 1_000 == figures["flows"][0]["live_orders"][0]
 
@@ -102,17 +139,22 @@ def test_live_orders_are_counted_before_and_after(figures: Any) -> None:
 def test_progress_goes_to_stderr_and_names_rounds_and_build(ran: Ran) -> None:
     lines = ran.err.splitlines()
     assert "w1k: preparing" == lines[0]
-    assert 4 == len([line for line in lines if "of 2: floor" in line and EXPECTED in line])
+    assert 6 == len([line for line in lines if "of 2: floor" in line and EXPECTED in line])
+    assert f"admission: round 2 of 2: {EXPECTED}" == lines[-1]
 
 
 def test_the_command_that_repeats_it_holds_no_folder(ran: Ran, figures: Any) -> None:
-    repeated = "lockstep bench --messages 40 --rounds 2 --flow w1k --flow normal"
-    assert f"{repeated} --normal normal.csv" == figures["command"]
+    flows = "--flow w1k --flow normal --flow woptions --accounts 30 --accounts 10"
+    repeated = f"lockstep bench --messages 40 --rounds 2 {flows} --normal normal.csv"
+    assert repeated == figures["command"]
     assert str(ran.folder) not in ran.out
 
 
 def test_the_table_is_written_and_nothing_else_is_left(ran: Ran) -> None:
-    assert (ran.folder / "page.md").read_text().startswith(TABLE_BEGIN)
+    page = (ran.folder / "page.md").read_text()
+    assert page.startswith(TABLE_BEGIN)
+    for row in ("| woptions | 40 | 20 |", f"| 30 | {EXPECTED} | 40 |"):
+        assert row in page
     left = {"err", "normal.csv", "out", "page.md"}
     assert left == {entry.name for entry in ran.folder.iterdir()}
 
@@ -123,6 +165,7 @@ def test_the_table_is_written_and_nothing_else_is_left(ran: Ran) -> None:
         (["--messages", "0"], "messages"),
         (["--rounds", "none"], "rounds"),
         (["--flow", "w2k"], "w2k"),
+        (["--accounts", "9"], "accounts"),
         (["--flow", "normal", "--normal", "gone.csv"], "gone.csv"),
         (["--flow", "w1k", "--directory", "gone"], "gone"),
         (["--table", "gone/page.md"], "gone/page.md"),
@@ -167,7 +210,7 @@ def test_without_a_sample_normal_is_left_out_with_a_note_or_refused(
 ) -> None:
     monkeypatch.setattr("lockstep_runtime.bench.rounds.sample_path", lambda: None)
     sources, notes = sources_of(Plan(10, 1))
-    assert ["w1k", "w100k", "wmulti"] == list(sources)
+    assert ["w1k", "w100k", "wmulti", "woptions"] == list(sources)
     assert notes[0].startswith("The flow `normal` was not measured")
     with pytest.raises(LockstepError, match="name one with --normal"):
         run(Plan(10, 1, ("normal",), directory=tmp_path), print)

@@ -6,11 +6,19 @@ import msgspec
 import pytest
 
 from lockstep_kernel import CannotRunError
+from lockstep_runtime.bench.admission import AdmissionResult
 from lockstep_runtime.bench.builds import COMPILED, INTERPRETED
 from lockstep_runtime.bench.machine import MachineFacts, machine_facts
-from lockstep_runtime.bench.measures import CheckResult, Latency, MemoryResult, RoundResult
+from lockstep_runtime.bench.measures import (
+    CheckResult,
+    Happened,
+    Latency,
+    MemoryResult,
+    RoundResult,
+)
 from lockstep_runtime.bench.rounds import (
     Measured,
+    MeasuredAdmission,
     MeasuredMemory,
     Measurements,
     Plan,
@@ -23,6 +31,7 @@ from lockstep_runtime.bench.tables import (
     as_markdown,
     check_document,
     show,
+    spread_text,
     write_document,
 )
 
@@ -47,10 +56,15 @@ def rounds(speed: float) -> list[RoundResult]:
 
 def measurements() -> Measurements:
     units = [1_000.0, 2_000.0, 500.0]
-    checked = CheckResult(1_000, 990, "00")
+    happened = Happened(commands=1_000, index_updates=500, orders=800, trades=90, refusals=3)
+    checked = CheckResult(1_000, 990, "00", happened)
+    admission = [
+        [AdmissionResult(n, 200, 400.0, 20.0, 1_500.0 * pace, 900.0) for n in (10, 1_000)]
+        for pace in (1.0, 2.0, 0.5)
+    ]
     return Measurements(
         builds=[INTERPRETED, COMPILED],
-        flows=["w1k", "w100k"],
+        flows=["w1k", "w100k", "woptions"],
         notes=["A note."],
         measured=[
             Measured(build, Prepared(flow, 1_000), checked, units, rounds(speed))
@@ -59,11 +73,14 @@ def measurements() -> Measurements:
                 ("w1k", COMPILED, 300.0),
                 ("w100k", INTERPRETED, 80.0),
                 ("w100k", COMPILED, 150.0),
+                ("woptions", INTERPRETED, 0.2),
+                ("woptions", COMPILED, 0.3),
             )
         ],
         memory=[MeasuredMemory(INTERPRETED, "w100k", MemoryResult(1_000, 500_000))],
         floor=units,
         floor_ratios={"w100k": [0.5, 0.25, 0.75]},
+        admission=[MeasuredAdmission(COMPILED, admission)],
     )
 
 
@@ -89,6 +106,8 @@ def test_ratios_compare_validation_with_apply_and_deep_with_flat() -> None:
         FlowRatio("w100k", INTERPRETED, Spread(0.8, 0.8, 0.8)),
         FlowRatio("w100k", COMPILED, Spread(0.5, 0.5, 0.5)),
         FlowRatio("w100k", "floor", Spread(0.5, 0.25, 0.75)),
+        FlowRatio("woptions", INTERPRETED, Spread(0.002, 0.002, 0.002)),
+        FlowRatio("woptions", COMPILED, Spread(0.001, 0.001, 0.001)),
     ]
     assert expected == found.ratios
 
@@ -100,6 +119,7 @@ def test_aims_are_judged_by_the_median() -> None:
     assert not found["w100k / w1k, apply", COMPILED]
     assert found["w1k: p99.9 / median", COMPILED]
     assert found["KB per resting order", INTERPRETED]
+    assert [] == [what for what, _build in found if "woptions" in what]
 
 
 def test_what_spoils_a_measurement_is_noted() -> None:
@@ -121,9 +141,41 @@ def test_tables_name_flow_and_build(capsys: pytest.CaptureFixture[str]) -> None:
     show(summary())
     out = capsys.readouterr().out
     assert ["A note."] == [line for line in out.splitlines() if "note" in line]
-    for line in ("w1k    interpreted  0.100 (0.100 to 0.100)", "w100k  compiled     0.150"):
+    for line in ("w1k       interpreted  0.100 (0.100 to 0.100)", "w100k     compiled     0.15"):
         assert line in out
     assert "| w1k | compiled | 0.300 (0.300 to 0.300) |" in as_markdown(summary())
+
+
+def test_admission_is_summed_up_per_number_of_accounts() -> None:
+    found = summary().admission
+    expected = [(COMPILED, 10, 200), (COMPILED, 1_000, 200)]
+    assert expected == [(one.build, one.accounts, one.positions) for one in found]
+    assert Spread(1_500.0, 750.0, 3_000.0) == found[0].after_index
+    assert (400.0, 20.0, 900.0) == (
+        found[1].black76_ns.median,
+        found[1].unmoved.median,
+        found[1].after_surface.median,
+    )
+    line = "| 1,000 | compiled | 200 | 0.40 | 20.0 (20.0 to 20.0) | 1500.0 (750.0 to 3000.0) |"
+    assert line in as_markdown(summary())
+
+
+def test_what_happened_stands_once_per_flow() -> None:
+    page = as_markdown(summary())
+    assert 1 == page.count("| woptions | 1,000 | 500 | 800 | 0 | 90 | 0 | 3 |")
+
+
+@pytest.mark.parametrize(
+    ("text", "median"),
+    [
+        ("0.048 (0.048 to 0.048)", 0.048),
+        ("2.150 (2.150 to 2.150)", 2.15),
+        ("0.00020 (0.00020 to 0.00020)", 0.0002),
+        ("0.000 (0.000 to 0.000)", 0.0),
+    ],
+)
+def test_a_small_figure_has_two_digits(text: str, median: float) -> None:
+    assert text == spread_text(Spread(median, median, median), 3)
 
 
 def test_a_document_keeps_what_stands_around_its_marks(tmp_path: Path) -> None:
