@@ -28,7 +28,7 @@ from tests.machines.counter import COUNTER, ActivateRules, Add, counter_genesis
 
 FOLDER = Path(__file__).parent
 PINNED = FOLDER / "pinned.txt"
-MARKET = "market:11:500"
+MARKET = "market:55:1700"
 START_NS = 1_700_000_000_000_000_000
 
 Timed = tuple[int, msgspec.Struct]
@@ -71,7 +71,7 @@ def counter_sparse() -> list[Timed]:
 
 
 def exchange_market() -> list[Timed]:
-    """The simulated market: every action, most refusals, expiries; it listens to the exchange."""
+    """The simulated market: every action, most refusals, expiries, a crash; it listens."""
     feed = open_feed(MARKET)
     state = initial(EXCHANGE, feed.genesis())
     commands: list[Timed] = []
@@ -106,7 +106,7 @@ GOLDENS = (
         machine=EXCHANGE,
         genesis=open_feed(MARKET).genesis(),
         commands=exchange_market,
-        snapshots=(200,),
+        snapshots=(200, 1_560),
         restarts=(300,),
     ),
 )

@@ -37,13 +37,13 @@ def trials(sample: Path | None, is_quick: bool) -> Sequence[Trial]:
     market, flow = "simulated market", "simulated order flow"
     if is_quick:
         made = [
-            Trial(market, "market:7:3000", 1_500),
+            Trial(market, "market:7:2000", 1_000),
             Trial(flow, "flow:w1k", 4_000, limit=8_000),
         ]
         feeds = [Trial(recorded, str(sample), 300, limit=1_500)]
     else:
         made = [
-            Trial(market, "market:7:6000", 3_000),
+            Trial(market, "market:7:4000", 2_000),
             Trial(flow, "flow:w1k", 20_000, limit=40_000, batch=200),
         ]
         feeds = [Trial(recorded, str(sample), 2_200)]

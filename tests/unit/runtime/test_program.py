@@ -295,15 +295,15 @@ def test_a_bad_feed_ends_with_its_exit_code(
 
 
 def test_bad_places_end_with_one_sentence(site: Path, tmp_path: Path) -> None:
-    good = ("run", "market:9:150", "--journal", tmp_path / "j")
+    good = ("run", "market:9:900", "--journal", tmp_path / "j")
     assert 0 == lockstep(site, *good).returncode
-    other = lockstep(site, "run", "market:8:150", "--journal", tmp_path / "j")
+    other = lockstep(site, "run", "market:8:900", "--journal", tmp_path / "j")
     fails(other, 3, "expected a journal of market:8, found another")
     fails(lockstep(site, *good, "--machine", "nobody"), 3, "found 'nobody'")
     fails(lockstep(site, *good, "--reports", tmp_path / "r"), 3, "has no published result")
     file = tmp_path / "file"
     file.write_text("")
-    fails(lockstep(site, "run", "market:9:150", "--journal", file), 3, str(file))
+    fails(lockstep(site, "run", "market:9:900", "--journal", file), 3, str(file))
     flow = lockstep(
         site, "run", NORMAL, "--journal", tmp_path / "k", "--reports", tmp_path / "no" / "r"
     )

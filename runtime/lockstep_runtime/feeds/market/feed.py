@@ -9,13 +9,19 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from lockstep_engine.commands import Command
+from lockstep_engine.commands import Command, ExecuteBlock
 from lockstep_kernel import Genesis
+from lockstep_runtime.feeds.market.blocks import block_behaviours, countersigned
+from lockstep_runtime.feeds.market.calendar import calendar_behaviours, relist
+from lockstep_runtime.feeds.market.gambling import gambling_behaviours, react
 from lockstep_runtime.feeds.market.mischief import order_cases
+from lockstep_runtime.feeds.market.mishaps import mishap_cases
 from lockstep_runtime.feeds.market.misrule import staff_cases
-from lockstep_runtime.feeds.market.operating import operating_behaviours, relist
+from lockstep_runtime.feeds.market.operating import operating_behaviours
+from lockstep_runtime.feeds.market.overquoting import overquoting_behaviours
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step
 from lockstep_runtime.feeds.market.trading import trading_behaviours
+from lockstep_runtime.feeds.market.view import MarketView
 from lockstep_runtime.feeds.market.world import World
 from lockstep_runtime.signing import NS_PER_MS, Item
 
@@ -26,7 +32,7 @@ _MISCHIEF_PERCENT = 12
 
 
 class MarketFeed:
-    """Makers, takers, arbitrageurs, an operator and mischief, from one seed."""
+    """Makers, takers, arbitrageurs, gamblers, an operator and mischief, from one seed."""
 
     listens = True
 
@@ -35,10 +41,20 @@ class MarketFeed:
         self._count = count
         self._world = World()
         self._sim = Simulation(seed, self._world)
-        weighted = [*trading_behaviours(), *operating_behaviours()]
-        self._behaviours = [one for weight, one in weighted for _ in range(weight)]
-        self._cases = [case for _code, case in (*order_cases(), *staff_cases())]
+        staff = [*operating_behaviours(), *calendar_behaviours()]
+        others = [
+            *(*trading_behaviours(), *block_behaviours()),
+            *(*gambling_behaviours(), *overquoting_behaviours()),
+        ]
+        self._staff = _by_weight(staff)
+        self._everybody = _by_weight([*others, *staff])
+        self._cases = [case for _code, case in (*order_cases(), *staff_cases(), *mishap_cases())]
         self._deck: list[Behaviour] = []
+
+    @property
+    def view(self) -> MarketView:
+        """What the simulated traders know: all that `listen` was told."""
+        return self._sim.view
 
     def genesis(self) -> Genesis:
         """Return the genesis of the simulated exchange."""
@@ -64,15 +80,18 @@ class MarketFeed:
 
     def _fill(self, items: list[Item]) -> None:
         """Let things happen until there is a chunk of them."""
+        items.extend(self._sign(step) for step in react(self._sim))
         while len(items) < CHUNK_COMMANDS:
             items.extend(self._sign(step) for step in self._draw()(self._sim))
 
     def _draw(self) -> Behaviour:
         """Draw who acts next. Expired contracts are answered first; mischief is dealt in turn."""
-        if self._sim.view.unanswered:
+        if self._sim.view.is_expiry_unanswered:
             return relist
+        if self._sim.crash is not None and self._sim.crash.is_dark:
+            return self._sim.one_of(self._staff)
         if not self._sim.chance(_MISCHIEF_PERCENT):
-            return self._sim.one_of(self._behaviours)
+            return self._sim.one_of(self._everybody)
         if not self._deck:
             self._deck = list(self._cases)
             self._sim.random.shuffle(self._deck)
@@ -90,4 +109,11 @@ class MarketFeed:
         else:
             nonce = signer.next_nonce(ts_ns)
         account = signer.account if step.account is None else step.account
-        return ts_ns, Command(signer.key, nonce, step.action, account, step.request_id)
+        action = step.action
+        if step.counter is not None and isinstance(action, ExecuteBlock):
+            action = countersigned(action, step.counter, ts_ns)
+        return ts_ns, Command(signer.key, nonce, action, account, step.request_id)
+
+
+def _by_weight(weighted: Sequence[tuple[int, Behaviour]]) -> list[Behaviour]:
+    return [one for weight, one in weighted for _ in range(weight)]

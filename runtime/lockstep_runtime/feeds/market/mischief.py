@@ -28,6 +28,7 @@ from lockstep_engine.commands import (
     SetMmpConfig,
     UpdateMarkPrice,
 )
+from lockstep_runtime.feeds.market.days import NS_PER_S
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step, Steps
 from lockstep_runtime.feeds.market.world import (
     BTC_NARROW,
@@ -35,7 +36,6 @@ from lockstep_runtime.feeds.market.world import (
     BUILDER,
     ETH_PERP,
     MAX_MARK_AGE_NS,
-    NS_PER_S,
     SOL_PERP,
     SOL_PUT,
 )
@@ -145,7 +145,7 @@ def stale(sim: Simulation) -> Steps:
     """Let the narrow future's mark, which nobody else moves, grow old."""
     order = PlaceOrder(BTC_NARROW, int(Side.BUY), 100_000, 1)
     late = Step(sim.world.poor.root, order, wait_ns=MAX_MARK_AGE_NS + 1)
-    return [_young_mark(sim), late, *_perpetuals_marked(sim)]
+    return [_young_mark(sim), late, *_all_marked(sim)]
 
 
 def bad_protection(sim: Simulation) -> Steps:
@@ -240,8 +240,7 @@ def clock_step(sim: Simulation) -> Steps:
     """Let two hours pass at once: only AdvanceTime may step so far."""
     return [
         Step(sim.world.builder.root, CancelAll(), wait_ns=7_200 * NS_PER_S),
-        Step(sim.world.staff.oracle, AdvanceTime()),
-        *_perpetuals_marked(sim),
+        *_all_marked(sim),
     ]
 
 
@@ -303,11 +302,13 @@ def _young_mark(sim: Simulation) -> Step:
     return Step(sim.world.staff.oracle, UpdateMarkPrice(BTC_NARROW, 50_000_000_000))
 
 
-def _perpetuals_marked(sim: Simulation) -> Steps:
-    """Mark the perpetuals at their index again after a long time."""
-    index_e6 = sim.view.index_e6
+def _all_marked(sim: Simulation) -> Steps:
+    """Mark everything again after a long time, the perpetuals at their index."""
+    index_e6 = sim.index_e6
     marks = ((BTC_PERP, index_e6["BTC"]), (ETH_PERP, index_e6["ETH"]))
-    return [Step(sim.world.staff.oracle, UpdateMarkPrice(*mark)) for mark in marks]
+    oracle = sim.world.staff.oracle
+    perpetuals = [Step(oracle, UpdateMarkPrice(*mark)) for mark in marks]
+    return [Step(oracle, AdvanceTime()), *perpetuals]
 
 
 def _under_status(sim: Simulation, status: InstrumentStatus) -> Steps:

@@ -31,16 +31,15 @@ from lockstep_engine.commands import (
     UpdateVolSurface,
     Withdraw,
 )
+from lockstep_runtime.feeds.market.days import EXPIRY_TIME_S, NS_PER_S
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step, Steps
 from lockstep_runtime.feeds.market.world import (
     BTC_PERP,
     BUILDER,
     DATED_LIMITS,
     DOT_PERP,
-    EXPIRY_TIME_S,
     FAR_CALL,
     MARGIN_RATES,
-    NS_PER_S,
     TOTAL_DEPOSITS_E6,
 )
 from lockstep_runtime.signing import Signer, key_of

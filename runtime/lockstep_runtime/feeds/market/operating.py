@@ -22,50 +22,48 @@ from lockstep_engine.commands import (
     SetPortfolioModel,
     SetTradingLimits,
     Transfer,
-    UpdateIndexPrice,
     UpdateMarkPrice,
     Withdraw,
 )
+from lockstep_runtime.feeds.market.calendar import index_step
+from lockstep_runtime.feeds.market.days import is_neglected
 from lockstep_runtime.feeds.market.simulation import Behaviour, Simulation, Step, Steps
 from lockstep_runtime.feeds.market.world import (
     BTC_PERP,
     DATED_LIMITS,
     ETH_PERP,
-    FIRST_INDEX_E6,
     PERP_LIMITS,
     surface,
 )
 from lockstep_runtime.presets import load_preset, preset_names
-from lockstep_runtime.signing import Script, Signer
+from lockstep_runtime.signing import Signer
 
 _USD = 1_000_000
 
 
 def move_index(sim: Simulation) -> Steps:
-    """Let an index wander by up to a tenth of a percent, within a fifth of where it began."""
+    """Let an index wander by up to a tenth of a percent, unless its oracle is away."""
     underlying = sim.one_of(("BTC", "ETH"))
-    first = FIRST_INDEX_E6[underlying]
-    index_e6 = sim.view.index_e6.get(underlying, first)
-    index_e6 += index_e6 * sim.between(-10, 10) // 10_000
-    index_e6 = max(first * 4 // 5, min(first * 6 // 5, index_e6))
-    return [Step(sim.world.staff.oracle, UpdateIndexPrice(underlying, index_e6))]
+    if is_neglected(underlying, sim.now_ns):
+        return []
+    return [index_step(sim, underlying)]
 
 
 def move_mark(sim: Simulation) -> Steps:
     """Set the mark of a perpetual near its index."""
     number, underlying = sim.one_of(((BTC_PERP, "BTC"), (ETH_PERP, "ETH")))
-    index_e6 = sim.view.index_e6[underlying]
+    index_e6 = sim.index_e6[underlying]
     mark_e6 = index_e6 + index_e6 * sim.between(-3, 3) // 10_000
     return [Step(sim.world.staff.oracle, UpdateMarkPrice(number, mark_e6))]
 
 
 def move_surface(sim: Simulation) -> Steps:
     """Give an expiry another forward, a little above the index, and other volatilities."""
-    dated = [one for one in sim.traded() if one.created.kind == InstrumentKind.FUTURE]
+    dated = sim.futures()
     if not dated:
         return []
     created = sim.one_of(dated).created
-    index_e6 = sim.view.index_e6[created.underlying]
+    index_e6 = sim.index_e6[created.underlying]
     forward_e6 = index_e6 + index_e6 * (5 + sim.between(-3, 3)) // 10_000
     vol_e9 = sim.between(500, 700) * 1_000_000
     action = surface(created.underlying, created.expiry_ns, forward_e6, vol_e9)
@@ -75,26 +73,6 @@ def move_surface(sim: Simulation) -> Steps:
 def pass_time(sim: Simulation) -> Steps:
     """Advance the time, which every surface's marks follow."""
     return [Step(sim.world.staff.oracle, AdvanceTime())]
-
-
-def relist(sim: Simulation) -> Steps:
-    """List the next expiry for each future that expired and was not answered yet."""
-    futures = [
-        listed for listed in sim.view.unanswered if listed.created.kind == InstrumentKind.FUTURE
-    ]
-    sim.view.unanswered.clear()
-    script = Script(sim.now_ns, step_ns=0)
-    for listed in futures:
-        underlying = listed.created.underlying
-        sim.world.list_expiry(script, underlying, sim.view.index_e6[underlying])
-    return steps_of(sim, script)
-
-
-def steps_of(sim: Simulation, script: Script) -> Steps:
-    """Turn a script of the staff's into steps; they are signed again when they are due."""
-    staff = sim.world.staff
-    by_key = {signer.key: signer for signer in (staff.root, staff.admin, staff.oracle)}
-    return [Step(by_key[command.signer], command.action) for _ts_ns, command in script.take()]
 
 
 def halt(sim: Simulation) -> Steps:
@@ -184,7 +162,7 @@ def open_more(sim: Simulation) -> Steps:
 
 
 def move_funds(sim: Simulation) -> Steps:
-    """Deposit, withdraw or transfer. Deposits are larger: expired positions keep their margin."""
+    """Deposit, withdraw or transfer; deposits are larger."""
     trader, other = sim.one_of(sim.world.traders), sim.one_of(sim.world.traders)
     amount_e6 = sim.between(1, 10_000) * _USD
     kind = sim.random.randrange(3)

@@ -10,25 +10,30 @@ from typing import TypeVar
 
 import msgspec
 
-from lockstep_engine.codes import OrderFlag, OrderType, SelfTradeMode, Side, TimeInForce
+from lockstep_engine.codes import (
+    InstrumentKind,
+    OrderFlag,
+    OrderType,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+)
 from lockstep_engine.commands import Action, PlaceOrder
+from lockstep_runtime.feeds.market.days import NS_PER_S
 from lockstep_runtime.feeds.market.view import Listed, MarketView
 from lockstep_runtime.feeds.market.world import (
     BTC_NARROW,
     BUILDER,
-    DOT_PERP,
     ETH_PERP,
     FAR_CALL,
-    NS_PER_S,
-    SOL_PERP,
-    SOL_PUT,
+    FIRST_INDEX_E6,
     Trader,
     World,
 )
 from lockstep_runtime.signing import Signer
 
 _T = TypeVar("_T")
-_UNTRADED = frozenset((BTC_NARROW, SOL_PERP, SOL_PUT, DOT_PERP, FAR_CALL))
+_UNTRADED = frozenset((BTC_NARROW, FAR_CALL))
 _GTD, _IOC, _FOK = int(TimeInForce.GTD), int(TimeInForce.IOC), int(TimeInForce.FOK)
 _LINEAGES = tuple(bytes([number]) * 16 for number in range(4))
 
@@ -44,19 +49,44 @@ class Step(msgspec.Struct, frozen=True):
     account: int | None = None
     is_repeat: bool = False
     """Whether the nonce is the signer's last one again."""
+    counter: Signer | None = None
+    """Who signs a block for the other party; its nonce is written when the step is due."""
 
 
 Steps = Sequence[Step]
 
 
+class Crash:
+    """A crash that has begun: makers stay away, and prices gap once more after some chunks.
+
+    `alarms` is for how many more chunks the risk desk looks at every account after that. While it
+    `is_dark`, the gap is there and nobody has seen it yet: nobody trades.
+    """
+
+    __slots__ = ("alarms", "chunks_to_gap", "is_dark", "is_down", "underlyings")
+
+    def __init__(self, underlyings: Sequence[str], is_down: bool) -> None:
+        self.underlyings = underlyings
+        self.is_down = is_down
+        self.chunks_to_gap = 1
+        self.alarms = 2
+        self.is_dark = False
+
+
 class Simulation:
-    """The common ground of all behaviours. `now_ns` is when the next step is due."""
+    """The common ground of all behaviours. `now_ns` is when the last step was due.
+
+    `index_e6` is what the oracle said last of each index, ahead of what the others have heard.
+    """
 
     def __init__(self, seed: int, world: World) -> None:
         self.random = random.Random(seed)
         self.world = world
         self.view = MarketView()
         self.now_ns = 0
+        self.index_e6 = dict(FIRST_INDEX_E6)
+        self.crash: Crash | None = None
+        self.calm_chunks = 0
         self._client_id = 0
 
     def chance(self, percent: int) -> bool:
@@ -79,7 +109,21 @@ class Simulation:
     def traded(self) -> list[Listed]:
         """Return the instruments that are traded and not known to be expired, by number."""
         listed = self.view.listed
-        return [listed[number] for number in sorted(listed) if number not in _UNTRADED]
+        return [
+            listed[number]
+            for number in sorted(listed)
+            if number not in _UNTRADED and listed[number].created.underlying in FIRST_INDEX_E6
+        ]
+
+    def futures(self, underlying: str = "") -> list[Listed]:
+        """Return the dated futures that are traded, of one underlying or all, soonest first."""
+        found = [
+            listed
+            for listed in self.traded()
+            if listed.created.kind == InstrumentKind.FUTURE
+            and underlying in ("", listed.created.underlying)
+        ]
+        return sorted(found, key=lambda listed: (listed.created.expiry_ns, listed.number))
 
     def market(self) -> Listed:
         """Draw an instrument: a perpetual half of the time."""

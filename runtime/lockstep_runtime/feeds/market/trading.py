@@ -37,21 +37,24 @@ class Quoting:
 
     def __call__(self, sim: Simulation) -> Steps:
         """Quote some instruments of one underlying, or thin out the same quotes again."""
+        if sim.crash is not None:
+            return []
         maker = sim.one_of(sim.world.makers)
         quote_set = sim.between(1, 2)
         last = self._last.get((maker.account, quote_set))
-        if last is not None and sim.chance(35):
-            action = self._thinner(sim, last)
-        else:
+        action = self._thinner(sim, last) if last is not None and sim.chance(35) else None
+        if action is None:
             action = self._fresh(sim, quote_set)
         self._last[maker.account, quote_set] = action
-        return [Step(sim.signer(maker), action)]
+        frozen = [name for name in ("BTC", "ETH") if (maker.account, name) in sim.view.frozen]
+        resets = [Step(maker.root, ResetMmp(name)) for name in frozen if sim.chance(60)]
+        return [*resets, Step(sim.signer(maker), action)]
 
     def _fresh(self, sim: Simulation, quote_set: int) -> MassQuote:
         underlying = sim.one_of(("BTC", "ETH"))
         listed = [found for found in sim.traded() if found.created.underlying == underlying]
         sim.random.shuffle(listed)
-        quotes = tuple(self._quote(sim, found) for found in listed[: sim.between(1, 5)])
+        quotes = tuple(self._quote(sim, found) for found in listed[: sim.between(2, 12)])
         mode = int(sim.one_of(list(SelfTradeMode)[:4]))
         return MassQuote(quote_set, quotes, int(sim.one_of(_QUOTE_FLAGS)), mode)
 
@@ -67,11 +70,11 @@ class Quoting:
             *(listed.on_step(ask), ask_lots),
         )
 
-    def _thinner(self, sim: Simulation, last: MassQuote) -> MassQuote:
-        """Repeat a quote set at its prices, with sizes halved here and there."""
+    def _thinner(self, sim: Simulation, last: MassQuote) -> MassQuote | None:
+        """Repeat what is left of a quote set at its prices, with sizes halved here and there."""
 
-        def thinned(listed: Listed | None, lots: int) -> int:
-            if listed is None or not sim.chance(50):
+        def thinned(listed: Listed, lots: int) -> int:
+            if not sim.chance(50):
                 return lots
             step = listed.created.limits.qty_step_lots
             return lots // 2 // step * step
@@ -79,12 +82,13 @@ class Quoting:
         quotes = [
             msgspec.structs.replace(
                 quote,
-                bid_qty_lots=thinned(sim.view.listed.get(quote.instrument), quote.bid_qty_lots),
-                ask_qty_lots=thinned(sim.view.listed.get(quote.instrument), quote.ask_qty_lots),
+                bid_qty_lots=thinned(sim.view.listed[quote.instrument], quote.bid_qty_lots),
+                ask_qty_lots=thinned(sim.view.listed[quote.instrument], quote.ask_qty_lots),
             )
             for quote in last.quotes
+            if quote.instrument in sim.view.listed
         ]
-        return msgspec.structs.replace(last, quotes=tuple(quotes))
+        return msgspec.structs.replace(last, quotes=tuple(quotes)) if quotes else None
 
 
 def rest(sim: Simulation) -> Steps:
@@ -97,7 +101,9 @@ def rest(sim: Simulation) -> Steps:
 
 def take(sim: Simulation) -> Steps:
     """Meet the other side of a book, as far as it is known. Anybody does, makers too."""
-    trader, listed, side = sim.one_of(sim.world.traders), sim.market(), sim.side()
+    trader, side = sim.one_of(sim.world.traders), sim.side()
+    quoted = [listed for listed in sim.traded() if listed.best(1 - side)]
+    listed = sim.one_of(quoted) if quoted and sim.chance(60) else sim.market()
     best = listed.best(1 - side) or sim.view.fair_ticks(listed)
     beyond = sim.between(0, 6) * listed.created.limits.price_step_ticks
     price = best + (beyond if side == Side.BUY else -beyond)
@@ -123,16 +129,14 @@ def arbitrage(sim: Simulation) -> Steps:
 
 def reduce(sim: Simulation) -> Steps:
     """Enter an order that may only reduce a position; more often than not it rests."""
-    held = [key for key, lots in sorted(sim.view.positions.items()) if lots]
-    held = [key for key in held if key[1] in sim.view.listed]
-    if not held:
+    trader = sim.one_of(sim.world.traders)
+    held = sim.view.accounts.held.get(trader.account, {})
+    listed_here = [number for number in sorted(held) if number in sim.view.listed]
+    if not listed_here:
         return []
-    account, instrument = sim.one_of(held)
-    trader = _trader(sim, account)
-    if trader is None:
-        return []
+    instrument = sim.one_of(listed_here)
     listed = sim.view.listed[instrument]
-    position = sim.view.positions[account, instrument]
+    position = held[instrument].lots
     side = Side.SELL if position > 0 else Side.BUY
     price = listed.on_step(sim.price_near(listed, side, sim.between(-20, 40)))
     step = listed.created.limits.qty_step_lots
@@ -204,7 +208,7 @@ def _change(sim: Simulation, trader: Trader, order: LiveOrder) -> OrderAction:
     if draw < 30:
         return CancelByClientId(order.client_id)
     if draw < 45:
-        left = 0 if sim.chance(10) else order.remaining_lots // 2
+        left = 0 if sim.chance(30) else order.remaining_lots // 2
         return AmendOrder(order.order_id, order.price_ticks, filled + left)
     if draw < 70:
         price = listed.on_step(sim.price_near(listed, order.side, sim.between(-3, 40)))
@@ -216,19 +220,15 @@ def _change(sim: Simulation, trader: Trader, order: LiveOrder) -> OrderAction:
     return ReplaceOrder(order.order_id, new, cancel_on_reject=sim.chance(40))
 
 
-def _trader(sim: Simulation, account: int) -> Trader | None:
-    return next((found for found in sim.world.traders if found.account == account), None)
-
-
 def trading_behaviours() -> list[tuple[int, Behaviour]]:
     """Return (weight, behaviour) of everything that traders do."""
     return [
-        (24, Quoting()),
-        (18, rest),
-        (18, take),
+        (36, Quoting()),
+        (28, rest),
+        (45, take),
         (5, arbitrage),
         (7, reduce),
         (12, manage),
         (1, cancel_all),
-        (3, protect),
+        (5, protect),
     ]

@@ -7,7 +7,6 @@ import msgspec
 from lockstep_engine.codes import InstrumentKind, Side
 from lockstep_engine.events import (
     BookChanged,
-    IndexPriceUpdated,
     InstrumentCreated,
     InstrumentExpired,
     MarkPriceUpdated,
@@ -16,8 +15,9 @@ from lockstep_engine.events import (
     MmpReset,
     MmpThawed,
     MmpTriggered,
-    Trade,
+    SettlementPriceSet,
 )
+from lockstep_runtime.feeds.market.accounts import AccountsView
 from lockstep_runtime.live_orders import Levels, LiveOrder, LiveOrders
 
 
@@ -55,32 +55,42 @@ class Listed:
         return max(1, min(highest, price_ticks // step)) * step
 
 
+Expiry = tuple[str, int]
+"""(underlying, expiry_ns)."""
+
+
 class MarketView:
-    """Folds events. It lags by up to a chunk, as a trader's knowledge does."""
+    """Folds events. It lags by up to a chunk, as a trader's knowledge does.
+
+    `unsettled` says of each expiry that nobody asked to settle whether its price is final;
+    `settled` are the others.
+    """
 
     def __init__(self) -> None:
         self.orders = LiveOrders()
+        self.accounts = AccountsView()
         self.listed: dict[int, Listed] = {}
         self.expired: list[Listed] = []
-        self.unanswered: list[Listed] = []
-        self.index_e6: dict[str, int] = {}
-        self.positions: dict[tuple[int, int], int] = {}
+        self.is_expiry_unanswered = False
+        self.unsettled: dict[Expiry, bool] = {}
+        self.settled: list[Expiry] = []
         self.frozen: dict[tuple[int, str], int] = {}
+
+    @property
+    def index_e6(self) -> dict[str, int]:
+        """The index of each underlying that has one."""
+        return self.accounts.index_e6
 
     def fold(self, events: Sequence[msgspec.Struct]) -> None:
         """Take the events of one command."""
         self.orders.fold(events)
+        self.accounts.fold(events)
         for event in events:
             match event:
                 case BookChanged(instrument=instrument):
                     listed = self.listed.get(instrument)
                     if listed is not None:
                         listed.levels.fold(event)
-                case Trade(instrument=instrument, maker=maker, taker=taker):
-                    self.positions[maker.account, instrument] = maker.position_lots
-                    self.positions[taker.account, instrument] = taker.position_lots
-                case IndexPriceUpdated(underlying=underlying, price_e6=price_e6):
-                    self.index_e6[underlying] = price_e6
                 case MarkPriceUpdated(instrument=instrument, price_e6=price_e6):
                     self._mark(instrument, price_e6)
                 case MarksUpdated(marks=marks):
@@ -97,7 +107,10 @@ class MarketView:
                 case InstrumentCreated(instrument=instrument):
                     self.listed[instrument] = Listed(event)
                 case InstrumentExpired(instrument=instrument):
-                    self._expire(instrument)
+                    self.expired.append(self.listed.pop(instrument))
+                    self.is_expiry_unanswered = True
+                case SettlementPriceSet(underlying=underlying, expiry_ns=expiry_ns):
+                    self.unsettled[underlying, expiry_ns] = event.is_final
                 case _:
                     pass
 
@@ -120,8 +133,3 @@ class MarketView:
         listed = self.listed.get(instrument)
         if listed is not None:
             listed.mark_e6 = price_e6
-
-    def _expire(self, instrument: int) -> None:
-        listed = self.listed.pop(instrument)
-        self.expired.append(listed)
-        self.unanswered.append(listed)

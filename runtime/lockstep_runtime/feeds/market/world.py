@@ -2,11 +2,13 @@
 
 It owns what is fixed: keys, accounts, contracts, limits, fees, and the commands that set them up.
 BTC and ETH are traded, each expiry under a volatility surface; SOL never gets an index or a mark,
-so its orders are refused; DOT has no portfolio model, and the call of 2099 no surface. The makers
-stand under market-maker protection, and there are accounts in every margin mode.
+so its orders are refused and its expiries get a price by hand; DOT has no portfolio model, and the
+call of 2099 no surface. The makers stand under market-maker protection, one of them with hardly any
+cash; there are accounts in every margin mode, and gamblers with little money and large positions.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date
 
 from lockstep_engine.codes import MarginMode
 from lockstep_engine.commands import (
@@ -15,6 +17,7 @@ from lockstep_engine.commands import (
     CreateUnderlying,
     Deposit,
     ExchangeParams,
+    FundInsurance,
     MarginRates,
     OpenAccount,
     SetFeeSchedule,
@@ -24,24 +27,35 @@ from lockstep_engine.commands import (
     SetMmpConfig,
     SetPortfolioModel,
     TradingLimits,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
 )
 from lockstep_kernel import Genesis
+from lockstep_runtime.feeds.market.days import (
+    EXPIRY_TIME_S,
+    NS_PER_S,
+    expiry_ns_of,
+    is_weekly,
+    listed_days,
+    spelled,
+)
 from lockstep_runtime.presets import load_preset
 from lockstep_runtime.signing import Script, Signer
 from lockstep_runtime.venue import Contract, Staff, genesis_of, open_account
 
-NS_PER_S = 1_000_000_000
-START_NS = 1_774_598_380 * NS_PER_S  # 2026-03-27 07:59:40 UTC, twenty seconds before an expiry
+START_NS = 1_774_597_920 * NS_PER_S  # Friday, 2026-03-27 07:52:00 UTC, shortly before an expiry
 FIRST_INDEX_E6 = {"BTC": 60_000_000_000, "ETH": 3_000_000_000}
 STRIKE_STEP = {"BTC": 1_000, "ETH": 50}
 TOTAL_DEPOSITS_E6 = 10**15
 NONCE_CAPACITY = 20
 MAX_MARK_AGE_NS = 30 * NS_PER_S
-EXPIRY_TIME_S = 28_800
-BUILDER, POOR = 30, 40
+MIN_SAMPLES = 6
+BUILDER, POOR, THIN = 30, 40, 5
+GAMBLERS = (51, 52, 53, 54, 55, 56, 57, 58)
+UNWATCHED = (57, 58)
+"""Gamblers at whom nobody looks until their contracts have settled."""
 BTC_PERP, ETH_PERP, BTC_NARROW, SOL_PERP, SOL_PUT, DOT_PERP, FAR_CALL = 1, 2, 3, 4, 5, 6, 7
 
 PRESETS = {"BTC": "derive_pmrm2", "ETH": "deribit9x3"}
@@ -55,15 +69,16 @@ MODES = {
     13: MarginMode.PORTFOLIO,
     14: MarginMode.PORTFOLIO,
     22: MarginMode.PORTFOLIO,
+    53: MarginMode.STANDARD_SPREAD,
+    54: MarginMode.STANDARD_SPREAD,
+    55: MarginMode.PORTFOLIO,
 }
 """Who does not begin in STANDARD."""
 
 _MAKERS, _TAKERS, _ARBITRAGEURS = (1, 2, 3, 4), (11, 12, 13, 14, 15, 16), (21, 22)
 _SELF_TRADE_GROUP = 7
-_PERPETUALS = ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (SOL_PERP, "SOL"), (DOT_PERP, "DOT"))
-_RICH_E6, _POOR_E6 = 5 * 10**12, 10**9
-
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+PERPETUALS = ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (SOL_PERP, "SOL"), (DOT_PERP, "DOT"))
+RICH_E6, _POOR_E6, _INSURANCE_E6 = 5 * 10**12, 10**9, 2 * 10**10
 
 CONTRACTS = {
     "BTC": Contract(tick_e6=500_000, lot_e8=100_000),
@@ -144,9 +159,11 @@ class World:
         self.arbitrageurs = [Trader(account) for account in _ARBITRAGEURS]
         self.builder = Trader(BUILDER)
         self.poor = Trader(POOR)
+        self.thin = Trader(THIN)
+        self.gamblers = [Trader(account) for account in GAMBLERS]
         self.next_instrument = FAR_CALL + 1
         self.next_account = 100
-        self._last_expiry: dict[str, date] = {}
+        self._listed_days: dict[date, None] = {}
 
     @property
     def traders(self) -> list[Trader]:
@@ -171,7 +188,8 @@ class World:
         script = Script(START_NS)
         self.staff.grant(script)
         for underlying in CONTRACTS:
-            script.add(self.staff.admin, CreateUnderlying(underlying, 10**12, EXPIRY_TIME_S))
+            created = CreateUnderlying(underlying, 10**12, EXPIRY_TIME_S, MIN_SAMPLES)
+            script.add(self.staff.admin, created)
         for underlying, index_e6 in FIRST_INDEX_E6.items():
             script.add(self.staff.oracle, UpdateIndexPrice(underlying, index_e6))
         script.add(self.staff.admin, SetMarginModel("BTC", MARGIN_RATES))
@@ -179,41 +197,35 @@ class World:
             model = load_preset(preset).model
             script.add(self.staff.admin, SetPortfolioModel(underlying, model))
         self._list_standing(script)
-        for underlying, index_e6 in FIRST_INDEX_E6.items():
-            for _ in range(2):
-                self.list_expiry(script, underlying, index_e6)
+        self.list_days(script, FIRST_INDEX_E6)
         self._open_accounts(script)
         return script
 
-    def list_expiry(self, script: Script, underlying: str, index_e6: int) -> None:
-        """Write the commands that list a future, two calls and two puts for the next free day.
+    def list_days(self, script: Script, index_e6: Mapping[str, int]) -> None:
+        """Write the commands that list what is not listed yet of the days that should be."""
+        for day in listed_days(script.now_ns):
+            if day in self._listed_days:
+                continue
+            self._listed_days[day] = None
+            for underlying in FIRST_INDEX_E6:
+                self._list_chain(script, underlying, day, index_e6[underlying])
+            if is_weekly(day):
+                self._list(script, f"SOL-{spelled(day)}", CONTRACTS["SOL"])
+
+    def _list_chain(self, script: Script, underlying: str, day: date, index_e6: int) -> None:
+        """List a future and calls and puts of three strikes, a weekly's further apart.
 
         The surface that marks them comes last.
         """
-        expiry = self._next_expiry(underlying, script.now_ns)
         step = STRIKE_STEP[underlying]
-        middle = index_e6 // 1_000_000 // step * step
-        self._list(script, f"{underlying}-{expiry}", CONTRACTS[underlying])
-        for strike, letter in (
-            *((middle, "C"), (middle + step, "C")),
-            *((middle, "P"), (middle - step, "P")),
-        ):
-            symbol = f"{underlying}-{expiry}-{strike}-{letter}"
-            self._list(script, symbol, OPTION_CONTRACTS[underlying])
-        day = self._last_expiry[underlying]
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        expiry_ns = (int(midnight.timestamp()) + EXPIRY_TIME_S) * NS_PER_S
-        script.add(self.staff.oracle, surface(underlying, expiry_ns, index_e6, 600_000_000))
-
-    def _next_expiry(self, underlying: str, now_ns: int) -> str:
-        """Return the first day that has not begun and is not listed yet, in either spelling."""
-        today = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).date()
-        after = max(self._last_expiry.get(underlying, date.min), today)
-        day = today if underlying not in self._last_expiry else after + timedelta(days=1)
-        self._last_expiry[underlying] = day
-        if day.day % 2:
-            return f"{day.day}{_MONTHS[day.month - 1]}{day.year % 100:02}"
-        return f"{day.year}{day.month:02}{day.day:02}"
+        middle, away = index_e6 // 1_000_000 // step * step, step * (2 if is_weekly(day) else 1)
+        name = f"{underlying}-{spelled(day)}"
+        self._list(script, name, CONTRACTS[underlying])
+        for strike in (middle - away, middle, middle + away):
+            for letter in ("C", "P"):
+                self._list(script, f"{name}-{strike}-{letter}", OPTION_CONTRACTS[underlying])
+        marks = surface(underlying, expiry_ns_of(day), index_e6, 600_000_000)
+        script.add(self.staff.oracle, marks)
 
     def _list(self, script: Script, symbol: str, contract: Contract) -> None:
         number = self.next_instrument
@@ -222,7 +234,7 @@ class World:
 
     def _list_standing(self, script: Script) -> None:
         """List the perpetuals, the narrow future, two without prices and two without margin."""
-        for number, underlying in _PERPETUALS:
+        for number, underlying in PERPETUALS:
             self._create(script, number, f"{underlying}-PERP", CONTRACTS[underlying], PERP_LIMITS)
         self._create(script, SOL_PUT, "SOL-20991225-10-P", OPTION_CONTRACTS["SOL"], DATED_LIMITS)
         self._create(script, BTC_NARROW, "BTC-20991225", CONTRACTS["BTC"], NARROW_LIMITS)
@@ -231,6 +243,8 @@ class World:
         for number, underlying in ((BTC_PERP, "BTC"), (ETH_PERP, "ETH"), (BTC_NARROW, "BTC")):
             mark_e6 = FIRST_INDEX_E6[underlying]
             script.add(self.staff.oracle, UpdateMarkPrice(number, mark_e6))
+        script.add(self.staff.oracle, UpdateFundingRate(BTC_PERP, 100_000))
+        script.add(self.staff.oracle, UpdateFundingRate(ETH_PERP, -40_000, 3_600))
 
     def _create(
         self, script: Script, number: int, symbol: str, contract: Contract, limits: TradingLimits
@@ -256,7 +270,7 @@ class World:
                 script.add(staff.admin, opened)
                 self._fund(script, trader)
             else:
-                open_account(script, staff, trader.root, _RICH_E6)
+                open_account(script, staff, trader.root, RICH_E6)
             script.add(trader.root, AuthorizeAgent(trader.agent.key))
             if trader.account in MODES:
                 script.add(trader.root, SetMarginMode(int(MODES[trader.account])))
@@ -265,8 +279,11 @@ class World:
             for underlying in _PROTECTED_E8:
                 action = protection(underlying, 100, 400 * options, _OPTIONS[options])
                 script.add(trader.root, action)
-        for trader in (self.builder, self.poor):
+        for trader in (self.builder, self.poor, self.thin, *self.gamblers):
             open_account(script, staff, trader.root, _POOR_E6)
+            if trader.account in MODES:
+                script.add(trader.root, SetMarginMode(int(MODES[trader.account])))
+        script.add(staff.treasury, FundInsurance(_INSURANCE_E6))
 
     def _fund(self, script: Script, trader: Trader) -> None:
-        script.add(self.staff.treasury, Deposit(trader.account, _RICH_E6))
+        script.add(self.staff.treasury, Deposit(trader.account, RICH_E6))

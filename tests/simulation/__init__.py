@@ -1,0 +1,1 @@
+"""The market simulator driven for long, checked after every command."""
