@@ -3,17 +3,8 @@
 The old text must stand in its file exactly once; when the sources change, the patch changes too.
 """
 
-from typing import NamedTuple
-
-
-class Bug(NamedTuple):
-    """A mistake: in `file` (below engine/) the text `old` becomes `new`."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-
+from tests.planted.bug import Bug
+from tests.planted.trouble import TROUBLE_BUGS
 
 _ENGINE = "lockstep_engine"
 
@@ -51,8 +42,8 @@ BUGS = (
     Bug(
         "a dropped nonce does not raise the floor",
         f"{_ENGINE}/entities.py",
-        '            self.floor = int.from_bytes(packed[:_NONCE_BYTES], "little")\n',
-        "",
+        "                self.floor = dropped\n",
+        "                pass\n",
     ),
     Bug(
         "the nonce window is one millisecond short",
@@ -151,7 +142,8 @@ BUGS = (
     Bug(
         "the builder of the taker gets nothing",
         f"{_ENGINE}/matching/sweep.py",
-        "        _pay_builder(core, taker.builder, taker_builder, events)\n",
+        "        move_cash(core, core.accounts[taker.builder], "
+        "_BUILDER_FEE, taker_builder, events)\n",
         "        pass\n",
     ),
     Bug(
@@ -242,14 +234,14 @@ BUGS = (
     Bug(
         "a new mark does not reach the margin sums",
         f"{_ENGINE}/risk/marks.py",
-        "    prices_moved(core, instrument)\n",
-        "",
+        "_FOR_EVER_NS\n    prices_moved(core, instrument)\n",
+        "_FOR_EVER_NS\n",
     ),
     Bug(
         "the position limit ignores open orders",
         f"{_ENGINE}/admission/limits.py",
-        "worst = holding.qty_lots + holding.open_buy_lots + order.remaining_lots",
-        "worst = holding.qty_lots + order.remaining_lots",
+        "worst = holding.qty_lots + holding.open_buy_lots + qty_lots",
+        "worst = holding.qty_lots + qty_lots",
     ),
     Bug(
         "one order too many may be open",
@@ -455,8 +447,8 @@ BUGS = (
     Bug(
         "a new portfolio model reaches nobody",
         f"{_ENGINE}/operations/margins.py",
-        "    _follow(core, underlying)\n    core.touch(model)\n",
-        "    core.touch(model)\n",
+        "            prices_moved(core, instrument)\n",
+        "            pass\n",
     ),
     Bug(
         "an account is restored without its mode",
@@ -464,6 +456,7 @@ BUGS = (
         "    enter_mode(account, mode)\n",
         "",
     ),
+    *TROUBLE_BUGS,
 )
 
 QUICK = (

@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.planted.bugs import Bug
+from tests.planted.bug import Bug
 
 ROOT = Path(__file__).parents[2]
-FLOWS, SEEDED, SECONDS_MAX = 200, 600, 300
+FLOWS, SEEDED, SECONDS_MAX = 200, 600, 900
 _PARTS = ("engine", "validator")
 
 
@@ -47,16 +47,30 @@ def hunt(bug: Bug) -> Catch:
 
 def plant(bug: Bug, folder: Path) -> None:
     """Copy the sources into a folder and apply the patch."""
+    copy_sources(folder)
+    patch(bug, folder)
+
+
+def copy_sources(folder: Path) -> None:
+    """Copy the sources of the engine and the validator into a folder."""
     for part in _PARTS:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def patch(bug: Bug, folder: Path) -> None:
+    """Apply the patch to the copy in a folder."""
     file = folder / "engine" / bug.file
-    source = file.read_text("utf-8")
+    file.write_text(patched(bug, file.read_text("utf-8")), "utf-8")
+
+
+def patched(bug: Bug, source: str) -> str:
+    """Return the source of the bug's file with the bug in it."""
     found = source.count(bug.old)
     if found != 1:
         raise CannotPlantError(
             f"'{bug.name}': expected its old text once in {bug.file}, found it {found} times"
         )
-    file.write_text(source.replace(bug.old, bug.new), "utf-8")
+    return source.replace(bug.old, bug.new)
 
 
 def _run(bug: Bug, folder: Path) -> Catch:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted.bugs import BUGS, QUICK, Bug
+from tests.planted.bug import Bug
+from tests.planted.bugs import BUGS, QUICK
 from tests.planted.hunt import CannotPlantError, hunt, plant
 
 

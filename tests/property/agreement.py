@@ -6,21 +6,25 @@ find more in the same time. The plan of CI depends on the sources alone.
 
 import os
 import random
+from itertools import chain
 from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from lockstep_engine.state import ExchangeCore
+from tests.property.answers import NaiveAnswers
 from tests.property.flow import Run, run_seeded, shortest
 from tests.property.machine import Agreement
 from tests.property.reach import Reach
 from tests.property.scene import Scene
-from tests.property.tour import TOUR_WORLD, tour
-from tests.property.twins import Twins
+from tests.property.situations import restart_situations, situations_of
+from tests.property.tours import TOURS, Tour
+from tests.property.twins import RESTARTS, Twins, engine_core
+from tests.property.world import World
 
 CI_FLOWS, CI_STEPS, CI_SEED = 200, 100, 20_240_601
 EXPLORE_FLOWS = 2_000
+_RESTART_EVERY = 3
 
 
 class Plan(NamedTuple):
@@ -91,18 +95,28 @@ def run_drawn(plan: Plan, counted: Run) -> tuple[Run, Exception | None]:
 
 
 def run_tour() -> Reach:
-    """Run the tour through the twins, with every check after every command."""
+    """Run the tours through the twins, restarting them, with every check after every command."""
     reach = Reach()
-    twins = Twins(TOUR_WORLD.genesis())
-    scene = Scene(TOUR_WORLD, lambda account: 0)
-    for ts_ns, command in scene.setup():
-        reach.count(command, twins.apply(ts_ns, command))
-    core = twins.engine.core
-    assert isinstance(core, ExchangeCore)
-    scene.core = core
-    for ts_ns, command in tour(scene):
-        reach.count(command, twins.apply(ts_ns, command))
+    for world, author in TOURS:
+        _run_tour(world, author, reach)
+    return reach
+
+
+def _run_tour(world: World, author: Tour, reach: Reach) -> None:
+    twins = Twins(world.genesis())
+    answers = NaiveAnswers(twins)
+    scene = Scene(world, answers)
+    for number, (ts_ns, command) in enumerate(chain(scene.setup(), author(scene))):
+        events = twins.apply(ts_ns, command)
+        core = scene.core = engine_core(twins)
+        reach.count(command, events)
+        for name in situations_of(core, answers, command, events):
+            reach.note(name)
+        if number % _RESTART_EVERY == 0:
+            for name in restart_situations(core):
+                reach.note(name)
+            twins.restart(number // _RESTART_EVERY % len(RESTARTS))
+            scene.core = engine_core(twins)
         twins.verify()
         twins.compare()
     twins.finish()
-    return reach

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from lockstep_engine.commands import Command
-from lockstep_engine.state import ExchangeCore
+from lockstep_engine.events import Event
 from lockstep_kernel import Genesis
-from lockstep_naive.core import NaiveCore
-from lockstep_naive.margin import free_e6
-from tests.property.author import FOCUSES, next_item
+from tests.property.answers import NaiveAnswers
+from tests.property.author import FOCUSES, begin, next_item
 from tests.property.dice import Dice, SeededDice, one_in, pick
 from tests.property.reach import Reach
 from tests.property.scene import Item, Scene
-from tests.property.twins import RESTARTS, Twins
+from tests.property.situations import restart_situations, situations_of
+from tests.property.twins import RESTARTS, Twins, engine_core
 from tests.property.world import draw_world
 
 _NAIVE_EVERY = 4
@@ -64,16 +64,16 @@ class Flow:
         world = draw_world(dice)
         self._focus = pick(dice, FOCUSES)
         self.twins = Twins(world.genesis())
-        self._scene = Scene(world, self._free_e6)
+        self._answers = NaiveAnswers(self.twins)
+        self._scene = Scene(world, self._answers)
         for item in self._scene.setup():
             self._apply(*item)
         self._guarded(self.twins.verify)
+        begin(self._scene)
 
     def step(self, dice: Dice) -> None:
         """Send the next command, perhaps restart one of the twins, and check everything."""
-        core = self.twins.engine.core
-        assert isinstance(core, ExchangeCore)
-        self._scene.core = core
+        self._scene.core = engine_core(self.twins)
         self._apply(*next_item(dice, self._scene, self._focus))
         if one_in(dice, _RESTART_ONE_IN):
             self._restart(dice.below(len(RESTARTS)))
@@ -86,19 +86,20 @@ class Flow:
         """Compare once more what is left at the end."""
         self._guarded(self.twins.finish)
 
-    def _free_e6(self, account: int) -> int:
-        """Ask the naive machine what is free: the engine's own answer would refresh its sums."""
-        core = self.twins.naive.core
-        assert isinstance(core, NaiveCore)
-        return free_e6(core, account)
-
     def _apply(self, ts_ns: int, command: Command) -> None:
         self.history.append((ts_ns, command))
-        self._guarded(lambda: self._run.reach.count(command, self.twins.apply(ts_ns, command)))
+        self._guarded(lambda: self._count(command, self.twins.apply(ts_ns, command)))
+
+    def _count(self, command: Command, events: Sequence[Event]) -> None:
+        self._run.reach.count(command, events)
+        for name in situations_of(engine_core(self.twins), self._answers, command, events):
+            self._run.reach.note(name)
 
     def _restart(self, way: int) -> None:
         self.history.append(way)
         self._run.reach.note(f"restart {RESTARTS[way]}")
+        for name in restart_situations(engine_core(self.twins)):
+            self._run.reach.note(name)
         self._guarded(lambda: self.twins.restart(way))
 
     def _guarded(self, work: Callable[[], None]) -> None:

@@ -12,13 +12,14 @@ _ONE = 10**9
 
 MARGIN_RATES = (
     MarginRates(),
-    MarginRates(10**8, 10**9, 7, 350, 333_333_333, 0, 0, 10**9),
-    MarginRates(0, 0, 0, 1, 0, 0, 0, 10**9),
-    MarginRates(33, 1, 10_000, 70, 10**9, 10**9, 10**9, 10**9),
-    MarginRates(20_000_000, 499_999_999, 300, 7_000, 150_000_001, 99_999_999, 75_000_000, 1),
-    MarginRates(10**9, 10**9, 10_000, 1, 0, 10**9, 0, 500_000_000),
+    MarginRates(10**8, 10**9, 7, 350, 333_333_333, 0, 0, 10**9, 3_000),
+    MarginRates(0, 0, 0, 1, 0, 0, 0, 10**9, 0),
+    MarginRates(33, 1, 10_000, 70, 10**9, 10**9, 10**9, 10**9, 9_999),
+    MarginRates(20_000_000, 499_999_999, 300, 7_000, 150_000_001, 99_999_999, 75_000_000, 1, 277),
+    MarginRates(10**9, 10**9, 10_000, 1, 0, 10**9, 0, 500_000_000, 10_000),
 )
-"""Good ones: the defaults, add-ons that reach the cap, and puts whose MM is above the rest."""
+"""Good ones: the defaults, add-ons that reach the cap, puts whose MM is above the rest,
+and liquidations that trade at the mark only, or at nearly any price."""
 
 MODELS = (
     PortfolioModel(
@@ -81,8 +82,17 @@ MODELS = (
         maintenance_ratio_e9=_ONE,
     ),
     PortfolioModel((RiskScenario(_ONE, _FIXED, 0, 0),), initial_factor_e9=1),
+    PortfolioModel(
+        (RiskScenario(_ONE, _LINEAR, 0, _ONE), RiskScenario(_ONE, _WINGS, 0, _ONE)),
+        linear_cap_e9=700_000_001,
+        wings_cap_e9=500_000_003,
+        width_min_e9=10**6,
+        initial_factor_e9=2 * _ONE,
+        maintenance_factor_e9=1_900_000_000,
+        maintenance_ratio_e9=0,
+    ),
 )
-"""A plain grid; every rule with every charge; extremes; and a model that asks for nothing."""
+"""A plain grid; every rule with every charge; extremes; one that asks for nothing; skews alone."""
 
 ODD_MODELS: tuple[dict[str, object], ...] = (
     {"scenarios": ()},

@@ -5,7 +5,6 @@ import msgspec
 from lockstep_engine.commands import (
     Action,
     ActivateRules,
-    AdvanceTime,
     AuthorizeAgent,
     CreateInstrument,
     CreateUnderlying,
@@ -76,6 +75,8 @@ _ODD_RATES = (
     MarginRates(option_floor_e9=10**9 + 1),
     MarginRates(option_maintenance_e9=10**9 + 1),
     MarginRates(put_mark_e9=10**9 + 1),
+    MarginRates(penalty_bps=-1),
+    MarginRates(penalty_bps=10_001),
 )
 _DAY_NS = 86_400 * SECOND
 _K_E6 = INDEX_E6
@@ -127,6 +128,8 @@ _LIMITS: tuple[dict[str, int], ...] = (
     {"max_order_lots": 5, "max_position_lots": 7},
     {"max_open_orders": 2},
     {"max_price_ticks": 101},
+    {"block_band_bps": 0},
+    {"block_band_bps": 10_000},
     {"price_step_ticks": 0},
     {"min_order_lots": 5, "max_order_lots": 4},
     {"max_order_lots": 15},
@@ -138,6 +141,8 @@ _LIMITS: tuple[dict[str, int], ...] = (
     {"max_open_orders": 10**6 + 1},
     {"price_band_bps": -1},
     {"price_band_bps": 10**6 + 1},
+    {"block_band_bps": -1},
+    {"block_band_bps": 10**6 + 1},
     {"price_step_ticks": 401},
     {"max_price_ticks": 2**56},
     {"max_position_lots": 2**50},
@@ -149,6 +154,12 @@ _SYMBOLS = (
     *("DOGE-PERP", "BTC-20000101", "BTC-19991231", "BTC-20260301-0-P", "BTC-PERP-"),
 )
 _NOT_WHOLE = (10**7, 71, 10**7 + 1)
+_UNDERLYING_FACTS = (
+    *((4 * INDEX_E6, 0), (0, 0), (2**50 + 1, 0), (1, 86_400)),
+    *((4 * INDEX_E6, 0, -1), (4 * INDEX_E6, 0, 10**6 + 1), (1, 0, 10**6)),
+)
+"""(max_index_price_e6, expiry_time_s) and perhaps min_samples."""
+
 _UNITS = (_NOT_WHOLE, (0, 70, 10**8), _NOT_WHOLE, (10**7, 10**15 + 1, 10**8), (10**7, 70, -1))
 
 
@@ -175,27 +186,6 @@ def _surface(dice: Dice, scene: Scene) -> UpdateVolSurface:
     return UpdateVolSurface(underlying, pick(dice, expiries), forward_e6, points)
 
 
-def time(dice: Dice, scene: Scene) -> Asked:
-    """Draw AdvanceTime; `advance` draws how far."""
-    return pick(dice, (ORACLE, ADMIN, ORACLE, TREASURY)), AdvanceTime()
-
-
-def advance(dice: Dice, scene: Scene) -> int:
-    """Draw the time of an AdvanceTime: small steps, long steps, the next expiry."""
-    now = scene.state.now_ns
-    choice = dice.below(8)
-    if choice < 4:
-        return now + (SECOND, 3 * SECOND, 61 * SECOND, 0)[choice]
-    if choice < 6:
-        return scene.next_due()
-    expiries = [
-        instrument.expiry_ns
-        for instrument in scene.state.instruments.values()
-        if instrument.expiry_ns > now
-    ]
-    return min(expiries) - dice.below(2) if expiries else now + 61 * SECOND
-
-
 def status(dice: Dice, scene: Scene) -> Asked:
     """Draw a status of an instrument."""
     new = pick(dice, (1, 1, 2, 3, 1, 1, 2, 1, 0, 4))
@@ -204,7 +194,7 @@ def status(dice: Dice, scene: Scene) -> Asked:
 
 def limits(dice: Dice, scene: Scene) -> Asked:
     """Draw the limits of an instrument."""
-    new = msgspec.structs.replace(LIMITS, **_one_of_good(dice, _LIMITS, 9))
+    new = msgspec.structs.replace(LIMITS, **_one_of_good(dice, _LIMITS, 11))
     return ADMIN, SetTradingLimits(pick(dice, _INSTRUMENTS), new)
 
 
@@ -233,6 +223,10 @@ def _fee_schedule(dice: Dice) -> SetFeeSchedule:
         {"option_taker_e9": -(10**8) - 1},
         {"option_cap_e9": -1},
         {"builder_share_bps": 10_001},
+        {"settlement_e9": -1},
+        {"settlement_cap_e9": 10**9 + 1},
+        {"liquidation_e9": 10**8 + 1},
+        {"block_e9": -1},
     )
     return msgspec.structs.replace(action, **pick(dice, odd)) if one_in(dice, 6) else action
 
@@ -266,8 +260,8 @@ def listings(dice: Dice, scene: Scene) -> Asked:
     choice = dice.below(4)
     if choice == 0:
         name = pick(dice, ("BTC", "1BTC", "", "LINK", "A" * 17))
-        high, expiry_s = pick(dice, ((4 * INDEX_E6, 0), (0, 0), (2**50 + 1, 0), (1, 86_400)))
-        return ADMIN, CreateUnderlying(name, high, expiry_s)
+        facts = pick(dice, _UNDERLYING_FACTS)
+        return ADMIN, CreateUnderlying(name, *facts)
     if choice == 1:
         return ADMIN, _instrument(dice)
     if choice == 2:
@@ -295,18 +289,19 @@ def _instrument(dice: Dice) -> CreateInstrument:
 def deposit(dice: Dice, scene: Scene) -> Asked:
     """Draw a deposit, now and then one that is refused."""
     amounts = (1_000, 300, 20_000, 1, 10**9, 0, -5, MAX_DEPOSITS_E6)
-    return TREASURY, Deposit(pick(dice, _ACCOUNTS), pick(dice, amounts))
+    account = draw_debtor(dice, scene) if dice.below(2) else pick(dice, _ACCOUNTS)
+    return TREASURY, Deposit(account, pick(dice, amounts))
 
 
 def money(dice: Dice, scene: Scene, account: int) -> Withdraw | Transfer:
     """Draw an amount around what is free and what is there."""
     found = scene.account(account)
-    free_e6 = 0 if found is None else scene.free_e6(account)
+    free_e6 = 0 if found is None else scene.answers.free_e6(account)
     cash = 0 if found is None else found.cash_e6
     amount = pick(dice, (100, free_e6, free_e6 + 1, cash, cash + 1, cash // 2, 0, -1, 1, 5_000))
     if dice.below(2):
         return Withdraw(amount)
-    return Transfer(pick(dice, _ACCOUNTS), amount)
+    return Transfer(pick(dice, (*_ACCOUNTS, draw_debtor(dice, scene))), amount)
 
 
 def protection(
@@ -341,12 +336,18 @@ def _lots_limit(dice: Dice) -> int:
     return lots * LOT_E8 + pick(dice, (0, 0, -1, 1)) if lots else 0
 
 
+def draw_debtor(dice: Dice, scene: Scene) -> int:
+    """Draw who gets cash: mostly who has debt, if anybody has."""
+    debtors = [n for n in ACCOUNTS if (found := scene.account(n)) and found.debt_e6]
+    return pick(dice, debtors or ACCOUNTS) if dice.below(4) else pick(dice, ACCOUNTS)
+
+
 def draw_payer(dice: Dice, scene: Scene) -> int:
     """Draw who moves cash: mostly somebody with more free than cash, if there is one."""
     rich = [
         number
         for number in ACCOUNTS
-        if (found := scene.account(number)) and 0 < found.cash_e6 < scene.free_e6(number)
+        if (found := scene.account(number)) and 0 < found.cash_e6 < scene.answers.free_e6(number)
     ]
     return pick(dice, rich) if rich and dice.below(4) else pick(dice, ACCOUNTS)
 

@@ -108,15 +108,16 @@ def draw_account_with_orders(dice: Dice, scene: Scene) -> int:
 
 def draw_instrument(dice: Dice, scene: Scene, account: int = 0) -> int:
     """Draw an instrument: mostly one that trades, and where the account, if given, is not flat."""
-    trading = [number for number in INSTRUMENTS if _is_trading(scene, number)]
+    trading = [number for number in INSTRUMENTS if is_trading(scene, number)]
     if account:
-        trading = [n for n in trading if _closing_side(scene, account, n) >= 0] or trading
+        trading = [n for n in trading if closing_side(scene, account, n) >= 0] or trading
     if not trading or one_in(dice, 16):
         return pick(dice, INSTRUMENTS)
     return pick(dice, (trading[0], trading[0], *trading))
 
 
-def _is_trading(scene: Scene, number: int) -> bool:
+def is_trading(scene: Scene, number: int) -> bool:
+    """Return whether an instrument takes orders that open."""
     found = scene.state.instruments.get(number)
     if found is None or found.status != InstrumentStatus.ACTIVE:
         return False
@@ -126,16 +127,35 @@ def _is_trading(scene: Scene, number: int) -> bool:
 
 
 def draw_price(dice: Dice, scene: Scene, instrument: int) -> int:
-    """Draw one of the five ticks of an instrument."""
+    """Draw one of the five ticks at which orders of an instrument meet."""
+    return lowest_tick(dice, scene, instrument) + dice.below(TICKS)
+
+
+def lowest_tick(dice: Dice, scene: Scene, instrument: int) -> int:
+    """Return the lowest of the five ticks; once the mark is far from them, mostly around it."""
     symbol = scene.world.symbols[(instrument - 1) % len(INSTRUMENTS)]
-    return first_tick(symbol) + dice.below(TICKS)
+    lowest = first_tick(symbol)
+    found = scene.state.instruments.get(instrument)
+    mark_tick = 0 if found is None else found.mark.price_e6 // found.tick_e6
+    if mark_tick <= TICKS or lowest - 3 < mark_tick < lowest + TICKS + 3 or one_in(dice, 3):
+        return lowest
+    return min(mark_tick - TICKS // 2 - dice.below(3) + 1, 395)
+
+
+def closing_side(scene: Scene, account: int, instrument: int) -> int:
+    """Return the side that closes the account's position, -1 if it is flat."""
+    found = scene.account(account)
+    holding = found.holdings.get(instrument) if found is not None else None
+    if holding is None or holding.qty_lots == 0:
+        return -1
+    return int(Side.SELL if holding.qty_lots > 0 else Side.BUY)
 
 
 def place(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
     """Draw a new order of an account."""
     tif, order_type, flags = pick(dice, _STYLES)
     instrument = draw_instrument(dice, scene, account if flags & _REDUCE else 0)
-    side = _closing_side(scene, account, instrument) if flags & _REDUCE else dice.below(2)
+    side = closing_side(scene, account, instrument) if flags & _REDUCE else dice.below(2)
     if side < 0:
         flags -= _REDUCE if dice.below(4) else 0
         side = dice.below(2)
@@ -166,8 +186,7 @@ def take(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
     side = dice.below(2)
     if found is not None and not (found.bids if side else found.asks).levels:
         side = 1 - side
-    symbol = scene.world.symbols[instrument - 1]
-    price = first_tick(symbol) + (TICKS - 1 if side == Side.BUY else 0)
+    price = lowest_tick(dice, scene, instrument) + (TICKS - 1 if side == Side.BUY else 0)
     tif = pick(dice, (_GTC, _IOC, _FOK, _FOK))
     mode = draw_mode(dice, scene, instrument)
     mode = mode if tif != _FOK or mode != SelfTradeMode.DECREMENT else 1
@@ -186,10 +205,10 @@ def draw_protection(dice: Dice, scene: Scene, account: int, instrument: int, fla
 def reduce(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
     """Draw an order on the closing side: passive and reduce-only or not, or crossing."""
     instrument = draw_instrument(dice, scene, account)
-    side = _closing_side(scene, account, instrument)
+    side = closing_side(scene, account, instrument)
     if side < 0:
         return place(dice, scene, ts_ns, account)
-    lowest = first_tick(scene.world.symbols[instrument - 1])
+    lowest = lowest_tick(dice, scene, instrument)
     size = pick(dice, _SIZES)
     choice = dice.below(4)
     if choice == 3:
@@ -212,7 +231,7 @@ def sweep(dice: Dice, scene: Scene, ts_ns: int, account: int) -> PlaceOrder:
         return place(dice, scene, ts_ns, account)
     count = len(others) if dice.below(2) else 1 + dice.below(len(others))
     lots = sum(others[:count]) + pick(dice, (0, 0, -1, -2, 1))
-    lowest = first_tick(scene.world.symbols[instrument - 1])
+    lowest = lowest_tick(dice, scene, instrument)
     price = lowest if side else lowest + TICKS - 1
     mode = pick(dice, (1, 0, 1, 2))
     if scene.world.allows_self_trade[instrument - 1] and not dice.below(4):
@@ -352,12 +371,3 @@ def draw_order(dice: Dice, scene: Scene, account: int) -> int:
     if not live or one_in(dice, 12):
         return dice.below(min(scene.state.next_order_id + 2, 100))
     return pick(dice, live)
-
-
-def _closing_side(scene: Scene, account: int, instrument: int) -> int:
-    """Return the side that closes the account's position, -1 if it is flat."""
-    found = scene.account(account)
-    holding = found.holdings.get(instrument) if found is not None else None
-    if holding is None or holding.qty_lots == 0:
-        return -1
-    return int(Side.SELL if holding.qty_lots > 0 else Side.BUY)

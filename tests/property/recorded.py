@@ -1,6 +1,7 @@
 """A recorded flow: seeded commands of every kind, for tests that run one history in many ways.
 
-A flow is `small:SEED`, in the small world of these tests, or `market:SEED`, the market simulator.
+A flow is `small:SEED`, in the small world of these tests, `market:SEED`, the market simulator, or
+`tour:NUMBER`, a written one.
 
     python -m tests.property.recorded FLOW STEPS
 
@@ -10,7 +11,7 @@ prints the final hash, a hash over all events, and where the kernel was loaded f
 import sys
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
@@ -20,9 +21,11 @@ from lockstep_engine.exchange import MACHINE
 from lockstep_engine.state import ExchangeCore
 from lockstep_kernel import Genesis, Sequenced, apply_batch, arith, initial
 from lockstep_runtime.feeds.market import MarketFeed
-from tests.property.author import FOCUSES, next_item
+from tests.property.answers import EngineAnswers
+from tests.property.author import FOCUSES, begin, next_item
 from tests.property.dice import SeededDice
 from tests.property.scene import Item, Scene
+from tests.property.tours import TOURS, Tour
 from tests.property.world import World, draw_world
 
 
@@ -42,6 +45,9 @@ def items_of(flow: str, steps: int, digest_every: int = 1) -> tuple[Genesis, Ite
         feed = MarketFeed(int(seed), steps)
         genesis = msgspec.structs.replace(feed.genesis(), digest_every=digest_every)
         return genesis, _market_items(feed)
+    if kind == "tour":
+        world, tour = TOURS[int(seed)]
+        return world.genesis(digest_every), islice(_tour_items(world, tour), steps)
     dice = SeededDice(int(seed))
     world = draw_world(dice, digest_every)
     return world.genesis(), islice(_small_items(dice, world), steps)
@@ -51,13 +57,25 @@ def _small_items(dice: SeededDice, world: World) -> Iterator[Item]:
     """Apply each command to a state of its own, which the author of the next one looks at."""
     core = initial(MACHINE, world.genesis()).core
     assert isinstance(core, ExchangeCore)
-    scene = Scene(world, lambda account: 10_000)
+    scene = Scene(world, EngineAnswers(core))
     for ts_ns, command in scene.setup():
         MACHINE.step(core, ts_ns, command)
         yield ts_ns, command
     scene.core = core
+    begin(scene)
     while True:
         ts_ns, command = next_item(dice, scene, FOCUSES[0])
+        MACHINE.step(core, ts_ns, command)
+        yield ts_ns, command
+
+
+def _tour_items(world: World, tour: Tour) -> Iterator[Item]:
+    """Apply each command to a state of its own, for the nonces that it has seen."""
+    core = initial(MACHINE, world.genesis()).core
+    assert isinstance(core, ExchangeCore)
+    scene = Scene(world, EngineAnswers(core))
+    scene.core = core
+    for ts_ns, command in chain(scene.setup(), tour(scene)):
         MACHINE.step(core, ts_ns, command)
         yield ts_ns, command
 

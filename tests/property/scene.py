@@ -5,8 +5,11 @@ A scene is what the author of a flow sees: the state so far, and what was sent b
 
 from collections.abc import Callable
 
-from lockstep_engine.commands import Action, CancelAll, Command
+import msgspec
+
+from lockstep_engine.commands import Action, CancelAll, Command, ExecuteBlock
 from lockstep_engine.state import Account, ExchangeCore
+from tests.property.answers import Answers
 from tests.property.dice import Dice, one_in, pick
 from tests.property.world import (
     ADMIN,
@@ -26,6 +29,9 @@ from tests.property.world import (
 Item = tuple[int, Command]
 """(ts_ns, command)."""
 
+Move = Callable[[Dice, "Scene"], Item]
+"""Draws the next command and its time."""
+
 UNKNOWN_ACCOUNT = 9
 _REQUESTS = (b"",) * 42 + (b"r1", b"r2", b"r3", b"r4", b"r5", b"r6")
 _SIGNERS = (ROOT, ADMIN, ORACLE, TREASURY, RISK, STRANGER)
@@ -33,13 +39,16 @@ _SENT_KEPT = 4
 
 
 class Scene:
-    """What the author sees. `core` is set before each command; `free_e6` says what is free."""
+    """What the author sees. `core` is set before each command. `plan` holds the moves to come.
+    While `is_plain` nothing odd is drawn about signers, times and nonces."""
 
-    def __init__(self, world: World, free_e6: Callable[[int], int]) -> None:
+    def __init__(self, world: World, answers: Answers) -> None:
         self.world = world
-        self.free_e6 = free_e6
+        self.answers = answers
         self.core: ExchangeCore | None = None
         self.sent: list[Command] = []
+        self.plan: list[Move] = []
+        self.is_plain = False
         self._nonces: dict[bytes, list[int]] = {}
 
     @property
@@ -98,10 +107,19 @@ class Scene:
         """Return a command with a good nonce and nothing odd."""
         return self._kept(Command(signer, self._fresh(ts_ns, signer), action, account))
 
+    def signed_by_both(self, ts_ns: int, account: int, block: ExecuteBlock) -> Command:
+        """Return a block with good keys and nonces of both parties."""
+        counter = self.world.owner(block.counter_account)
+        first = self.signed(ts_ns, self.world.owner(account), block, account)
+        nonce = self._fresh(ts_ns, counter)
+        self._nonces.setdefault(counter, []).append(nonce)
+        block = msgspec.structs.replace(block, counter_signer=counter, counter_nonce=nonce)
+        return msgspec.structs.replace(first, action=block)
+
     def time(self, dice: Dice) -> int:
         """Draw the time of the next command."""
         now = self.state.now_ns
-        choice = dice.below(48)
+        choice = 0 if self.is_plain else dice.below(48)
         if choice < 26:
             return now + (MS if choice < 20 else 0)
         if choice < 36:
@@ -115,7 +133,7 @@ class Scene:
 
     def by_account(self, dice: Dice, ts_ns: int, account: int, action: Action) -> Item:
         """Return the action as a command of an account: by its owner, an agent, or a stranger."""
-        choice = dice.below(48)
+        choice = 0 if self.is_plain else dice.below(48)
         signer = self.world.owner(account)
         if choice >= 45:
             signer = STRANGER if choice == 45 else self.world.owner(account + 1)
@@ -124,10 +142,28 @@ class Scene:
             signer = self._agent(account) if choice < 44 else AGENTS[0]
         return ts_ns, self._command(dice, ts_ns, Command(signer, 0, action, account))
 
+    def by_both(self, dice: Dice, ts_ns: int, account: int, block: ExecuteBlock) -> Item:
+        """Return a block as a command of both parties; now and then one of them is not asked."""
+        counter = self.world.owner(block.counter_account)
+        choice = 0 if self.is_plain else dice.below(32)
+        if choice >= 30:
+            counter = STRANGER if choice == 30 else self.world.owner(account)
+        elif choice >= 16:
+            counter = self._agent(block.counter_account)
+        block = msgspec.structs.replace(block, counter_signer=counter)
+        ts_ns, command = self.by_account(dice, ts_ns, account, block)
+        nonce = self._second_nonce(dice, ts_ns, command, counter)
+        self._nonces.setdefault(counter, []).append(nonce)
+        block = msgspec.structs.replace(block, counter_nonce=nonce)
+        command = msgspec.structs.replace(command, action=block)
+        if command.request_id:
+            self.sent[0] = command
+        return ts_ns, command
+
     def by_staff(self, dice: Dice, ts_ns: int, signer: bytes, action: Action) -> Item:
         """Return the action as a command of the operator's staff, or of the wrong key."""
         account = 0
-        if one_in(dice, 16):
+        if not self.is_plain and one_in(dice, 16):
             signer = pick(dice, _SIGNERS)
             account = dice.below(2)
         return ts_ns, self._command(dice, ts_ns, Command(signer, 0, action, account))
@@ -163,7 +199,7 @@ class Scene:
         return command
 
     def _nonce(self, dice: Dice, ts_ns: int, signer: bytes) -> int:
-        choice = dice.below(96)
+        choice = 0 if self.is_plain else dice.below(96)
         ts_ms = ts_ns // MS
         if choice < 88:
             return self._fresh(ts_ns, signer)
@@ -173,6 +209,18 @@ class Scene:
             return self._fresh(ts_ns, signer) + 3
         used = self._nonces.get(signer, [ts_ms])
         return used[-1] if choice == 94 else used[max(0, len(used) - 4)]
+
+    def _second_nonce(self, dice: Dice, ts_ns: int, command: Command, signer: bytes) -> int:
+        """Draw the nonce of the other party: mostly fresh, also as low as it may be, or equal."""
+        choice = 0 if self.is_plain else dice.below(24)
+        if choice == 15:
+            return command.nonce
+        if 12 <= choice < 15:
+            known = self.state.nonces.get(signer)
+            floor = known.floor if known is not None else -1
+            lowest = max(floor + 1, ts_ns // MS - NONCE_MS)
+            return lowest + (choice == 13)
+        return self._nonce(dice, ts_ns, signer)
 
     def _fresh(self, ts_ns: int, signer: bytes) -> int:
         """Return the lowest nonce from now on that was not sent and stands above the floor."""

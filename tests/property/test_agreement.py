@@ -6,7 +6,7 @@
 import pytest
 
 from tests.property.agreement import plan_of_environment, run_agreement, run_tour
-from tests.property.reach import UNREACHABLE, expected, never_reached, table
+from tests.property.reach import RARE, UNREACHABLE, expected, never_reached, table
 from tests.property.recorded import items_of
 from tests.property.twins import Twins
 
@@ -21,7 +21,8 @@ def test_engine_and_naive_machine_agree_on_random_flows() -> None:
     print(table(reached))
     assert [] == never_reached(list(reached.values()))
     # The tour is for what is rare: random flows must come to nearly everything by themselves.
-    assert 3 > len(never_reached(list(outcome.reached.values())))
+    never = never_reached(list(outcome.reached.values()))
+    assert 3 > len([name for name in never if name not in RARE])
 
 
 @pytest.mark.rule("EVT-1", "EVT-2", "POS-3", "MRG-6")
@@ -42,4 +43,4 @@ def test_both_machines_agree_on_a_simulated_market() -> None:
 
 
 def test_what_is_excused_is_a_name_that_is_counted() -> None:
-    assert [] == [name for name in UNREACHABLE if name not in expected()]
+    assert [] == [name for name in (*UNREACHABLE, *RARE) if name not in expected()]

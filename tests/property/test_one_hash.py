@@ -12,6 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockstep_engine.events import (
+    AutoDeleveraged,
+    BlockTraded,
+    FundingPaid,
+    LiquidationEnded,
+    PositionSettled,
+)
 from lockstep_engine.exchange import MACHINE as ENGINE
 from lockstep_journal import MemoryJournal, Outlets, Sequencer, SnapshotPolicy, open_reader
 from lockstep_kernel import (
@@ -27,13 +34,15 @@ from lockstep_kernel import (
 )
 from lockstep_naive.machine import MACHINE as NAIVE
 from lockstep_replay import LiveOptions, begin, recover
-from tests.property.recorded import record
+from tests.property.recorded import items_of, record
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / folder for folder in ("engine", "journal", "replay", "validator", "runtime")]
-SMALL, MARKET, STEPS = "small:11", "market:11", 1_200
+SMALL, MARKET, STEPS = "small:15", "market:11", 1_200
+TOURS = ("tour:0", "tour:1", "tour:2")
 MACHINES = pytest.mark.parametrize("machine", [ENGINE, NAIVE], ids=["engine", "naive"])
 FLOWS = pytest.mark.parametrize("flow", [SMALL, MARKET])
+WRITTEN = pytest.mark.parametrize("flow", TOURS)
 
 
 def run(state: State, commands: list[Sequenced], size: int) -> State:
@@ -120,6 +129,24 @@ def test_snapshots_and_restarts_at_random_sequences_change_nothing(
     assert recorded.hashes[-1] == run(state, recorded.commands[state.seq :], 1_000).hash
 
 
+@WRITTEN
+@pytest.mark.parametrize("way", "dfe")
+def test_a_restart_after_every_command_changes_nothing(flow: str, way: str) -> None:
+    recorded = record(flow, STEPS)
+    state = initial(ENGINE, recorded.genesis)
+    for number, command in enumerate(recorded.commands, 1):
+        state, _applied = apply_batch(restarted(state, way), [command])
+        assert recorded.hashes[number] == state.hash
+
+
+def test_the_recorded_flow_holds_what_time_and_trouble_do() -> None:
+    genesis, items = items_of(SMALL, STEPS)
+    core = initial(ENGINE, genesis).core
+    reached = {type(event) for item in items for event in ENGINE.step(core, *item)}
+    expected = {AutoDeleveraged, BlockTraded, FundingPaid, LiquidationEnded, PositionSettled}
+    assert set() == expected - reached
+
+
 def restarted(state: State, way: str) -> State:
     """Return the state dumped and loaded, forked, or by way of the naive machine."""
     if way == "f":
@@ -166,6 +193,11 @@ def here(flow: str) -> tuple[str, str]:
 @pytest.mark.parametrize("hash_seed", ["0", "1", "2", "3", "4", "5"])
 def test_the_seed_of_python_hashes_changes_nothing(flow: str, hash_seed: str) -> None:
     assert here(flow) == printed(flow, PYTHONHASHSEED=hash_seed)[:2]
+
+
+@WRITTEN
+def test_the_tours_have_one_hash_under_another_hash_seed_without_asserts(flow: str) -> None:
+    assert here(flow) == printed(flow, "-OO", PYTHONHASHSEED="3")[:2]
 
 
 @FLOWS

@@ -12,6 +12,7 @@ from lockstep_engine.codes import EntityKind, Side
 from lockstep_engine.commands import Command
 from lockstep_engine.events import BookChanged, Event
 from lockstep_engine.exchange import MACHINE as ENGINE
+from lockstep_engine.state import ExchangeCore
 from lockstep_kernel import (
     Genesis,
     Record,
@@ -130,6 +131,13 @@ class Twins:
         if not lines:
             lines = [f"digest: engine {self.engine.digest:#x}, naive {self.naive.digest:#x}"]
         return "states differ: " + "; ".join(lines)
+
+
+def engine_core(twins: Twins) -> ExchangeCore:
+    """Return the state of the engine, for reading until the next command."""
+    core = twins.engine.core
+    assert isinstance(core, ExchangeCore)
+    return core
 
 
 def book_levels(records: Sequence[Record]) -> BookLevels:

@@ -16,6 +16,7 @@ from lockstep_engine.commands import (
     CreateUnderlying,
     Deposit,
     ExchangeParams,
+    FundInsurance,
     GrantRole,
     OpenAccount,
     SetFeeSchedule,
@@ -24,6 +25,7 @@ from lockstep_engine.commands import (
     SetMmpConfig,
     SetPortfolioModel,
     TradingLimits,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
@@ -63,6 +65,7 @@ MAX_DEPOSITS_E6 = 10**13
 
 START_NS = 1_772_319_600 * SECOND  # 2026-02-28 23:00 UTC: dated instruments expire two hours later
 EXPIRY_TIME_S = 3_600
+WINDOW_NS = 1_800 * SECOND
 LIMITS = TradingLimits(
     max_price_ticks=400,
     max_order_lots=12,
@@ -71,12 +74,25 @@ LIMITS = TradingLimits(
 )
 PERPETUAL, FUTURE, CALL, PUT = "PERP", "{date}", "{date}-1000-C", "{date}-1001-P"
 HIGH_CALL, LATE_CALL = "{date}-1010-C", "20290601-990-C"
+NEXT_FUTURE, NEXT_PUT = "20260302", "20260302-990-P"
 
 FEES = (
-    (10_000_000, 20_000_000, 10_000_000, 20_000_000, 125_000_000, 0),
-    (-15_000_000, 20_000_000, -15_000_000, 20_000_000, 5_000_000, 5_000),
-    (-30_000_000, -10_000_000, -20_000_000, -20_000_000, 10_000_000, 10_000),
-    (7_300_000, 100_000_000, 11_100_000, 33_300_000, 21_000_000, 3_333),
+    (
+        *(10_000_000, 20_000_000, 10_000_000, 20_000_000, 125_000_000, 0),
+        *(150_000, 125_000_000, 10_000_000, 300_000),
+    ),
+    (
+        *(-15_000_000, 20_000_000, -15_000_000, 20_000_000, 5_000_000, 5_000),
+        *(1_500_007, 60_000_000, 3_000_003, 1_000_003),
+    ),
+    (
+        *(-30_000_000, -10_000_000, -20_000_000, -20_000_000, 10_000_000, 10_000),
+        *(0, 0, 0, 0),
+    ),
+    (
+        *(7_300_000, 100_000_000, 11_100_000, 33_300_000, 21_000_000, 3_333),
+        *(10**8, 10**9, 10**8, 10**8),
+    ),
 )
 """Rates by tier, in the order of SetFeeSchedule; tier 0 replaces the one of the genesis."""
 
@@ -112,28 +128,35 @@ class World(msgspec.Struct, frozen=True):
     has_surfaces: bool = False
     models: tuple[int, int] = (-1, -1)
     modes: tuple[int, ...] = (0, 0, 0, 0)
+    nonce_capacity: int = 6
+    min_samples: int = 2
+    insurance_e6: int = 0
+    funding: tuple[int, int] = (0, 0)
+    opening: tuple[tuple[int, ...], ...] = ()
+    max_deposits_e6: int = MAX_DEPOSITS_E6
 
-    def genesis(self) -> Genesis:
+    def genesis(self, digest_every: int = 0) -> Genesis:
         """Return a genesis with capacities so small that they are reached."""
         params = ExchangeParams(
             ROOT,
             self.start_ns,
             max_step_ns=MAX_STEP_NS,
-            max_total_deposits_e6=MAX_DEPOSITS_E6,
+            max_total_deposits_e6=self.max_deposits_e6,
             nonce_past_ms=NONCE_MS,
             nonce_future_ms=NONCE_MS,
-            nonce_capacity=6,
+            nonce_capacity=self.nonce_capacity,
             request_capacity=2,
             max_mark_age_ns=self.mark_age_ns,
         )
-        return exchange_genesis(params, self.digest_every)
+        return exchange_genesis(params, digest_every or self.digest_every)
 
     def setup(self) -> Iterator[tuple[bytes, Action]]:
         """Yield (signer, action) of everything that must be there before trading."""
         for staff, role in STAFF:
             yield ROOT, GrantRole(staff, int(role))
         for underlying in UNDERLYINGS:
-            yield ADMIN, CreateUnderlying(underlying, 4 * INDEX_E6, EXPIRY_TIME_S)
+            facts = (4 * INDEX_E6, EXPIRY_TIME_S, self.min_samples)
+            yield ADMIN, CreateUnderlying(underlying, *facts)
         for number, symbol in zip(INSTRUMENTS, self.symbols, strict=True):
             yield ADMIN, listing(number, symbol, self.allows_self_trade[number - 1])
         for tier, rates in enumerate(FEES):
@@ -147,8 +170,13 @@ class World(msgspec.Struct, frozen=True):
         for underlying, number in zip(UNDERLYINGS, self.models, strict=True):
             if number >= 0:
                 yield ADMIN, SetPortfolioModel(underlying, MODELS[number])
+        if self.insurance_e6:
+            yield TREASURY, FundInsurance(self.insurance_e6)
         if self.has_prices:
             yield from self._prices()
+        for number, symbol in zip(INSTRUMENTS, self.symbols, strict=True):
+            if self.funding[1] and symbol.endswith(PERPETUAL):
+                yield ORACLE, UpdateFundingRate(number, *self.funding)
 
     def chosen(self) -> Iterator[tuple[int, Action]]:
         """Yield (account, action) of the protections and margin modes that accounts begin with."""
@@ -209,27 +237,51 @@ _SYMBOLS = (
     (("BTC", PERPETUAL), ("ETH", PUT), ("ETH", CALL)),
     (("BTC", CALL), ("BTC", HIGH_CALL), ("BTC", PUT)),
     (("BTC", CALL), ("BTC", LATE_CALL), ("BTC", PERPETUAL)),
+    (("BTC", FUTURE), ("BTC", NEXT_FUTURE), ("BTC", NEXT_PUT)),
+    (("ETH", PERPETUAL), ("ETH", CALL), ("ETH", NEXT_FUTURE)),
 )
 _CASH = (20_000, 10**9, 10**6, 2_000, 300)
 _GROUPS = ((0, 0, 0, 0), (5, 5, 0, 0), (0, 5, 0, 5), (5, 5, 6, 6))
 _ALLOWED = ((True, True, True), (False, False, False), (True, False, True))
 _OWNERS = (ACCOUNTS, ACCOUNTS, (1, 1, 2, 2), (1, 2, 1, 3))
-_DATES = ("20260301", "20260301", "20270301")
+_DATES = ("20260301", "20260301", "20260301", "20260301", "20270301")
+_MINUTE_NS = 60 * SECOND
+_STARTS_NS = (
+    *(START_NS, START_NS, START_NS + 89 * _MINUTE_NS, START_NS + 90 * _MINUTE_NS - 20 * MS),
+    *(START_NS + 100 * _MINUTE_NS, START_NS + 118 * _MINUTE_NS, START_NS, 0),
+)
+"""Two hours before the expiry, shortly before its window, in it, and long before."""
+
+_CAPACITIES = (6, 6, 6, 6, 1, 2)
+_SAMPLES = (2, 0, 1, 2, 5)
+_INSURANCE_E6 = (0, 0, 60, 1_000, 100_000)
+_FUNDINGS = ((0, 0), (0, 0), (10**8, 3_600), (-(10**8), 3_600), (5_000_000, 7_200), (7, 3_600))
 _AGES_NS = (0, 0, 0, 0, 0, 50 * SECOND)
 _PROTECTED = (
     *((1, 2, 1, 0), (0, 0, 0, 0), (2, 5, 3, 1), (4, 6, 1, 2), (3, 2, 4, 5)),
     *((7, 8, 7, 1), (8, 7, 0, 7)),
 )
-_MODELS = ((-1, -1), (0, 0), (0, 1), (1, 0), (1, 2), (2, 1), (3, -1))
+_MODELS = ((-1, -1), (0, 0), (0, 1), (1, 0), (1, 2), (2, 1), (3, -1), (4, 4), (4, 0))
 _MODES = ((0, 0, 0, 0), (0, 1, 2, 0), (2, 2, 1, 1), (1, 1, 1, 1), (2, 0, 2, 2), (2, 2, 2, 2))
 """Portfolio models by number, of BTC and ETH; margin modes by account."""
 
 _TIERS = ((0, 0, 0, 0), (0, 1, 2, 3), (1, 1, 3, 3), (2, 0, 1, 0), (3, 2, 3, 1))
 
 
+_OPENINGS: tuple[tuple[tuple[int, ...], ...], ...] = (
+    (),
+    (),
+    ((1, 2, 14, 0, 0), (3, 2, 0, 9, -9), (3, 4, -8, 0, 2)),
+    ((1, 2, -7, 3, 5), (1, 4, 0, -3, 3), (3, 4, 12, -12, 0)),
+    ((1, 2, 4, 4, 0), (3, 2, 4, 0, 4), (4, 2, 4, 0, 0)),
+    ((1, 4, 1, -1, 1), (2, 3, 2, 14, -14)),
+)
+"""Blocks that accounts begin with: first party, second party, signed lots of each instrument."""
+
+
 def draw_world(dice: Dice, digest_every: int = 1) -> World:
     """Draw a world; the simplest comes first in every choice."""
-    start_ns = pick(dice, (START_NS, START_NS, START_NS, 0))
+    start_ns = pick(dice, _STARTS_NS)
     date = pick(dice, _DATES) if start_ns else "20000101"
     symbols = tuple(
         f"{underlying}-{form.format(date=date)}" for underlying, form in pick(dice, _SYMBOLS)
@@ -242,11 +294,16 @@ def draw_world(dice: Dice, digest_every: int = 1) -> World:
         tuple(pick(dice, _CASH) for _ in ACCOUNTS),
         pick(dice, _TIERS),
         pick(dice, _OWNERS),
-        dice.below(16) != 15,
+        dice.below(8) != 7,
         digest_every,
         pick(dice, _AGES_NS),
         pick(dice, _PROTECTED),
-        dice.below(2) == 1,
+        dice.below(4) > 0,
         pick(dice, _MODELS),
         pick(dice, _MODES),
+        pick(dice, _CAPACITIES),
+        pick(dice, _SAMPLES),
+        pick(dice, _INSURANCE_E6),
+        pick(dice, _FUNDINGS),
+        pick(dice, _OPENINGS),
     )
