@@ -4,6 +4,7 @@
 PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 DEMO    ?=
+PROOFS  ?=
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -15,7 +16,7 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test lint wheel check test-c bench record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs lint wheel check test-c bench record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -45,6 +46,10 @@ setup-dev: .venv/.installed-dev
 	@LOCKSTEP_MYPYC= $(PIP) --editable '.[dev]'
 	@touch $@
 
+.venv/.installed-proofs: .venv/.installed-test
+	@LOCKSTEP_MYPYC= $(PIP) --editable '.[proofs]'
+	@touch $@
+
 no-so:
 	@found=$$(find $(FOLDERS) -name '*.so' -o -name '*.pyd'); test -z "$$found" || \
 	  { echo "make: compiled files hide the sources beside them, delete:" $$found >&2; exit 1; }
@@ -54,6 +59,9 @@ run: setup ## Install and run the demo: trade, kill, recover, validate
 
 test: setup-test no-so ## Run the tests on the interpreted build
 	@LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q -n $(WORKERS)
+
+proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with CrossHair, in minutes
+	@$(PY) -m tests.proofs --jobs $(WORKERS) $(PROOFS)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)
