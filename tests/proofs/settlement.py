@@ -384,13 +384,13 @@ CONTRACTS = (
             planted(
                 BOUNDS,
                 "cash may reach its bound",
-                ("-_CASH_MAX_E6 < cash_e6 < _CASH_MAX_E6", "abs(cash_e6) <= _CASH_MAX_E6"),
+                ("-CASH_MAX_E6 < cash_e6 < CASH_MAX_E6", "abs(cash_e6) <= CASH_MAX_E6"),
                 {"kind": 4, "price": 1, "held": -1, "cash": -2305843009212693953},
             ),
             planted(
                 BOUNDS,
                 "what an account owes has no bound",
-                ("-_CASH_MAX_E6 < cash_e6 < _CASH_MAX_E6", "cash_e6 < _CASH_MAX_E6"),
+                ("-CASH_MAX_E6 < cash_e6 < CASH_MAX_E6", "cash_e6 < CASH_MAX_E6"),
                 {"kind": 4, "price": 999999, "held": -1, "cash": -2305843009213693951},
             ),
             planted(

@@ -17,7 +17,7 @@ from lockstep_engine.money.bounds import is_cash_in_bounds
 from lockstep_engine.money.settle import note_moved
 from lockstep_engine.risk.marks import mark_settled
 from lockstep_engine.risk.standard import refresh_prices
-from lockstep_engine.state import Events, ExchangeCore, Holding, Instrument
+from lockstep_engine.state import Events, ExchangeCore, Holding
 from lockstep_kernel.arith import div_ceil
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -88,19 +88,7 @@ def settle_expiry(core: ExchangeCore, action: SettleExpiry, events: Events) -> i
         core.touch(instrument)
         number = instrument.instrument
         events.append(InstrumentSettled(number, settlement.price_e6, len(rows)))
-    _forget(core, instruments)
     return _ACCEPTED
-
-
-def _forget(core: ExchangeCore, instruments: Sequence[Instrument]) -> None:
-    """Drop the holdings of settled instruments: they are flat, and nobody will trade them again.
-
-    Whoever still has to bring one's margin up to date holds it in `dirty`.
-    """
-    numbers = [instrument.instrument for instrument in instruments]
-    for account in core.accounts.values():
-        for number in numbers:
-            account.holdings.pop(number, None)
 
 
 def _expiry_code(core: ExchangeCore, underlying: str, expiry_ns: int) -> int:
