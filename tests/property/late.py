@@ -243,12 +243,12 @@ def against_others() -> Iterator[Ask]:
 
 
 def fund() -> Iterator[Ask]:
-    """The books close at a loss that the fund bears."""
+    """A gap leaves less than nothing; the book takes the position at its mark, the fund pays."""
     yield from opened(14, 300)
     yield 0, FundInsurance(1_000)
     yield 14, block(1, (PERP, 100, 10))
     yield mark(900)
-    yield 3, order(BUY, 89, 12)
+    yield 3, order(BUY, 90, 12)
     yield 0, Liquidate(14)
     yield 3, CancelAll()
 
