@@ -10,6 +10,7 @@ from lockstep_engine.commands import ActivateRules, Command, ExchangeParams
 from lockstep_engine.derived import derived_values
 from lockstep_engine.events import Event
 from lockstep_engine.invariants import check_all
+from lockstep_engine.labels import label
 from lockstep_engine.lifecycle.expiry import orders_of
 from lockstep_engine.margin_report import MarginReport, MarginTotals
 from lockstep_engine.preview import OrderPreview
@@ -107,6 +108,10 @@ class ExchangeMachine:
     def views(self, core: ExchangeCore) -> dict[str, list[dict[str, object]]]:
         """Return books, accounts and all that stands beside them as named tables."""
         return tables(core)
+
+    def label(self, struct: str, field: str, value: int) -> str:
+        """Return what a number in a field of a command or event is called, empty if nothing."""
+        return label(struct, field, value)
 
     def explain(self, core: ExchangeCore, subject: str) -> dict[str, list[dict[str, object]]]:
         """Return what made the margin of an account, given by its number, as named tables."""

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from lockstep_engine.codes import Side
-from lockstep_engine.commands import PlaceOrder
+from lockstep_engine.codes import InstrumentKind, InstrumentStatus, Side
+from lockstep_engine.commands import MarginRates, PlaceOrder
+from lockstep_engine.entities import Underlying
 from lockstep_engine.margin_report import MarginReport, margin_report_of, report_tables
 from lockstep_engine.preview import OrderPreview, preview_of
 from lockstep_engine.protection import Mmp
@@ -148,6 +149,12 @@ def tables(core: ExchangeCore) -> dict[str, list[Row]]:
                 "insurance_e6": treasury.insurance_e6,
             }
         ],
+        "underlyings": [
+            _underlying_row(found) for _name, found in sorted(core.underlyings.items())
+        ],
+        "instruments": [
+            _instrument_row(core.instruments[number]) for number in sorted(core.instruments)
+        ],
         "book": [row for number in sorted(core.instruments) for row in _book_rows(core, number)],
         "accounts": [_row(view, ("positions", "mmps")) for view in accounts],
         "positions": [
@@ -224,6 +231,35 @@ def _levels(side: BookSide, count: int) -> list[Row]:
             {"price_ticks": level.price_ticks, "total_lots": level.total_lots, "orders": orders}
         )
     return rows
+
+
+def _underlying_row(found: Underlying) -> Row:
+    """Return the index, 0 before the first, and what margin is computed with."""
+    rates: Row = {name: getattr(found, name) for name in MarginRates.__struct_fields__}
+    scenarios = 0 if found.model is None else len(found.model.model.scenarios)
+    return {
+        "underlying": found.name,
+        "index_price_e6": found.index_price_e6,
+        "max_index_price_e6": found.max_index_price_e6,
+        **rates,
+        "portfolio_scenarios": scenarios,
+    }
+
+
+def _instrument_row(found: Instrument) -> Row:
+    return {
+        "instrument": found.instrument,
+        "symbol": found.symbol,
+        "kind": InstrumentKind(found.kind).name,
+        "status": InstrumentStatus(found.status).name,
+        "expiry_ns": found.expiry_ns,
+        "strike_e6": found.strike_e6,
+        "tick_e6": found.tick_e6,
+        "lot_e8": found.lot_e8,
+        "contract_size_e8": found.contract_size_e8,
+        "max_price_ticks": found.max_price_ticks,
+        "max_position_lots": found.max_position_lots,
+    }
 
 
 def _book_rows(core: ExchangeCore, number: int) -> list[Row]:

@@ -1,8 +1,9 @@
 """What a state machine gives the kernel so that it can be journaled, replayed and validated.
 
 The journal, the sequencer, the replay and the validator know machines by these protocols only. A
-machine may have two methods more, for people, that change nothing: `views(core)` shows a state and
-`explain(core, subject)` says what made the numbers of one subject in it (`lockstep_replay.views`).
+machine may have three methods more, for people, that change nothing: `views(core)` shows a state,
+`explain(core, subject)` says what made the numbers of one subject in it, and `label(struct, field,
+value)` says what a number in a command or event is called (`lockstep_replay.views`).
 """
 
 from collections.abc import Iterable, Sequence

@@ -161,7 +161,8 @@ def retained_events(journal: Journal) -> EventSource:
     """Return the source of the events that a journal keeps; raise `CannotRunError` if none."""
     if not journal.keeps_events:
         raise CannotRunError(
-            f"{journal.directory}: expected kept events, this journal keeps none: recompute them"
+            f"{journal.directory}: expected kept events, this journal keeps none: go without "
+            f"--events, or use `lockstep replay export --events`, which recomputes them"
         )
     return lambda records: journal.events(records[0].seq, records[-1].seq)
 

@@ -1,7 +1,7 @@
 """Values as JSON can hold them: structs by field, bytes in hex, enumerations by name."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
 from typing import cast
@@ -11,6 +11,14 @@ from msgspec.structs import fields
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 """What JSON can hold."""
+
+Label = Callable[[str, str, int], str]
+"""(name of a struct, of a field, number in it) -> what the number is called, empty if nothing."""
+
+
+def no_label(_struct: str, _field: str, _value: int) -> str:
+    """Call no number anything."""
+    return ""
 
 
 def plain(value: object, has_types: bool = True) -> Plain:
@@ -45,7 +53,7 @@ def plain_struct(struct: msgspec.Struct, has_types: bool = True) -> dict[str, Pl
     return named
 
 
-def compact(value: object) -> str:
+def compact(value: object, label: Label = no_label) -> str:
     """Return a value in one short line: a struct with its type and the fields not at defaults.
 
     >>> compact((1, b"\\xff", "a"))
@@ -56,15 +64,20 @@ def compact(value: object) -> str:
             kind = type(value)
             named = [(name, getattr(value, name)) for name in value.__struct_fields__]
             shown = [(name, item) for name, item in named if not _is_default(kind, name, item)]
-            return (
-                f"{kind.__name__}({', '.join(f'{name}={compact(item)}' for name, item in shown)})"
-            )
+            texts = [f"{name}={_field(kind, name, item, label)}" for name, item in shown]
+            return f"{kind.__name__}({', '.join(texts)})"
         case bytes() | Enum():
             return str(plain(value))
         case list() | tuple():
-            return f"[{', '.join(map(compact, cast(Sequence[object], value)))}]"
+            items = cast(Sequence[object], value)
+            return f"[{', '.join(compact(item, label) for item in items)}]"
         case _:
             return json.dumps(plain(value), ensure_ascii=False)
+
+
+def _field(kind: type[msgspec.Struct], name: str, value: object, label: Label) -> str:
+    called = label(kind.__name__, name, value) if type(value) is int else ""
+    return called or compact(value, label)
 
 
 def _is_default(kind: type[msgspec.Struct], name: str, value: object) -> bool:

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from lockstep_replay.stats import HistoryStatistics, history_statistics
     from lockstep_replay.views import (
         CanExplain,
+        HasLabels,
         HasViews,
         Views,
         entity_rows,
         explanation_of,
+        label_of,
         views_of,
     )
 
@@ -41,7 +43,16 @@ _HOMES = {
     "live": ("Live", "LiveOptions", "begin", "resume"),
     "recovery": ("Recovery", "recover", "recover_from", "seek"),
     "stats": ("HistoryStatistics", "history_statistics"),
-    "views": ("CanExplain", "HasViews", "Views", "entity_rows", "explanation_of", "views_of"),
+    "views": (
+        "CanExplain",
+        "HasLabels",
+        "HasViews",
+        "Views",
+        "entity_rows",
+        "explanation_of",
+        "label_of",
+        "views_of",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -51,6 +62,7 @@ __all__ = [
     "Divergence",
     "Execution",
     "Filter",
+    "HasLabels",
     "HasViews",
     "HistoryStatistics",
     "ImportVerifier",
@@ -65,6 +77,7 @@ __all__ = [
     "entity_rows",
     "explanation_of",
     "history_statistics",
+    "label_of",
     "plain_step",
     "recomputed_events",
     "recover",

@@ -2,11 +2,13 @@
 
 What is worth showing only the machine knows. A machine may have a method `views`; for one that has
 none there is the table of all entities. It may have a method `explain`; nothing stands in for that.
+It may have a method `label`; without it numbers are shown as they are.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
+from lockstep_journal.values import Label, no_label
 from lockstep_kernel import CannotRunError, Core, Machine, State, sorted_records
 
 Row = Mapping[str, object]
@@ -30,6 +32,20 @@ class CanExplain(Protocol):
     def explain(self, core: Core, subject: str) -> Views:
         """Return the tables about one subject; raise `CannotRunError` if it is unknown."""
         ...
+
+
+class HasLabels(Protocol):
+    """A machine whose numbers have names."""
+
+    def label(self, struct: str, field: str, value: int) -> str:
+        """Return what a number in a field of a command or event is called, empty if nothing."""
+        ...
+
+
+def label_of(machine: Machine) -> Label:
+    """Return the machine's own names of numbers."""
+    named: Any = machine
+    return cast(HasLabels, named).label if hasattr(named, "label") else no_label
 
 
 def explanation_of(state: State, subject: str) -> Views:

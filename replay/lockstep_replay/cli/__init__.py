@@ -60,7 +60,10 @@ def recover(
     )
 
 
-@replay.command(epilog="Example: lockstep replay show data/journal --from 100 --to 200 --account 7")
+@replay.command(
+    epilog="Examples: lockstep replay show data/journal --from 100 --to 200 --account 7; "
+    "lockstep replay show data/journal --type OrderCancelled --field reason=LIQUIDATION"
+)
 @_directory
 @click.option("--from", "first_seq", type=int, metavar="SEQ", help="First record to show.")
 @click.option("--to", "last_seq", type=int, metavar="SEQ", help="Last record to show.")
@@ -85,6 +88,13 @@ def recover(
     metavar="NAME=VALUE",
     help="Only steps with this value in a field of the command or an event.",
 )
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="NAME",
+    help="Only steps with such a command or event.",
+)
 @_json
 @_machine
 @click.pass_context
@@ -96,12 +106,14 @@ def show(
     account: tuple[str, ...],
     instrument: tuple[str, ...],
     fields: tuple[str, ...],
+    types: tuple[str, ...],
     is_json: bool,
     machine_name: str | None,
 ) -> None:
     """Show commands with their events, one a line with --json.
 
-    Options that name the same field add up; different fields must all be hit.
+    Options that name the same field add up; different fields must all be hit. A value is a number
+    or the name that is shown for it. Types add up.
     """
     pairs = [f"account={value}" for value in account]
     pairs += [f"instrument={value}" for value in instrument]
@@ -111,7 +123,7 @@ def show(
         directory=directory,
         first_seq=first_seq,
         last_seq=last_seq,
-        fields=[*pairs, *fields],
+        wanted={"fields": [*pairs, *fields], "types": list(types)},
         is_json=is_json,
         machine_name=machine_name,
     )

@@ -22,7 +22,7 @@ from lockstep_journal import (
 from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
 from lockstep_journal.places import check_place
-from lockstep_journal.values import compact
+from lockstep_journal.values import Label, compact
 from lockstep_kernel import (
     CannotRunError,
     Change,
@@ -36,10 +36,10 @@ from lockstep_kernel import (
 from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
 from lockstep_replay.comparison import Comparison, changes_between, compare
 from lockstep_replay.execution import ImportVerifier
-from lockstep_replay.history import FieldNames, Filter, Step, plain_step, recomputed_events, steps
+from lockstep_replay.history import Filter, Step, Unseen, plain_step, recomputed_events, steps
 from lockstep_replay.recovery import recover_from
 from lockstep_replay.stats import history_statistics
-from lockstep_replay.views import Row, explanation_of, kind_name, views_of
+from lockstep_replay.views import Row, explanation_of, kind_name, label_of, views_of
 
 _Read = Callable[[int], bytes]
 
@@ -59,36 +59,38 @@ def recover(directory: str, seq: int | None, is_json: bool, machine_name: str | 
 
 def show(
     directory: str,
-    fields: Sequence[str],
+    wanted: Mapping[str, Sequence[str]],
     is_json: bool,
     machine_name: str | None,
     **seqs: int | None,
 ) -> int:
-    """Show steps, one a line."""
-    wanted = _filter(fields)
+    """Show steps, one a line: those with the `fields` and of the `types` that are wanted."""
     with _opened(directory) as journal:
         machine = _machine(journal.genesis, machine_name)
+        passing = _filter(wanted, label_of(machine))
         _check_asked(journal, seqs["first_seq"], seqs["last_seq"])
-        names = FieldNames(wanted.wanted)
+        unseen = Unseen(passing)
         end = journal.end()
         reached, shown = end.last_seq, 0
         for step in steps(journal, machine, seqs["first_seq"], seqs["last_seq"]):
             reached = step.record.seq
-            names.see(step)
-            if not wanted.passes(step):
+            unseen.see(step)
+            if not passing.passes(step):
                 continue
             shown += 1
             if is_json:
                 put_json(plain_step(step))
             else:
-                _put_step(step)
-    if names.unknown:
-        raise CannotRunError(
-            f"expected a field that a command or event here has, found '{names.unknown[0]}'"
-        )
+                _put_step(step, passing.label)
+    for kind, names in (("a field", unseen.fields), ("a type", unseen.types)):
+        if names:
+            raise CannotRunError(
+                f"expected {kind} that a command or event here has, found '{names[0]}'"
+            )
     _say_what_is_missing(directory, seqs, end.first_seq, reached)
-    if fields and not shown:
-        say(f"{directory}: expected a record with {' and '.join(fields)}, found none")
+    asked = [*wanted["fields"], *wanted["types"]]
+    if asked and not shown:
+        say(f"{directory}: expected a record with {' and '.join(asked)}, found none")
     return EXIT_OK
 
 
@@ -241,14 +243,14 @@ def _say_what_is_missing(
         say(f"{directory}: the journal ends at sequence {reached}, before --to {last}")
 
 
-def _filter(fields: Sequence[str]) -> Filter:
+def _filter(asked: Mapping[str, Sequence[str]], label: Label) -> Filter:
     wanted: dict[str, frozenset[str]] = {}
-    for field in fields:
+    for field in asked["fields"]:
         name, separator, value = field.partition("=")
         if not separator:
             raise CannotRunError(f"expected NAME=VALUE, found '{field}'")
         wanted[name] = wanted.get(name, frozenset()) | {value}
-    return Filter(wanted)
+    return Filter(wanted, frozenset(asked["types"]), label)
 
 
 def _event_source(journal: Journal, machine_name: str | None) -> EventSource:
@@ -305,11 +307,11 @@ def _rows(table: Sequence[Row]) -> list[dict[str, Plain]]:
     return [{name: plain(value) for name, value in row.items()} for row in table]
 
 
-def _put_step(step: Step) -> None:
+def _put_step(step: Step, label: Label) -> None:
     record = step.record
-    print(f"{record.seq}\t{utc(record.ts_ns)}\t{record.hash.hex()}\t{compact(step.command)}")
+    print(f"{record.seq}\t{utc(record.ts_ns)}\t{record.hash.hex()}\t{compact(step.command, label)}")
     for event in step.events:
-        print(f"\t\t\t{compact(event)}")
+        print(f"\t\t\t{compact(event, label)}")
 
 
 def _say_prefix(left: tuple[str, int], right: tuple[str, int]) -> None:

@@ -171,9 +171,19 @@ def test_account_gives_protections_with_what_stands_in_their_windows(market: Exc
 def test_the_tables_hold_all_that_stands(traded: Exchange) -> None:
     tables = MACHINE.views(traded.state.core)
     assert [
-        *("accounts", "book", "fundings", "marks", "orders", "positions"),
-        *("protections", "settlements", "treasury"),
+        *("accounts", "book", "fundings", "instruments", "marks", "orders", "positions"),
+        *("protections", "settlements", "treasury", "underlyings"),
     ] == sorted(tables)
+    assert [("BTC", 100_000_000), ("ETH", 100_000_000)] == [
+        (row["underlying"], row["index_price_e6"]) for row in tables["underlyings"]
+    ]
+    assert (20_000_000, 500, 0) == tuple(
+        tables["underlyings"][0][name]
+        for name in ("future_initial_e9", "penalty_bps", "portfolio_scenarios")
+    )
+    assert [(1, "PERPETUAL", "ACTIVE"), (2, "FUTURE", "ACTIVE")] == [
+        (row["instrument"], row["kind"], row["status"]) for row in tables["instruments"][:2]
+    ]
     assert [1, 2, 3, 4, 5] == [row["instrument"] for row in tables["marks"]]
     assert [(ALICE, "BTC"), (ALICE, "ETH")] == [
         (row["account"], row["underlying"]) for row in tables["protections"]

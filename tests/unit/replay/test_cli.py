@@ -347,8 +347,9 @@ def test_an_interrupt_ends_an_import_and_leaves_nothing(site: Path, tmp_path: Pa
 def test_a_closed_pipe_ends_quietly(site: Path, directory: Path) -> None:
     read, write = os.pipe()
     os.close(read)
-    arguments = {"directory": str(directory), "fields": [], "is_json": False}
+    arguments = {"directory": str(directory), "is_json": False}
     arguments |= {"machine_name": None, "first_seq": None, "last_seq": None}
+    arguments |= {"wanted": {"fields": [], "types": []}}
     argv = [sys.executable, "-m", "lockstep_replay.cli.work", "show", json.dumps(arguments)]
     environment = {**os.environ, "PYTHONPATH": python_path([site])}
     done = subprocess.run(argv, env=environment, stdout=write, stderr=subprocess.PIPE, check=False)

@@ -141,3 +141,22 @@ def test_asking_changes_nothing(directory: Path) -> None:
     before = state.hash, views_of(state)
     assert explanation_of(state, "7") == explanation_of(state, "7")
     assert before == (state.hash, views_of(state))
+
+
+def test_show_calls_numbers_by_their_names(replay, directory: Path) -> None:
+    run = replay("show", directory, "--type", "OrderAccepted")
+    lines = run.out.splitlines()
+    assert 2 == sum(not line.startswith("\t") for line in lines)
+    assert all("side=BUY, " in line and "tif=GTC, " in line for line in lines if "OrderAcc" in line)
+    named = replay("show", directory, "--field", "side=BUY", "--type", "PlaceOrder").out
+    assert run.out == named
+    assert run.out == replay("show", directory, "--field", "side=0", "--type", "PlaceOrder").out
+
+
+def test_show_of_a_type_that_is_not_there(replay, directory: Path) -> None:
+    run = replay("show", directory, "--type", "OrderAcepted")
+    assert 3 == run.code
+    run.check_sentence("expected a type that a command or event here has, found 'OrderAcepted'")
+    run = replay("show", directory, "--type", "AccountOpened", "--field", "side=SELL")
+    assert (0, "") == (run.code, run.out)
+    run.check_sentence("expected a record with side=SELL and AccountOpened, found none")
