@@ -58,7 +58,7 @@ run: setup ## Install and run the demo: trade, kill, recover, validate
 	@$(BIN)/lockstep demo $(DEMO)
 
 test: setup-test no-so ## Run the tests on the interpreted build
-	@LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q -n $(WORKERS)
+	@LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q -n $(WORKERS) --dist worksteal
 
 proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with CrossHair, in minutes
 	@$(PY) -m tests.proofs --jobs $(WORKERS) $(PROOFS)
@@ -73,12 +73,11 @@ lint: setup-dev ## Check style, types and the arrows between packages
 wheel: setup-dev no-so ## Build the wheel and test it with the sources out of the way
 	@tests/wheel/run.sh $(PY)
 
-check: ## Everything CI runs
-	@$(MAKE) --no-print-directory lint
+check: ## Everything CI runs; what needs one core runs two at a time
+	@$(MAKE) --no-print-directory --output-sync -j2 lint compiled
 	@$(MAKE) --no-print-directory test
-	@$(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory --output-sync -j2 wheel run DEMO=--quick
 	@$(MAKE) --no-print-directory test-c
-	@$(MAKE) --no-print-directory run DEMO=--quick
 
 # The name holds a hash of all sources, so an edited or deleted file can never be hidden by an old
 # build; and it lies outside the source folders, so the interpreted tests never see it.
@@ -87,8 +86,11 @@ $(C)/.done: | setup-dev no-so
 	@LOCKSTEP_MYPYC=1 $(PY) setup.py -q build --build-lib $(C) --build-temp build/temp
 	@touch $@
 
+.PHONY: compiled
+compiled: $(C)/.done
+
 test-c: $(C)/.done ## Compile the hot modules and run the same tests on them
-	@PYTHONPATH=$(C):$(CURDIR) LOCKSTEP_EXPECT=compiled $(PY) -m pytest -q -n $(WORKERS) -o pythonpath=
+	@PYTHONPATH=$(C):$(CURDIR) LOCKSTEP_EXPECT=compiled $(PY) -m pytest -q -n $(WORKERS) --dist worksteal -o pythonpath=
 
 bench: $(C)/.done ## Measure speed, interpreted and compiled, against a bare matcher
 	@$(PIP) --editable '.[plot]'

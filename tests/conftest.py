@@ -29,3 +29,8 @@ settings.load_profile(os.environ.get("LOCKSTEP_HYPOTHESIS", "ci"))
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which build the run expects; tests/unit/test_build.py asserts it."""
     return f"lockstep: {os.environ.get('LOCKSTEP_EXPECT', 'interpreted')} build expected"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is slow first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
