@@ -41,7 +41,8 @@ def squeeze(dice: Dice, scene: Scene) -> Item:
     victim = _victim(dice, scene, is_dated=False)
     if not victim:
         return open_up(dice, scene)
-    between = [pick(dice, (PLACE, PLACE, REDUCE, QUOTE)) for _ in range(dice.below(4))]
+    kinds = (PLACE, PLACE, REDUCE, QUOTE, partial(block_of, account=victim))
+    between = [pick(dice, kinds) for _ in range(dice.below(4))]
     scene.plan = [
         *(_thin(victim),) * pick(dice, (1, 1, 2, 0)),
         staff_move(partial(trouble.gap_of, account=victim)),
