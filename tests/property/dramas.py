@@ -5,10 +5,12 @@ A drama draws its first command and leaves the rest in `scene.plan`; other moves
 
 from functools import partial
 
+from lockstep_engine.codes import OrderFlag, Side, TimeInForce
 from lockstep_engine.commands import (
     AdvanceTime,
     CancelAll,
     Deposit,
+    PlaceOrder,
     UpdateFundingRate,
     UpdateIndexPrice,
 )
@@ -17,7 +19,7 @@ from tests.property.blocks import block_of, is_own, open_future, open_up, share,
 from tests.property.dice import Dice, one_in, pick
 from tests.property.moves import DEPOSIT, PLACE, QUOTE, REDUCE, order_move, staff_move
 from tests.property.operations import Asked, money
-from tests.property.orders import place
+from tests.property.orders import lowest_tick, place
 from tests.property.scene import Item, Move, Scene
 from tests.property.world import (
     ACCOUNTS,
@@ -52,6 +54,32 @@ def squeeze(dice: Dice, scene: Scene) -> Item:
     if one_in(dice, 3):
         return scene.plan.pop(0)(dice, scene)
     return scene.by_account(dice, scene.time(dice), victim, CancelAll())
+
+
+def closing_twice(dice: Dice, scene: Scene) -> Item:
+    """Plan plain and reduce-only orders that close one position, and a FOK order for both."""
+    closer = _victim(dice, scene, is_dated=False)
+    if not closer:
+        return open_up(dice, scene)
+    holding = pick(dice, trouble.positions(scene, closer))
+    number, lots = holding.instrument.instrument, abs(holding.qty_lots)
+    side = int(Side.SELL if holding.qty_lots > 0 else Side.BUY)
+    low = lowest_tick(dice, scene, number)
+    ticks = (low, low + 1) if side == Side.SELL else (low + 1, low)
+    plain = PlaceOrder(number, side, ticks[0], 1 + dice.below(lots))
+    reducing = PlaceOrder(number, side, ticks[1], lots, flags=OrderFlag.REDUCE_ONLY)
+    wanted = plain.qty_lots + pick(dice, (lots, 1 + dice.below(lots), 0))
+    other = pick(dice, [account for account in ACCOUNTS if account != closer])
+    whole = PlaceOrder(number, 1 - side, ticks[1], wanted, TimeInForce.FOK)
+    scene.plan = [
+        partial(_place, account=account, order=order)
+        for account, order in ((closer, reducing), (other, whole))
+    ]
+    return _place(dice, scene, closer, plain)
+
+
+def _place(dice: Dice, scene: Scene, account: int, order: PlaceOrder) -> Item:
+    return scene.by_account(dice, scene.time(dice), account, order)
 
 
 def crowd(dice: Dice, scene: Scene) -> Item:
