@@ -12,15 +12,17 @@ VERIFY_EVERY = 500
 WORLD_COMMANDS = 5_000
 
 
+def worlds(commands: int, seed: int, world: int = WORLD_COMMANDS) -> list[tuple[int, int]]:
+    """Return (seed, commands) of worlds of `world` commands that together have so many."""
+    starts = range(0, commands, world)
+    return [(seed + i, min(world, commands - start)) for i, start in enumerate(starts)]
+
+
 def simulate(commands: int, seed: int, reached: Reached, world: int = WORLD_COMMANDS) -> int:
     """Run so many commands in worlds of `world` each; return how many were applied."""
-    applied = 0
-    while applied < commands:
-        count = min(world, commands - applied)
-        run_market(seed, count, reached)
-        applied += count
-        seed += 1
-    return applied
+    for number, count in worlds(commands, seed, world):
+        run_market(number, count, reached)
+    return commands
 
 
 def run_market(seed: int, count: int, reached: Reached) -> Checked:
