@@ -243,7 +243,7 @@ def test_good_limits(listing: Exchange, changes: dict[str, int]) -> None:
     assert instrument(listing, 1)[6:] == instrument(listing, 2)[6:]
     assert (
         tuple(getattr(chosen, name) for name in chosen.__struct_fields__)
-        == (instrument(listing, 2)[6:])
+        == (instrument(listing, 2)[6:16])
     )
 
 
