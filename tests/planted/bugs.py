@@ -58,30 +58,6 @@ BUGS = (
         "if len(requests) >= core.params.request_capacity:",
     ),
     Bug(
-        "an order may pass the bound of exposure by a lot",
-        f"{_ENGINE}/admission/limits.py",
-        "        if exposure > EXPOSURE_MAX_E6:\n            return",
-        "        if exposure > EXPOSURE_MAX_E6 + instrument.worst_lot_e6:\n            return",
-    ),
-    Bug(
-        "an order that closes a long position adds to its exposure",
-        f"{_ENGINE}/money/exposure.py",
-        "    if qty_lots > sells:\n        sells = qty_lots\n",
-        "    if qty_lots > 0:\n        sells += qty_lots\n",
-    ),
-    Bug(
-        "a higher maximum price exposes nobody",
-        f"{_ENGINE}/money/exposure.py",
-        "    if exposures and max(exposures) > EXPOSURE_MAX_E6:\n",
-        "    if not exposures and max_price_ticks < before:\n",
-    ),
-    Bug(
-        "an order that is put back is not in the exposure that is kept",
-        f"{_ENGINE}/book/queue.py",
-        "    order.account.exposure_e6 += order.remaining_lots * instrument.worst_lot_e6\n",
-        "",
-    ),
-    Bug(
         "a restored account has no exposure",
         f"{_ENGINE}/restore.py",
         "        account.exposure_e6 = exposure_e6(account)\n",
