@@ -31,6 +31,7 @@ from lockstep_engine.entities import (
 )
 from lockstep_engine.lifecycle.entities import Funding, IndexWindow, Settlement
 from lockstep_engine.lifecycle.timers import schedule_funding, schedule_instrument, schedule_thaw
+from lockstep_engine.money.exposure import exposure_e6
 from lockstep_engine.operations.listing import enter_instrument
 from lockstep_engine.protection import Mmp, MmpFill
 from lockstep_engine.risk.marks import set_mark
@@ -104,6 +105,8 @@ def restored_core(params: bytes, clocks: bytes, records: Iterable[Record]) -> Ex
     for level in core.changed_levels:
         level.is_changed = False
     core.changed_levels.clear()
+    for account in core.accounts.values():
+        account.exposure_e6 = exposure_e6(account)
     return core
 
 
@@ -205,9 +208,10 @@ def _instrument(core: ExchangeCore, record: Record) -> None:
         expiry_of(symbol, underlying.expiry_time_s),
         symbol.strike_e6,
         (tick, lot, size),
-        TradingLimits(*record[8:]),
+        TradingLimits(*record[8:18]),
         allows_self_trade,
     )
+    instrument.set_highest_price(record[18])
     instrument.status = status
     instrument.settlement = core.settlements.get((underlying.name, instrument.expiry_ns))
     enter_instrument(core, instrument)

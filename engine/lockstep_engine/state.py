@@ -28,6 +28,7 @@ from lockstep_engine.protection import Mmp
 from lockstep_engine.risk.shapes import Contract, Shape
 from lockstep_engine.risk.spread import SpreadGroup
 from lockstep_engine.risk.sums import LotRisk, UnderlyingPortfolio
+from lockstep_kernel.arith import div_ceil
 from lockstep_kernel.entity import Entity, Record
 
 CLOCKS: Final = struct.Struct(">qIQQQQ")
@@ -42,6 +43,7 @@ _ACTIVE: Final = int(InstrumentStatus.ACTIVE)
 _EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 _FUTURE: Final = int(InstrumentKind.FUTURE)
 _CALL: Final = int(InstrumentKind.CALL)
+_E16: Final = 10**16
 _STANDARD: Final = int(MarginMode.STANDARD)
 
 
@@ -101,10 +103,13 @@ class BookCounter(Entity):
 class Instrument(Entity):
     """A contract, its limits, its mark and its book.
 
+    `highest_price_ticks`: no price since anybody was in it, nor its mark, was above ([NUM-4]).
+
     Derived: kind, strike and expiry (from the symbol), the value of a tick and of a lot, and:
     `clearing_e6` = -(sum of the costs of all positions) for futures and perpetuals;
     `fresh_until_ns`, the last time at which the mark is not stale, -1 if there is none;
     `unit_e16`, the underlying in one lot, in units of 10^-16;
+    `worst_lot_e6`, the most that a lot can be worth: at index, strike and price at their highest;
     standard margin per lot (see risk.standard), with `addon_product` 0 where no add-on is due;
     `settlement`, the price of its expiry from then on, when no index counts for it any more;
     `risk`, one lot under the portfolio model, or None until it is needed at this mark.
@@ -121,6 +126,7 @@ class Instrument(Entity):
         "counter",
         "expiry_ns",
         "fresh_until_ns",
+        "highest_price_ticks",
         "index_lot_e6",
         "instrument",
         "is_option",
@@ -153,6 +159,7 @@ class Instrument(Entity):
         "unit_e16",
         "value_e6",
         "version",
+        "worst_lot_e6",
     )
 
     def __init__(
@@ -177,13 +184,14 @@ class Instrument(Entity):
         self.strike_e6 = strike_e6
         self.tick_e6, self.lot_e8, self.contract_size_e8 = sizes
         self.unit_e16 = sizes[1] * sizes[2]
-        self.value_e6 = sizes[0] * self.unit_e16 // 10**16
+        self.value_e6 = sizes[0] * self.unit_e16 // _E16
         self.contract = Contract(kind == _CALL, strike_e6, self.unit_e16)
         self.allows_self_trade = allows_self_trade
         self.status = _ACTIVE
         self.mark = Mark(instrument)
         self.fresh_until_ns = -1
         self.set_limits(limits)
+        self.set_highest_price(limits.max_price_ticks)
         self.counter = BookCounter(instrument)
         self.bids = BookSide(self, self.counter, 1)
         self.asks = BookSide(self, self.counter, -1)
@@ -217,6 +225,16 @@ class Instrument(Entity):
         self.max_open_orders = limits.max_open_orders
         self.price_band_bps = limits.price_band_bps
 
+    def set_highest_price(self, price_ticks: int) -> None:
+        """Replace the highest price."""
+        self.highest_price_ticks = price_ticks
+        self.worst_lot_e6 = self.worst_lot_at_e6(price_ticks)
+
+    def worst_lot_at_e6(self, price_ticks: int) -> int:
+        """Return the most that a lot can be worth where no price is higher, rounded up."""
+        highest_e6 = max(self.underlying.max_index_price_e6, self.strike_e6)
+        return max(div_ceil(highest_e6 * self.unit_e16, _E16), price_ticks * self.value_e6)
+
     def record(self) -> Record | None:
         return (
             _INSTRUMENT,
@@ -237,6 +255,7 @@ class Instrument(Entity):
             self.max_open_orders,
             self.price_band_bps,
             self.limits.block_band_bps,
+            self.highest_price_ticks,
         )
 
 
@@ -251,6 +270,7 @@ class Account(Entity):
     Holdings whose part in it is out of date stand in `dirty`, or, if only a price moved, have a
     `seen_version` behind their instrument's `version` (in PORTFOLIO: `mark_version`) or, there,
     open orders, while `seen_prices` is behind the core's.
+    `exposure_e6` is the exposure of [NUM-4] or more: whatever lowers it leaves this as it is.
     `has_relief`: a protection has the option RELIEF. `is_plain`: STANDARD without any relief.
     """
 
@@ -261,6 +281,7 @@ class Account(Entity):
         "client_ids",
         "debt_e6",
         "dirty",
+        "exposure_e6",
         "fees",
         "groups",
         "has_relief",
@@ -305,6 +326,7 @@ class Account(Entity):
         self.seen_prices = 0
         self.margin_e6 = 0
         self.reserve_e6 = 0
+        self.exposure_e6 = 0
 
     def record(self) -> Record | None:
         return (
@@ -327,19 +349,9 @@ class Holding(Entity):
     """
 
     __slots__ = (
-        "account",
-        "cost_e6",
-        "instrument",
-        "is_dirty",
-        "margin_e6",
-        "mmp_orders",
-        "open_buy_lots",
-        "open_orders",
-        "open_sell_lots",
-        "qty_lots",
-        "reduce_only_buys",
-        "reduce_only_sells",
-        "seen_version",
+        *("account", "cost_e6", "instrument", "is_dirty", "margin_e6", "mmp_orders"),
+        *("open_buy_lots", "open_orders", "open_sell_lots", "qty_lots", "reduce_only_buys"),
+        *("reduce_only_sells", "seen_version"),
     )
 
     def __init__(self, account: Account, instrument: Instrument) -> None:

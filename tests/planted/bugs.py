@@ -58,6 +58,12 @@ BUGS = (
         "if len(requests) >= core.params.request_capacity:",
     ),
     Bug(
+        "a restored account has no exposure",
+        f"{_ENGINE}/restore.py",
+        "        account.exposure_e6 = exposure_e6(account)\n",
+        "        account.exposure_e6 = 0\n",
+    ),
+    Bug(
         "an agent may withdraw",
         f"{_ENGINE}/access/authority.py",
         "return _NOT_AUTHORIZED if kind in ROOT_KEY_ACTIONS else _ACCEPTED",

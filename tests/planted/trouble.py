@@ -393,6 +393,12 @@ TROUBLE_BUGS = (
         "return _party_code(core, second, instrument, leg.side, leg.qty_lots)",
     ),
     Bug(
+        "a block adds nothing to an exposure",
+        f"{_ENGINE}/orders/block.py",
+        "    party.exposure_e6 += added_exposure_e6(holding, side, qty_lots)\n",
+        "",
+    ),
+    Bug(
         "a block may be of one group",
         f"{_ENGINE}/access/authority.py",
         "    if is_own(other, account):\n",

@@ -1,23 +1,30 @@
 """The third tour: amounts near the bounds of [NUM-4], at which fundings and settlements stop.
 
-Accounts hold all that may be deposited. Account 2 pays account 1 a tenth of the largest position at
-each funding until the cash of account 1 would reach 2^61; then neither the next funding nor a
-settlement that would pass it is carried out, and a settlement in the other direction is.
+Accounts hold all that may be deposited, and positions up to the bound of exposure. Account 2 pays
+account 1 a tenth of the largest position at each funding until the cash of account 1 would reach
+2^61; then neither the next funding nor a settlement that would pass it is carried out, and a
+settlement in the other direction is.
 """
 
 from collections.abc import Iterator
 
-from lockstep_engine.codes import Side
+import msgspec
+
+from lockstep_engine.codes import OrderFlag, Side
 from lockstep_engine.commands import (
     Action,
     AdvanceTime,
+    AmendOrder,
     BlockLeg,
     CreateInstrument,
     CreateUnderlying,
     Deposit,
     ExecuteBlock,
     FundInsurance,
+    PlaceOrder,
+    ReplaceOrder,
     SettleExpiry,
+    SetTradingLimits,
     TradingLimits,
     UpdateFundingRate,
     UpdateIndexPrice,
@@ -37,7 +44,7 @@ from tests.property.world import (
     expiry_ns,
 )
 
-PERP, FUTURE = 11, 12
+PERP, FUTURE, NEXT = 11, 12, 13
 EXPIRY_NS = expiry_ns("20260310")
 DEPOSITS_E6 = 2**60
 LOTS, INDEX_E6 = 2**16, 2**40
@@ -60,6 +67,9 @@ VAULT_WORLD = World(
     has_prices=False,
 )
 
+_FEW = {"max_order_lots": LOTS // 2, "max_position_lots": LOTS // 2}
+_LISTING = (CreateUnderlying, CreateInstrument, SetTradingLimits)
+
 
 def vault(scene: Scene) -> Iterator[Item]:
     """Yield the commands after the set-up of `VAULT_WORLD`."""
@@ -76,7 +86,8 @@ def vault(scene: Scene) -> Iterator[Item]:
 def asks() -> Iterator[tuple[int, Action]]:
     """Open the largest positions at the lowest price, let it rise, and pay by the hour."""
     yield 0, CreateUnderlying("GOLD", INDEX_E6, EXPIRY_TIME_S, 0)
-    for number, symbol in ((PERP, "GOLD-PERP"), (FUTURE, "GOLD-20260310")):
+    listed = ((PERP, "GOLD-PERP"), (FUTURE, "GOLD-20260310"), (NEXT, "GOLD-20260311"))
+    for number, symbol in listed:
         yield 0, CreateInstrument(number, symbol, TICK_E6, UNIT_E8, UNIT_E8, LIMITS)
         yield 0, UpdateMarkPrice(number, TICK_E6)
     yield 0, Deposit(2, 2**50)
@@ -84,6 +95,7 @@ def asks() -> Iterator[tuple[int, Action]]:
     yield 0, FundInsurance(1)
     legs = tuple(BlockLeg(number, int(Side.BUY), 1, LOTS) for number in (PERP, FUTURE))
     yield 1, ExecuteBlock(2, bytes(32), 0, legs)
+    yield from at_the_bound()
     yield 0, UpdateIndexPrice("GOLD", INDEX_E6)
     for number in (PERP, FUTURE):
         yield 0, UpdateMarkPrice(number, INDEX_E6 // TICK_E6 * TICK_E6)
@@ -94,8 +106,29 @@ def asks() -> Iterator[tuple[int, Action]]:
     yield 0, SettleExpiry("GOLD", EXPIRY_NS)
 
 
+def at_the_bound() -> Iterator[tuple[int, Action]]:
+    """Ask for more than 2^57 in every way, and for what just fits; orders 1 to 4 are accepted.
+
+    Both accounts stand at the bound. They close two lots against each other and open two elsewhere.
+    """
+    buy, sell, post_only = int(Side.BUY), int(Side.SELL), int(OrderFlag.POST_ONLY)
+    yield 1, PlaceOrder(NEXT, buy, 1, 1)
+    yield 1, PlaceOrder(PERP, sell, 1, 2)
+    yield 1, PlaceOrder(NEXT, buy, 1, 1)
+    yield 2, PlaceOrder(PERP, buy, 1, 2)
+    yield 2, ExecuteBlock(1, bytes(32), 0, (BlockLeg(NEXT, sell, 1, 3),))
+    yield 2, PlaceOrder(NEXT, sell, 2, 3)
+    yield 2, PlaceOrder(NEXT, sell, 2, 2)
+    yield 1, PlaceOrder(NEXT, buy, 1, 1)
+    yield 2, ReplaceOrder(3, PlaceOrder(NEXT, sell, 1, 1, flags=post_only))
+    yield 2, PlaceOrder(NEXT, sell, 2, 1)
+    yield 2, AmendOrder(3, 2, 3)
+    dear = msgspec.structs.replace(LIMITS, max_price_ticks=LIMITS.max_price_ticks * 2)
+    yield 0, SetTradingLimits(FUTURE, msgspec.structs.replace(dear, **_FEW))
+
+
 def _staff(action: Action) -> bytes:
     """Return the key that may ask for an operator action."""
     if isinstance(action, Deposit | FundInsurance):
         return TREASURY
-    return ADMIN if isinstance(action, CreateUnderlying | CreateInstrument) else ORACLE
+    return ADMIN if isinstance(action, _LISTING) else ORACLE

@@ -19,6 +19,7 @@ from lockstep_engine.codes import (
 from lockstep_engine.commands import PlaceOrder
 from lockstep_naive.book import best_price, is_crossing, orders_of_account
 from lockstep_naive.core import NaiveCore, Refusal
+from lockstep_naive.exposure import is_exposure_bounded
 from lockstep_naive.margin import (
     Holding,
     has_margin,
@@ -69,6 +70,8 @@ def check_order(core: NaiveCore, candidate: Order) -> Order | Code:
     )
     if refusal is not None:
         return refusal
+    if not is_exposure_bounded(core, candidate.account, (candidate,)):
+        return Code.AMOUNT_ABOVE_LIMIT
     if candidate.has(OrderFlag.REDUCE_ONLY):
         candidate = _cut_to_position(core, candidate, holding.position.qty_lots)
         if candidate.remaining_lots <= 0:
@@ -239,7 +242,8 @@ def _check_status(
     account = core.accounts.must(order.account)
     if account.debt_e6 > 0:
         return Code.ACCOUNT_IN_DEBT
-    if not is_cash_bounded(account.cash_e6) and not is_reducing(order, others):
+    is_only_closing = order.has(OrderFlag.REDUCE_ONLY) and is_reducing(order, others)
+    if not is_cash_bounded(account.cash_e6) and not is_only_closing:
         return Code.AMOUNT_ABOVE_LIMIT
     return check_mmp_order(core, order)
 

@@ -11,7 +11,8 @@ from lockstep_naive.admission import (
     is_good_lineage,
 )
 from lockstep_naive.core import NaiveCore, Refusal
-from lockstep_naive.fees import E4, Fee, Volume, charge_e6, schedule_of
+from lockstep_naive.exposure import is_exposure_bounded
+from lockstep_naive.fees import E4, Fee, Volume, are_fees_due, charge_e6, schedule_of
 from lockstep_naive.margin import (
     free_e6,
     has_no_hole,
@@ -37,8 +38,8 @@ def execute_block(core: NaiveCore, account: int, action: ExecuteBlock) -> Refusa
     refusal = _check_block(core, parties, action)
     if refusal is not None:
         return refusal
-    for leg in action.legs:
-        refusal = _check_leg(core, parties, leg)
+    for place in range(len(action.legs)):
+        refusal = _check_leg(core, parties, action.legs[: place + 1])
         if refusal is not None:
             return refusal
     settled = core.copy()
@@ -66,21 +67,23 @@ def _check_block(core: NaiveCore, parties: tuple[int, int], action: ExecuteBlock
     return None
 
 
-def _check_leg(core: NaiveCore, parties: tuple[int, int], leg: BlockLeg) -> Refusal:
-    """Check a leg for itself, and then as an order of each party."""
+def _check_leg(core: NaiveCore, parties: tuple[int, int], legs: tuple[BlockLeg, ...]) -> Refusal:
+    """Check the last leg for itself, and then, beside the others, as an order of each party."""
+    leg = legs[-1]
     instrument = core.instruments.get(leg.instrument)
     if instrument is None:
         return Code.UNKNOWN_INSTRUMENT
     if leg.side not in {Side.BUY, Side.SELL}:
         return Code.BAD_SIDE
-    orders = [_order(party, leg, is_first=place == 0) for place, party in enumerate(parties)]
+    order = _order(parties[0], leg, is_first=True)
     refusal = (
-        check_price(instrument, orders[0])
-        or check_size(instrument, orders[0], instrument.max_position_lots)
+        check_price(instrument, order)
+        or check_size(instrument, order, instrument.max_position_lots)
         or _check_market(core, instrument, leg)
     )
-    for order in orders:
-        refusal = refusal or _check_party(core, instrument, order)
+    for place, party in enumerate(parties):
+        orders = [_order(party, each, is_first=place == 0) for each in legs]
+        refusal = refusal or _check_party(core, instrument, orders)
     return refusal
 
 
@@ -103,7 +106,8 @@ def _check_market(core: NaiveCore, instrument: Instrument, leg: BlockLeg) -> Ref
     return None
 
 
-def _check_party(core: NaiveCore, instrument: Instrument, order: Order) -> Refusal:
+def _check_party(core: NaiveCore, instrument: Instrument, orders: list[Order]) -> Refusal:
+    order = orders[-1]
     holding = holding_of(core, order.account, order.instrument)
     if not is_reducing(order, holding):
         if instrument.status == InstrumentStatus.CLOSE_ONLY:
@@ -111,6 +115,8 @@ def _check_party(core: NaiveCore, instrument: Instrument, order: Order) -> Refus
         refusal = check_position_limit(instrument, order, holding)
         if refusal is not None:
             return refusal
+    if not is_exposure_bounded(core, order.account, orders):
+        return Code.AMOUNT_ABOVE_LIMIT
     if margin_mode_of(core, order.account) == MarginMode.PORTFOLIO:
         return check_modelled(core, instrument)
     return None
@@ -178,7 +184,9 @@ def _settled_side(core: NaiveCore, order: Order, lineage: bytes) -> BlockSide:
     instrument = core.instruments.must(order.instrument)
     volume = Volume(order.qty_lots, trade_value_e6(instrument, order.price_ticks, order.qty_lots))
     rate_e9 = schedule_of(core, order.account).block_e9
-    fee_e6 = charge_e6(core, order.account, order.instrument, rate_e9, volume)
+    fee_e6 = 0
+    if are_fees_due(core):
+        fee_e6 = charge_e6(core, order.account, order.instrument, rate_e9, volume)
     key, signed_lots = (order.account, order.instrument), order.sign * order.qty_lots
     lot_price_e6 = trade_value_e6(instrument, order.price_ticks, 1)
     side: Settled = settle(core, key, signed_lots, lot_price_e6, fee_e6)

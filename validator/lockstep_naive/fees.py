@@ -9,6 +9,7 @@ from lockstep_naive.worth import index_lot_e6, trade_value_e6
 
 E9 = 10**9
 E4 = 10**4
+FEES_BOUND_E6 = 2**61
 
 
 class Fee(NamedTuple):
@@ -40,6 +41,8 @@ def taker_fee_e6(core: NaiveCore, order: Order) -> int:
 
 def trade_fees(core: NaiveCore, maker: Order, taker: Order, lots: int) -> tuple[Fee, Fee]:
     """Return the fees of the maker and of the taker for a fill at the maker's price."""
+    if not are_fees_due(core):
+        return (Fee(0, 0), Fee(0, 0))
     maker_rate = _rate(core, maker, maker.price_ticks, lots, is_maker=True)
     taker_rate = _rate(core, taker, maker.price_ticks, lots, is_maker=False)
     maker_fee = _positive_fee(core, maker, maker_rate)
@@ -48,6 +51,12 @@ def trade_fees(core: NaiveCore, maker: Order, taker: Order, lots: int) -> tuple[
         _or_rebate(maker_fee, maker_rate, taker_fee),
         _or_rebate(taker_fee, taker_rate, maker_fee),
     )
+
+
+def are_fees_due(core: NaiveCore) -> bool:
+    """Return whether the exchange may have more fees ([NUM-4])."""
+    treasury = core.treasuries.get(0)
+    return treasury is None or treasury.fees_e6 < FEES_BOUND_E6
 
 
 def charge_e6(core: NaiveCore, account: int, number: int, rate_e9: int, volume: Volume) -> int:

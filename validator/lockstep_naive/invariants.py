@@ -5,6 +5,7 @@ from lockstep_kernel import check
 from lockstep_naive.access import unpacked_nonces
 from lockstep_naive.book import best_price, orders_of_account, orders_of_instrument
 from lockstep_naive.core import NaiveCore
+from lockstep_naive.exposure import EXPOSURE_BOUND_E6, exposure_e6
 from lockstep_naive.funding import is_good_funding
 from lockstep_naive.margin import instruments_of, is_closing
 from lockstep_naive.marks import is_good_surface
@@ -32,6 +33,7 @@ def check_all(core: NaiveCore) -> None:
     check_access(core)
     check_marks(core)
     check_margin(core)
+    check_exposure(core)
     check_mmp(core)
 
 
@@ -210,6 +212,14 @@ def check_margin(core: NaiveCore) -> None:
             for number in instruments_of(core, account.account):
                 underlying = core.instruments.must(number).contract.underlying
                 check(core.models.get(underlying) is not None, f"{name} has {number} without model")
+
+
+def check_exposure(core: NaiveCore) -> None:
+    """No account can come to hold more than it may, whatever fills."""
+    for account in core.accounts.all():
+        exposure = exposure_e6(core, account.account)
+        is_bounded = exposure <= EXPOSURE_BOUND_E6
+        check(is_bounded, f"exposure of account {account.account} is {exposure}")
 
 
 def check_mmp(core: NaiveCore) -> None:

@@ -37,6 +37,7 @@ from lockstep_naive.orders import accept
 from lockstep_naive.rows import Position
 from lockstep_naive.worth import mark_e6, mark_lot_e6, trade_value_e6, underlying_of
 
+FUND_BOUND_E6 = 2**61
 TRADING = (InstrumentStatus.ACTIVE, InstrumentStatus.CLOSE_ONLY)
 
 
@@ -143,7 +144,8 @@ def _charge(core: NaiveCore, position: Position, trades: list[Trade]) -> None:
     )
     rate_e9 = schedule_of(core, account).liquidation_e9
     fee_e6 = charge_e6(core, account, position.instrument, rate_e9, volume)
-    paid_e6 = min(fee_e6, max(0, value_e6(core, account)))
+    room_e6 = FUND_BOUND_E6 - treasury_of(core).insurance_e6
+    paid_e6 = min(fee_e6, max(0, value_e6(core, account)), room_e6)
     insure(core, account, CashReason.LIQUIDATION_FEE, -paid_e6)
 
 

@@ -31,7 +31,14 @@ from lockstep_naive.core import NaiveCore
 from lockstep_naive.fees import Fee, trade_fees
 from lockstep_naive.margin import is_closing, relieve
 from lockstep_naive.mmp import count_fill, is_stopped
-from lockstep_naive.money import Fill, collect_fees, move_cash, position_of, settle_side
+from lockstep_naive.money import (
+    Fill,
+    collect_fees,
+    may_receive,
+    move_cash,
+    position_of,
+    settle_side,
+)
 from lockstep_naive.rows import Order
 from lockstep_naive.worth import index_e6
 
@@ -153,7 +160,8 @@ def _decrement(core: NaiveCore, maker: Order, taker: Order) -> Swept:
 def _fill(core: NaiveCore, maker: Order, taker: Order) -> Swept:
     """Fill the smaller remaining at the maker's price; MMP may end the taker with what is left."""
     lots = min(maker.remaining_lots, taker.remaining_lots)
-    fees = trade_fees(core, maker, taker, lots)
+    found = zip((maker, taker), trade_fees(core, maker, taker, lots), strict=True)
+    fees = [_payable(core, order, fee) for order, fee in found]
     maker, taker = filled(maker, lots), filled(taker, lots)
     if maker.remaining_lots > 0:
         put_order(core, maker)
@@ -170,6 +178,13 @@ def _fill(core: NaiveCore, maker: Order, taker: Order) -> Swept:
     if taker.remaining_lots > 0 and is_stopped(core, taker):
         return Swept(taker, CancelReason.MMP, traders)
     return Swept(taker, None, traders)
+
+
+def _payable(core: NaiveCore, order: Order, fee: Fee) -> Fee:
+    """Return a side's fee with nothing for a builder whose cash is at its bound ([NUM-4])."""
+    if fee.builder_e6 and not may_receive(core, order.builder, 0):
+        return fee._replace(builder_e6=0)
+    return fee
 
 
 def _trade(core: NaiveCore, maker_fill: Fill, taker: Order, taker_fee: Fee) -> None:

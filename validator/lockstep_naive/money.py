@@ -70,8 +70,13 @@ def move_cash(core: NaiveCore, account: int, reason: CashReason, amount_e6: int)
 
 
 def is_cash_bounded(cash_e6: int) -> bool:
-    """Return whether cash may be this much after a settlement or a funding ([NUM-4])."""
+    """Return whether cash, or what came in less what went out, may be this much ([NUM-4])."""
     return abs(cash_e6) < CASH_BOUND_E6
+
+
+def may_receive(core: NaiveCore, account: int, amount_e6: int) -> bool:
+    """Return whether an account's cash stays below its bound with an amount more."""
+    return core.accounts.must(account).cash_e6 + amount_e6 < CASH_BOUND_E6
 
 
 def repay_debt(core: NaiveCore, account: int) -> None:

@@ -32,6 +32,7 @@ from lockstep_engine.events import (
 )
 from lockstep_kernel import div_ceil
 from lockstep_naive.core import NaiveCore, Refusal
+from lockstep_naive.exposure import accounts_in, is_exposure_bounded
 from lockstep_naive.rows import (
     E16,
     Account,
@@ -41,7 +42,7 @@ from lockstep_naive.rows import (
     Underlying,
 )
 from lockstep_naive.symbols import Contract, is_underlying_name, parse
-from lockstep_naive.worth import underlying_of
+from lockstep_naive.worth import mark_e6, underlying_of
 
 ID_MAX = 2**31 - 1
 MONEY_MAX = 2**56
@@ -169,7 +170,16 @@ def set_trading_limits(core: NaiveCore, action: SetTradingLimits) -> Refusal:
         return Code.INSTRUMENT_EXPIRED
     if not _are_good_limits(action.limits, instrument, underlying_of(core, instrument)):
         return Code.BAD_PARAMETER
-    core.instruments.put(instrument.with_limits(action.limits))
+    accounts = accounts_in(core, action.instrument)
+    oldest = instrument.highest_price_ticks
+    if not accounts:
+        oldest = div_ceil(mark_e6(core, instrument), instrument.tick_e6)
+    highest = max(oldest, action.limits.max_price_ticks)
+    changed = instrument.with_limits(action.limits)._replace(highest_price_ticks=highest)
+    core.instruments.put(changed)
+    if not all(is_exposure_bounded(core, account) for account in accounts):
+        core.instruments.put(instrument)
+        return Code.AMOUNT_ABOVE_LIMIT
     core.emit(TradingLimitsSet(action.instrument, action.limits))
     return None
 
@@ -288,6 +298,7 @@ def _new_instrument(action: CreateInstrument, contract: Contract) -> Instrument:
         max_open_orders=limits.max_open_orders,
         price_band_bps=limits.price_band_bps,
         block_band_bps=limits.block_band_bps,
+        highest_price_ticks=limits.max_price_ticks,
     )
 
 

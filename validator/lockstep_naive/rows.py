@@ -114,6 +114,7 @@ class Instrument(NamedTuple):
     max_open_orders: int
     price_band_bps: int
     block_band_bps: int
+    highest_price_ticks: int
 
     @property
     def contract(self) -> Contract:

@@ -17,7 +17,7 @@ from lockstep_engine.events import (
 )
 from lockstep_kernel import div_ceil
 from lockstep_naive.core import NaiveCore, Refusal
-from lockstep_naive.fees import E9, Fee, schedule_of
+from lockstep_naive.fees import E9, Fee, are_fees_due, schedule_of
 from lockstep_naive.money import add_cash, collect_fees, is_cash_bounded, put_position
 from lockstep_naive.rows import Instrument, Mark, Position, Settlement
 from lockstep_naive.window import close_window
@@ -137,12 +137,11 @@ def _check_expired(core: NaiveCore, key: tuple[str, int]) -> Refusal:
 
 def _are_bounded(core: NaiveCore, instruments: list[Instrument]) -> bool:
     """Return whether the cash of every account stays in its bounds, all settled ([NUM-4])."""
-    cash_e6 = {account.account: account.cash_e6 for account in core.accounts.all()}
+    settled = core.copy()
     for instrument in instruments:
-        for position in _positions_of(core, instrument):
-            payment = _payment(core, instrument, position)
-            cash_e6[position.account] += payment.amount_e6 - payment.fee_e6
-    return all(is_cash_bounded(cash) for cash in cash_e6.values())
+        _settle_instrument(settled, instrument)
+    holders = {each.account for number in instruments for each in _positions_of(core, number)}
+    return all(is_cash_bounded(settled.accounts.must(holder).cash_e6) for holder in sorted(holders))
 
 
 def _settle_instrument(core: NaiveCore, instrument: Instrument) -> None:
@@ -184,5 +183,5 @@ def _payment(core: NaiveCore, instrument: Instrument, position: Position) -> _Pa
         schedule.settlement_e9 * index_lot_e6(core, instrument),
         schedule.settlement_cap_e9 * lot_e6,
     )
-    fee_e6 = div_ceil(rate_e15 * abs(position.qty_lots), E9)
+    fee_e6 = div_ceil(rate_e15 * abs(position.qty_lots), E9) if are_fees_due(core) else 0
     return _Payment(value_e6 if instrument.is_option else realised_e6, realised_e6, fee_e6)

@@ -5,6 +5,7 @@ from typing import Final
 from lockstep_engine.codes import Code, InstrumentStatus, OrderFlag, Side
 from lockstep_engine.matching.reduce_only import is_reducing, reduces
 from lockstep_engine.money.bounds import CASH_MAX_E6
+from lockstep_engine.money.exposure import EXPOSURE_MAX_E6, added_exposure_e6, exposure_e6
 from lockstep_engine.state import ExchangeCore, Holding, Order
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -25,6 +26,7 @@ _HALTED: Final = int(InstrumentStatus.HALTED)
 _EXPIRED: Final = int(InstrumentStatus.EXPIRED_PENDING_PRICE)
 _BUY: Final = int(Side.BUY)
 _MMP: Final = int(OrderFlag.MMP)
+_REDUCE_ONLY: Final = int(OrderFlag.REDUCE_ONLY)
 
 
 def check_limits(core: ExchangeCore, order: Order) -> int:
@@ -49,7 +51,7 @@ def check_limits(core: ExchangeCore, order: Order) -> int:
     if account.debt_e6:
         return _ACCOUNT_IN_DEBT
     # The same as `is_cash_in_bounds`, without the call that every order would pay for.
-    if not -CASH_MAX_E6 < account.cash_e6 < CASH_MAX_E6 and not is_reducing(order):
+    if not -CASH_MAX_E6 < account.cash_e6 < CASH_MAX_E6 and not _only_closes(order):
         return _AMOUNT_ABOVE_LIMIT
     if order.flags & _MMP:
         code = _protection_code(order)
@@ -60,6 +62,14 @@ def check_limits(core: ExchangeCore, order: Order) -> int:
         return _OPEN_ORDERS_LIMIT
     if exceeds_position(holding, order.side, order.remaining_lots):
         return _POSITION_LIMIT
+    # What is kept is never too little, so nearly all orders need no more than this sum.
+    exposure = account.exposure_e6 + order.remaining_lots * instrument.worst_lot_e6
+    if exposure > EXPOSURE_MAX_E6:
+        exposure = exposure_e6(account)
+        exposure += added_exposure_e6(holding, order.side, order.remaining_lots)
+        if exposure > EXPOSURE_MAX_E6:
+            return _AMOUNT_ABOVE_LIMIT
+    account.exposure_e6 = exposure
     return _ACCEPTED
 
 
@@ -71,6 +81,11 @@ def exceeds_position(holding: Holding, side: int, qty_lots: int) -> bool:
         worst = holding.open_sell_lots + qty_lots - holding.qty_lots
     limit = holding.instrument.max_position_lots
     return worst > limit and not reduces(holding, side, qty_lots)
+
+
+def _only_closes(order: Order) -> bool:
+    """Return whether the order reduces, and will whatever happens to the position ([ORD-4])."""
+    return order.flags & _REDUCE_ONLY != 0 and is_reducing(order)
 
 
 def _protection_code(order: Order) -> int:

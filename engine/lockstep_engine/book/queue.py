@@ -88,6 +88,7 @@ def reattach(core: ExchangeCore, order: Order) -> None:
         behind.ahead = order
     order.level = level
     _index(core, order)
+    order.account.exposure_e6 += order.remaining_lots * instrument.worst_lot_e6
 
 
 def shrink(core: ExchangeCore, order: Order, lots: int) -> None:

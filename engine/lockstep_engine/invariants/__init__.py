@@ -6,6 +6,7 @@ from lockstep_engine.invariants.book_is_not_crossed import book_is_not_crossed
 from lockstep_engine.invariants.cash_is_conserved import cash_is_conserved
 from lockstep_engine.invariants.clearing_matches_open_cost import clearing_matches_open_cost
 from lockstep_engine.invariants.debt_stands_alone import debt_stands_alone
+from lockstep_engine.invariants.exposure_stays_bounded import exposure_stays_bounded
 from lockstep_engine.invariants.index_matches_books import index_matches_books
 from lockstep_engine.invariants.insurance_fund_is_not_negative import (
     insurance_fund_is_not_negative,
@@ -43,6 +44,7 @@ INVARIANTS: Final = (
     settled_instruments_have_no_positions,
     insurance_fund_is_not_negative,
     debt_stands_alone,
+    exposure_stays_bounded,
 )
 
 

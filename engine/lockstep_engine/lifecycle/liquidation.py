@@ -20,6 +20,7 @@ from lockstep_engine.commands import Liquidate
 from lockstep_engine.events import LiquidationEnded, LiquidationStarted, Trade
 from lockstep_engine.lifecycle.deleveraging import by_maintenance, cover_deficit, deleverage
 from lockstep_engine.matching.sweep import cancel_resting, crosses
+from lockstep_engine.money.bounds import CASH_MAX_E6
 from lockstep_engine.money.cash import move_cash
 from lockstep_engine.money.fees import fee_at_e6
 from lockstep_engine.orders.place import accept
@@ -135,7 +136,10 @@ def _close(core: ExchangeCore, holding: Holding, standing: Standing, events: Eve
 
 
 def _charge(core: ExchangeCore, holding: Holding, order: Order, events: Events, first: int) -> None:
-    """Take the liquidation fee on what the order traded, as far as the account is worth it."""
+    """Take the liquidation fee on what the order traded.
+
+    As far as the account is worth it and the fund may have more ([NUM-4]).
+    """
     account, instrument = holding.account, holding.instrument
     lots = value = 0
     for event in events[first:]:
@@ -145,6 +149,7 @@ def _charge(core: ExchangeCore, holding: Holding, order: Order, events: Events, 
     fees = account.fees
     fee = fee_at_e6(instrument, fees, fees.liquidation_e9, lots, value)
     fee = min(fee, standing_of(core, account).value_e6)
+    fee = min(fee, CASH_MAX_E6 - core.treasury.insurance_e6)
     if fee > 0:
         core.treasury.insurance_e6 += fee
         core.touch(core.treasury)

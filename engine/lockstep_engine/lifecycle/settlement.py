@@ -13,11 +13,11 @@ from lockstep_engine.events import (
     SettlementPriceSet,
 )
 from lockstep_engine.lifecycle.holders import holders_of
-from lockstep_engine.money.bounds import is_cash_in_bounds
+from lockstep_engine.money.bounds import CASH_MAX_E6, is_cash_in_bounds
 from lockstep_engine.money.settle import note_moved
 from lockstep_engine.risk.marks import mark_settled
 from lockstep_engine.risk.standard import refresh_prices
-from lockstep_engine.state import Events, ExchangeCore, Holding
+from lockstep_engine.state import Events, ExchangeCore, Holding, Instrument
 from lockstep_kernel.arith import div_ceil
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -76,9 +76,7 @@ def settle_expiry(core: ExchangeCore, action: SettleExpiry, events: Events) -> i
     settlement = core.settlements[key]
     if not settlement.is_final:
         return _NO_SETTLEMENT_PRICE
-    payouts = [
-        [_payout(holding) for holding in holders] for holders in holders_of(core, instruments)
-    ]
+    payouts = _payouts(core, instruments)
     if not _are_in_bounds(payouts):
         return _AMOUNT_ABOVE_LIMIT
     for instrument, rows in zip(instruments, payouts, strict=True):
@@ -98,6 +96,22 @@ def _expiry_code(core: ExchangeCore, underlying: str, expiry_ns: int) -> int:
     if (underlying, expiry_ns) not in core.expiries:
         return _UNKNOWN_EXPIRY
     return _NOT_EXPIRED if core.now_ns < expiry_ns else _ACCEPTED
+
+
+def _payouts(core: ExchangeCore, instruments: Sequence[Instrument]) -> list[list[Payout]]:
+    """Return what each position becomes, without fee once the exchange may take no more."""
+    payouts: list[list[Payout]] = []
+    taken = core.treasury.fees_e6
+    for holders in holders_of(core, instruments):
+        rows: list[Payout] = []
+        for holding in holders:
+            payout = _payout(holding)
+            if taken >= CASH_MAX_E6:
+                payout = payout._replace(fee_e6=0)
+            taken += payout.fee_e6
+            rows.append(payout)
+        payouts.append(rows)
+    return payouts
 
 
 def _payout(holding: Holding) -> Payout:

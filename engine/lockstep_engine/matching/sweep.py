@@ -17,8 +17,9 @@ from lockstep_engine.matching.reduce_only import cut_reduce_only
 from lockstep_engine.matching.relief import cut_relieved, note_relieved
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.matching.self_trade import is_own, prevent_self_trade
+from lockstep_engine.money.bounds import CASH_MAX_E6
 from lockstep_engine.money.cash import move_cash
-from lockstep_engine.money.fees import fees_of
+from lockstep_engine.money.fees import NO_FEES, fees_of, payable
 from lockstep_engine.money.settle import settle_side
 from lockstep_engine.state import BookSide, Events, ExchangeCore, Level, Order
 
@@ -104,7 +105,11 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
         lots = taker.remaining_lots
     price = maker.price_ticks
     value = price * lots * instrument.value_e6
-    maker_fee, maker_builder, taker_fee, taker_builder = fees_of(maker, taker, lots, value)
+    treasury = core.treasury
+    fees = fees_of(maker, taker, lots, value) if treasury.fees_e6 < CASH_MAX_E6 else NO_FEES
+    if fees[1] or fees[3]:
+        fees = payable(core, maker, taker, fees)
+    maker_fee, maker_builder, taker_fee, taker_builder = fees
     _take_from_maker(core, level, maker, lots)
     _take_from_taker(taker, lots)
     is_self = maker.account is taker.account
@@ -117,7 +122,6 @@ def _fill(core: ExchangeCore, level: Level, maker: Order, taker: Order, events: 
         maker_side = _side(maker, maker_fee, maker_builder, realised)
         realised = settle_side(core, taker.holding, bought, paid, taker_fee)
         taker_side = _side(taker, taker_fee, taker_builder, realised)
-    treasury = core.treasury
     treasury.fees_e6 += maker_fee - maker_builder + taker_fee - taker_builder
     if not treasury.is_touched:
         treasury.is_touched = True

@@ -1,4 +1,4 @@
-"""How much cash an account may have: to take new risk, after a settlement, a funding ([NUM-4])."""
+"""How much cash there may be: to take new risk, after what brings or moves cash ([NUM-4])."""
 
 from typing import Final
 

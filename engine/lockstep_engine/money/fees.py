@@ -3,7 +3,8 @@
 from typing import Final
 
 from lockstep_engine.entities import FeeSchedule
-from lockstep_engine.state import Instrument, Order
+from lockstep_engine.money.bounds import CASH_MAX_E6
+from lockstep_engine.state import ExchangeCore, Instrument, Order
 from lockstep_kernel.arith import div_ceil
 
 _E9: Final = 10**9
@@ -11,6 +12,9 @@ _E4: Final = 10**4
 
 Fees = tuple[int, int, int, int]
 """(maker fee, maker's builder fee, taker fee, taker's builder fee); negative fees are rebates."""
+
+NO_FEES: Final[Fees] = (0, 0, 0, 0)
+"""What a trade costs while the exchange may take no more ([NUM-4])."""
 
 
 def fees_of(maker: Order, taker: Order, qty_lots: int, value_e6: int) -> Fees:
@@ -36,6 +40,16 @@ def fees_of(maker: Order, taker: Order, qty_lots: int, value_e6: int) -> Fees:
     if taker_rate < 0:
         rebate = _charge(instrument, taker_fees, -taker_rate, qty_lots, value_e6) // _E9
         taker_fee = -min(rebate, max(0, maker_fee) - maker_builder)
+    return maker_fee, maker_builder, taker_fee, taker_builder
+
+
+def payable(core: ExchangeCore, maker: Order, taker: Order, fees: Fees) -> Fees:
+    """Return the fees with nothing for a builder who may have no more cash ([NUM-4])."""
+    maker_fee, maker_builder, taker_fee, taker_builder = fees
+    if maker_builder and core.accounts[maker.builder].cash_e6 >= CASH_MAX_E6:
+        maker_builder = 0
+    if taker_builder and core.accounts[taker.builder].cash_e6 >= CASH_MAX_E6:
+        taker_builder = 0
     return maker_fee, maker_builder, taker_fee, taker_builder
 
 

@@ -13,6 +13,7 @@ from lockstep_engine.commands import (
 )
 from lockstep_engine.entities import Agent
 from lockstep_engine.events import AgentAuthorized, AgentRevoked, InsuranceFunded
+from lockstep_engine.money.bounds import CASH_MAX_E6
 from lockstep_engine.money.cash import move_cash
 from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.state import Account, Events, ExchangeCore
@@ -37,6 +38,8 @@ def deposit(core: ExchangeCore, action: Deposit, events: Events) -> int:
     account = core.accounts.get(action.account)
     if account is None:
         return _UNKNOWN_ACCOUNT
+    if action.amount_e6 > 0 and account.cash_e6 + action.amount_e6 >= CASH_MAX_E6:
+        return _AMOUNT_ABOVE_LIMIT
     code = _take_in(core, action.amount_e6)
     if code == _ACCEPTED:
         move_cash(core, account, _DEPOSIT, action.amount_e6, events)
@@ -46,6 +49,8 @@ def deposit(core: ExchangeCore, action: Deposit, events: Events) -> int:
 
 def fund_insurance(core: ExchangeCore, action: FundInsurance, events: Events) -> int:
     """Credit the insurance fund with cash from outside."""
+    if action.amount_e6 > 0 and core.treasury.insurance_e6 + action.amount_e6 >= CASH_MAX_E6:
+        return _AMOUNT_ABOVE_LIMIT
     code = _take_in(core, action.amount_e6)
     if code == _ACCEPTED:
         core.treasury.insurance_e6 += action.amount_e6
@@ -57,6 +62,8 @@ def withdraw(core: ExchangeCore, account: Account, action: Withdraw, events: Eve
     """Send cash out, as far as it is free."""
     amount = action.amount_e6
     code = _check_amount(core, account, amount)
+    if code == _ACCEPTED and core.treasury.net_deposits_e6 - amount <= -CASH_MAX_E6:
+        return _AMOUNT_ABOVE_LIMIT
     if code == _ACCEPTED:
         core.treasury.net_deposits_e6 -= amount
         core.touch(core.treasury)
@@ -70,6 +77,8 @@ def transfer(core: ExchangeCore, account: Account, action: Transfer, events: Eve
     if receiver is None or receiver is account:
         return _UNKNOWN_ACCOUNT
     code = _check_amount(core, account, action.amount_e6)
+    if code == _ACCEPTED and receiver.cash_e6 + action.amount_e6 >= CASH_MAX_E6:
+        return _AMOUNT_ABOVE_LIMIT
     if code == _ACCEPTED:
         move_cash(core, account, _TRANSFER_OUT, -action.amount_e6, events)
         move_cash(core, receiver, _TRANSFER_IN, action.amount_e6, events)

@@ -19,12 +19,13 @@ from lockstep_engine.events import (
     UnderlyingCreated,
 )
 from lockstep_engine.lifecycle.timers import schedule_instrument
+from lockstep_engine.money.exposure import change_highest_price
 from lockstep_engine.state import Events, ExchangeCore, Instrument
 from lockstep_engine.symbols import Symbol, expiry_of, is_underlying_name, parse_symbol
-from lockstep_kernel.arith import div_ceil
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _ALREADY_EXISTS: Final = int(Code.ALREADY_EXISTS)
+_AMOUNT_ABOVE_LIMIT: Final = int(Code.AMOUNT_ABOVE_LIMIT)
 _BAD_PARAMETER: Final = int(Code.BAD_PARAMETER)
 _BAD_SYMBOL: Final = int(Code.BAD_SYMBOL)
 _INSTRUMENT_EXPIRED: Final = int(Code.INSTRUMENT_EXPIRED)
@@ -37,7 +38,7 @@ _INDEX_MAX_E6: Final = 2**50
 _DAY_S: Final = 86_400
 _SAMPLES_MAX: Final = 10**6
 _SIZE_MAX: Final = 10**15
-_EXPOSURE_MAX_E6: Final = 2**56
+_POSITION_MAX_E6: Final = 2**56
 _BAND_MAX_BPS: Final = 10**6
 _OPEN_ORDERS_MAX: Final = 10**6
 _E16: Final = 10**16
@@ -126,6 +127,8 @@ def set_trading_limits(core: ExchangeCore, action: SetTradingLimits, events: Eve
         return _INSTRUMENT_EXPIRED
     if not are_good_limits(instrument, action.limits):
         return _BAD_PARAMETER
+    if not change_highest_price(core, instrument, action.limits.max_price_ticks):
+        return _AMOUNT_ABOVE_LIMIT
     instrument.set_limits(action.limits)
     core.touch(instrument)
     events.append(TradingLimitsSet(action.instrument, action.limits))
@@ -140,7 +143,7 @@ def are_good_limits(instrument: Instrument, limits: TradingLimits) -> bool:
         return False
     if limits.price_step_ticks > limits.max_price_ticks:
         return False
-    if not 0 <= limits.min_notional_e6 <= _EXPOSURE_MAX_E6:
+    if not 0 <= limits.min_notional_e6 <= _POSITION_MAX_E6:
         return False
     if not 1 <= limits.max_open_orders <= _OPEN_ORDERS_MAX:
         return False
@@ -148,11 +151,8 @@ def are_good_limits(instrument: Instrument, limits: TradingLimits) -> bool:
         return False
     if not 0 <= limits.block_band_bps <= _BAND_MAX_BPS:
         return False
-    lot = instrument.lot_e8 * instrument.contract_size_e8
-    at_index = div_ceil(instrument.underlying.max_index_price_e6 * lot, _E16)
-    at_strike = div_ceil(instrument.strike_e6 * lot, _E16)
-    at_price = limits.max_price_ticks * instrument.value_e6
-    return limits.max_position_lots * max(at_index, at_strike, at_price) <= _EXPOSURE_MAX_E6
+    worst_lot = instrument.worst_lot_at_e6(limits.max_price_ticks)
+    return limits.max_position_lots * worst_lot <= _POSITION_MAX_E6
 
 
 def _check_sizes(sizes: tuple[int, int, int]) -> int:

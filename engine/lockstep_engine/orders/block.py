@@ -8,7 +8,8 @@ from lockstep_engine.codes import Code, InstrumentStatus, MarginMode, Side
 from lockstep_engine.commands import BlockLeg, ExecuteBlock
 from lockstep_engine.events import BlockSide, BlockTraded
 from lockstep_engine.matching.reduce_only import cut_reduce_only, reduces
-from lockstep_engine.money.bounds import is_cash_in_bounds
+from lockstep_engine.money.bounds import CASH_MAX_E6, is_cash_in_bounds
+from lockstep_engine.money.exposure import EXPOSURE_MAX_E6, added_exposure_e6, exposure_e6
 from lockstep_engine.money.fees import fee_at_e6
 from lockstep_engine.money.settle import note_moved, settle_side
 from lockstep_engine.risk.margin import account_value_e6, free_e6, leaves_no_hole
@@ -49,10 +50,14 @@ _LINEAGE_BYTES: Final = 16
 
 
 class _Party:
-    """One account of a block, with what it was before: cash, value, collateral - IM."""
+    """One account of a block, with what it was before: cash, value, collateral - IM.
+
+    `exposure_e6` is with all legs so far, each as if it were an open order.
+    """
 
     __slots__ = (
-        *("account", "cash_e6", "cushion_e6", "fees_e6", "is_reducing", "lineage", "value_e6"),
+        *("account", "cash_e6", "cushion_e6", "exposure_e6", "fees_e6", "is_reducing", "lineage"),
+        "value_e6",
     )
 
     def __init__(self, account: Account, lineage: bytes) -> None:
@@ -63,6 +68,7 @@ class _Party:
         self.cushion_e6 = 0
         self.value_e6 = 0
         self.fees_e6 = 0
+        self.exposure_e6 = exposure_e6(account)
 
 
 class _Trade(NamedTuple):
@@ -99,6 +105,7 @@ def execute_block(
             return code
         legs.append(_leg(core, first, second, leg))
     for party in (first, second):
+        party.account.exposure_e6 = party.exposure_e6
         if party.is_reducing:
             party.cushion_e6 = _cushion_e6(core, party.account)
             party.value_e6 = account_value_e6(party.account)
@@ -179,6 +186,9 @@ def _party_code(
             return _INSTRUMENT_CLOSE_ONLY
     if exceeds_position(holding, side, qty_lots):
         return _POSITION_LIMIT
+    party.exposure_e6 += added_exposure_e6(holding, side, qty_lots)
+    if party.exposure_e6 > EXPOSURE_MAX_E6:
+        return _AMOUNT_ABOVE_LIMIT
     if party.account.mode == _PORTFOLIO:
         return portfolio_code(core, instrument)
     return _ACCEPTED
@@ -240,6 +250,8 @@ def _settle_side(core: ExchangeCore, party: _Party, trade: _Trade, leg: BlockLeg
     instrument, fees = holding.instrument, account.fees
     lots, value = leg.qty_lots, leg.price_ticks * leg.qty_lots * instrument.value_e6
     fee = fee_at_e6(instrument, fees, fees.block_e9, lots, value)
+    if core.treasury.fees_e6 >= CASH_MAX_E6:
+        fee = 0
     if trade.side != _BUY:
         lots, value = -lots, -value
     realised = settle_side(core, holding, lots, value, fee)

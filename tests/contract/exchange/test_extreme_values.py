@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockstep_engine.codes import Code, EntityKind
+from lockstep_engine.codes import Code, EntityKind, OrderFlag
 from lockstep_engine.commands import (
     AdvanceTime,
     Batch,
@@ -164,6 +164,9 @@ def test_cash_out_of_its_bounds_takes_no_new_risk(machine: Machine) -> None:
     market.do(ExecuteBlock(BOB, root_of(BOB), market.now_ns // 10**6 + 501, block), ALICE)
     assert market.cash(BOB) > 2**61
     assert [Code.AMOUNT_ABOVE_LIMIT] == codes(market.sell(BOB, 1, 1))
-    assert [] == codes(market.buy(BOB, 1, half))
+    assert [Code.AMOUNT_ABOVE_LIMIT] == codes(market.buy(BOB, 1, half))
+    reduce_only = int(OrderFlag.REDUCE_ONLY)
+    assert [Code.AMOUNT_ABOVE_LIMIT] == codes(market.sell(BOB, 1, 1, flags=reduce_only))
+    assert [] == codes(market.buy(BOB, 1, half, flags=reduce_only))
     again = ExecuteBlock(BOB, root_of(BOB), market.now_ns // 10**6 + 502, block)
     assert Code.AMOUNT_ABOVE_LIMIT == market.refusal(again, ALICE)

@@ -119,7 +119,7 @@ def test_an_instrument_starts_active_without_mark_and_changes(listing: Exchange)
     sizes = (TICK_E6, LOT_E8, ONE_E8)
     assert [InstrumentCreated(7, "BTC-PERP", "BTC", kind, 0, 0, *sizes, chosen, True)] == events
     ten_limits = (5, 10_000, 1, 1, 10_000, 0, 100_000, 1_000, 100, 1_000)
-    assert ("BTC-PERP", *sizes, True, ACTIVE, *ten_limits) == listing.record(7, 7)
+    assert ("BTC-PERP", *sizes, True, ACTIVE, *ten_limits, 10_000) == listing.record(7, 7)
     assert listing.marked(7) is None
     assert None is listing.record(8, 7)
 
@@ -243,7 +243,7 @@ def test_good_limits(listing: Exchange, changes: dict[str, int]) -> None:
     assert instrument(listing, 1)[6:] == instrument(listing, 2)[6:]
     assert (
         tuple(getattr(chosen, name) for name in chosen.__struct_fields__)
-        == (instrument(listing, 2)[6:])
+        == (instrument(listing, 2)[6:16])
     )
 
 

@@ -114,6 +114,10 @@ def debt_with_orders(core: ExchangeCore) -> None:
     account.cash_e6 += 1
 
 
+def exposure_kept_too_low(core: ExchangeCore) -> None:
+    an_order(core).account.exposure_e6 = 0
+
+
 BROKEN: tuple[tuple[Break, str], ...] = (
     (reserve_too_high, "reserve of account"),
     (order_grown, "open lots of account"),
@@ -130,6 +134,7 @@ BROKEN: tuple[tuple[Break, str], ...] = (
     (money_from_nowhere, "cash is conserved"),
     (negative_fund, "insurance"),
     (debt_with_orders, "debt stands alone"),
+    (exposure_kept_too_low, "exposure of account"),
 )
 
 
