@@ -161,7 +161,8 @@ class Journal:
             return end.base_hash
         if seq == end.last_seq:
             return end.last_hash
-        return self.record(seq + 1).previous
+        # Not the link of the record after it: if that one is foreign, this one is not to blame.
+        return self.record(seq).hash
 
     def events(self, first_seq: int, last_seq: int) -> list[bytes]:
         """Return the encoded events of a page of records; the journal must keep them."""
