@@ -16,7 +16,7 @@ from lockstep_journal import (
     open_owner,
     open_reader,
 )
-from lockstep_journal.environment import writing_sentence
+from lockstep_journal.environment import beginning_fault, reading_fault, writing_sentence
 from lockstep_kernel import CannotRunError, initial
 from lockstep_replay import recover, resume
 from tests.machines.counter import COUNTER, Add
@@ -189,3 +189,11 @@ def test_a_failed_transaction_says_when_the_disk_may_be_full(
     assert where == writing_sentence(tmp_path / "j", broken, 100)
     full = OSError(28, "No space left on device")
     assert "the disk may be full" in writing_sentence(tmp_path / "j", full, 100)
+
+
+def test_what_lmdb_refuses_after_a_failed_commit_is_no_damage(tmp_path: Path) -> None:
+    """After a failed write of its meta page it raises this for everything; the file is good."""
+    for fault_of in (beginning_fault, reading_fault):
+        fault = fault_of(tmp_path, lmdb.PanicError("an earlier write failed"))
+        assert "cannot be read: an earlier write failed" in str(fault)
+        assert CannotRunError is type(fault)
