@@ -157,7 +157,7 @@ def test_a_write_between_opening_and_claiming_is_noticed(tmp_path: Path) -> None
             older.stdin.write(b"go\n")
             older.stdin.flush()
             assert b"written\n" == older.stdout.readline()
-            with pytest.raises(JournalFailed, match="wrote during recovery"):
+            with pytest.raises(JournalFailed, match="another owner wrote"):
                 newer.claim()
 
 
