@@ -209,6 +209,18 @@ class Journal:
         except lmdb.Error as error:
             raise copying_fault(self.directory, directory, error) from None
 
+    def walk_pages(self) -> None:
+        """Follow every page that is in use, those of the list of free pages too; keep nothing."""
+        self._check_process()
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        try:
+            with self._map_lock:
+                self._environment.copyfd(descriptor, compact=True)
+        except lmdb.Error as error:
+            raise reading_fault(self.directory, error) from None
+        finally:
+            os.close(descriptor)
+
     def database(self, name: bytes) -> lmdb._Database:
         """Return the handle of a database; for this package."""
         return self._databases[name]

@@ -97,12 +97,14 @@ def run(
     On a journal that holds a part of the same feed it goes on behind that part; the report is that
     of the whole feed. FILE lies in a directory that is there, and outside every journal.
     """
+    from lockstep_journal import rehearse
     from lockstep_runtime.console import Progress
     from lockstep_runtime.feeds import open_feed
     from lockstep_runtime.pipeline import RunOptions, run_feed
 
     feed = open_feed(feed_name, limit)
     machine = find_machine(machine_name or feed.genesis().machine)
+    rehearse(directory)
     progress = Progress(feed.name)
     reports = _reporter(
         feed, feed_name, reports_path, Path(directory), is_overwriting=is_overwriting
