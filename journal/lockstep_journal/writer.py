@@ -46,6 +46,7 @@ from lockstep_journal.layout import (
 )
 from lockstep_journal.owner import OwnerLock
 from lockstep_journal.store import Journal, Page, ReadTransaction
+from lockstep_journal.waiting import Tell, wait_for_writer
 from lockstep_kernel import (
     Applied,
     CannotRunError,
@@ -385,10 +386,14 @@ def create_unchecked(
 
 
 def open_owner(
-    directory: str | Path, machine: Machine | None = None, policy: MapPolicy = DEFAULT_POLICY
+    directory: str | Path,
+    machine: Machine | None = None,
+    policy: MapPolicy = DEFAULT_POLICY,
+    tell: Tell | None = None,
 ) -> Owner:
     """Open a journal as its one owner, who has yet to `claim`; nothing is written before.
 
+    `tell` gets a sentence if an older owner without its lock file keeps this one waiting.
     Raises `CannotRunError` naming the lock file if an owner is alive, `UnsupportedError` for a
     journal of another machine, and what `open_reader` raises.
     """
@@ -398,6 +403,8 @@ def open_owner(
     try:
         environment = open_for_writing(path, policy.first_bytes)
         try:
+            if tell is not None:
+                wait_for_writer(environment, path, tell)
             owner = Owner(environment, path, lock, policy)
             if machine is not None:
                 check_genesis(machine, owner.genesis)

@@ -118,6 +118,7 @@ def run(
             (reporter,) if reporter else (),
             _acknowledge if has_acks else _ignore,
             progress,
+            _tell,
         )
         result = run_feed(feed, options)
         progress.close()
@@ -154,6 +155,12 @@ def _acknowledge(seq: int, hash_: bytes) -> None:
 
 def _ignore(seq: int, hash_: bytes) -> None:
     pass
+
+
+def _tell(sentence: str) -> None:
+    from lockstep_runtime.console import say
+
+    say(f"{_NAME}: {sentence}")
 
 
 def _show(
