@@ -5,6 +5,7 @@ PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c 
 WORKERS ?= 2
 DEMO    ?=
 PROOFS  ?=
+FAULTS  ?=
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -16,7 +17,7 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs lint wheel check test-c bench record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults lint wheel check test-c bench record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -63,6 +64,10 @@ test: setup-test no-so ## Run the tests on the interpreted build
 proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with CrossHair, in minutes
 	@$(PY) -m tests.proofs --jobs $(WORKERS) $(PROOFS)
 
+# Needs strace, faketime and the right to mount a tmpfs; .ci/run installs the first two.
+faults: setup-test no-so ## Fill the scorecard of faults; half an hour; FAULTS=--short a sample
+	@$(PY) -m tests.faults $(FAULTS)
+
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)
 	@$(BIN)/ruff format --quiet --check $(LINTED)
@@ -78,6 +83,7 @@ check: ## Everything CI runs
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory wheel
 	@$(MAKE) --no-print-directory test-c
+	@$(MAKE) --no-print-directory faults FAULTS="--short $(FAULTS)"
 	@$(MAKE) --no-print-directory run DEMO=--quick
 
 # The name holds a hash of all sources, so an edited or deleted file can never be hidden by an old
