@@ -6,6 +6,7 @@ WORKERS ?= 2
 DEMO    ?=
 PROOFS  ?=
 FAULTS  ?=
+BEFORE  ?= HEAD
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -17,11 +18,11 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs faults lint wheel check test-c bench record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults lint wheel check test-c bench bench-durable record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.installed ## Create .venv and install Lockstep into it, editable
 	@:
@@ -99,6 +100,9 @@ test-c: $(C)/.done ## Compile the hot modules and run the same tests on them
 bench: $(C)/.done ## Measure speed, interpreted and compiled, against a bare matcher
 	@$(PIP) --editable '.[plot]'
 	@LOCKSTEP_COMPILED=$(C) $(BIN)/lockstep bench
+
+bench-durable: setup-test no-so ## Compare durable rate and commit latency with those of BEFORE, a commit
+	@$(PY) -m tests.durable $(BEFORE)
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
 	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py
