@@ -5,6 +5,8 @@ PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c 
 WORKERS ?= 2
 DEMO    ?=
 PROOFS  ?=
+FAULTS  ?=
+BEFORE  ?= HEAD
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -16,11 +18,11 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs lint wheel check test-c bench record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults lint wheel check test-c bench bench-durable record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.installed ## Create .venv and install Lockstep into it, editable
 	@:
@@ -63,6 +65,10 @@ test: setup-test no-so ## Run the tests on the interpreted build
 proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with CrossHair, in minutes
 	@$(PY) -m tests.proofs --jobs $(WORKERS) $(PROOFS)
 
+# Needs strace, faketime and the right to mount a tmpfs; .ci/run installs the first two.
+faults: setup-test no-so ## Fill the scorecard of faults; half an hour; FAULTS=--short a sample
+	@$(PY) -m tests.faults $(FAULTS)
+
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)
 	@$(BIN)/ruff format --quiet --check $(LINTED)
@@ -76,7 +82,7 @@ wheel: setup-dev no-so ## Build the wheel and test it with the sources out of th
 check: ## Everything CI runs; what needs one core runs two at a time
 	@$(MAKE) --no-print-directory --output-sync -j2 lint compiled
 	@$(MAKE) --no-print-directory test
-	@$(MAKE) --no-print-directory --output-sync -j2 wheel run DEMO=--quick
+	@$(MAKE) --no-print-directory --output-sync -j2 wheel run faults DEMO=--quick FAULTS="--short $(FAULTS)"
 	@$(MAKE) --no-print-directory test-c
 
 # The name holds a hash of all sources, so an edited or deleted file can never be hidden by an old
@@ -95,6 +101,9 @@ test-c: $(C)/.done ## Compile the hot modules and run the same tests on them
 bench: $(C)/.done ## Measure speed, interpreted and compiled, against a bare matcher
 	@$(PIP) --editable '.[plot]'
 	@LOCKSTEP_COMPILED=$(C) $(BIN)/lockstep bench
+
+bench-durable: setup-test no-so ## Compare durable rate and commit latency with those of BEFORE, a commit
+	@$(PY) -m tests.durable $(BEFORE)
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
 	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py

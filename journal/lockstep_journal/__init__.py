@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lockstep_journal.memory import MemoryJournal, MemoryPublisher, MemorySink
     from lockstep_journal.owner import OwnerLock, owner_pid
     from lockstep_journal.publisher import StreamPublisher
+    from lockstep_journal.rehearsal import rehearse
     from lockstep_journal.sequencer import (
         Accepted,
         Item,
@@ -52,6 +53,7 @@ _HOMES = {
     "memory": ("MemoryJournal", "MemoryPublisher", "MemorySink"),
     "owner": ("OwnerLock", "owner_pid"),
     "publisher": ("StreamPublisher",),
+    "rehearsal": ("rehearse",),
     "sequencer": (
         *("Accepted", "Item", "Outlets", "Result", "Sequencer", "SequencerJournal"),
         "SnapshotPolicy",
@@ -114,6 +116,7 @@ __all__ = [
     "owner_pid",
     "plain",
     "plain_struct",
+    "rehearse",
     "retained_events",
     "statistics",
     "status",

@@ -38,11 +38,11 @@ def run(module: str, command: str, arguments: Mapping[str, Any], subject: str) -
     and it stands before every sentence. The child has this process's input, output and terminal.
     `subject` names the data for the sentence that is printed if reading it kills the child.
     """
-    argv = [*_python(module), command, json.dumps(arguments)]
+    argv = [*python_command(module), command, json.dumps(arguments)]
     # The child takes Ctrl-C only from `serve` on, which can say so and clean up.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process = subprocess.Popen(argv, env=_environment())  # noqa: S603  # our own module
+        process = subprocess.Popen(argv, env=python_environment())  # noqa: S603  # our own module
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
@@ -84,6 +84,28 @@ def say(sentence: str) -> None:
     print(f"{_speaker[0]}: {sentence}", file=sys.stderr)
 
 
+def death_sentence(number: int) -> str | None:
+    """Return what a reader's death of a signal says of the data; None if it says nothing."""
+    if number not in _DEADLY:
+        return None
+    name = signal.Signals(number).name
+    return (
+        f"reading it killed the reader with {name}: data.mdb is truncated or its pages are damaged"
+    )
+
+
+def python_command(module: str) -> list[str]:
+    """Return the command line of a child that runs a module of this installation."""
+    # -P: the directory we happen to stand in must never lend its modules.
+    flags = ["-P", "-O"] if sys.flags.optimize else ["-P"]
+    return [sys.executable, *flags, "-m", module]
+
+
+def python_environment() -> dict[str, str]:
+    """Return the environment in which a child finds the modules that this process finds."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 def _wait(process: "subprocess.Popen[bytes]", mask: Iterable[int]) -> int:
     """Return how the child ended, in the signal mask `mask`; pass every interrupt on to it."""
     is_masked = True
@@ -111,21 +133,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _report_death(number: int, command: str, subject: str, is_json: bool) -> int:
+    sentence = death_sentence(number)
+    if sentence is not None:
+        return refuse(command, f"{subject}: {sentence}", EXIT_DAMAGED, is_json)
     name = signal.Signals(number).name
-    if number in _DEADLY:
-        sentence = f"{subject}: reading it killed the reader with {name}: "
-        sentence += "data.mdb is truncated or its pages are damaged"
-        return refuse(command, sentence, EXIT_DAMAGED, is_json)
-    sentence = f"{subject}: the process was ended by {name}"
-    return refuse(command, sentence, EXIT_CANNOT_RUN, is_json)
-
-
-def _python(module: str) -> list[str]:
-    # -P: the directory we happen to stand in must never lend its modules.
-    flags = ["-P", "-O"] if sys.flags.optimize else ["-P"]
-    return [sys.executable, *flags, "-m", module]
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment in which a child finds the modules that this process finds."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return refuse(command, f"{subject}: the process was ended by {name}", EXIT_CANNOT_RUN, is_json)

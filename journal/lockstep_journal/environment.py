@@ -34,7 +34,6 @@ _DAMAGE = (
     lmdb.InvalidError,
     lmdb.CorruptedError,
     lmdb.PageNotFoundError,
-    lmdb.PanicError,
     lmdb.CursorFullError,
     lmdb.IncompatibleError,
     lmdb.NotFoundError,
@@ -45,6 +44,7 @@ _NO_DAMAGE = (
     lmdb.LockError,
     lmdb.MapResizedError,
     lmdb.MemoryError,
+    lmdb.PanicError,
     lmdb.ReadersFullError,
     lmdb.ReadonlyError,
 )

@@ -17,13 +17,15 @@ class StreamPublisher:
     """Writes each record as a frame of the portable stream, which `close` ends.
 
     A publisher that joins later begins with a snapshot. `write` must take all bytes or raise.
+    Nothing of an owner older than that of the record before is written: it was fenced.
     """
 
     def __init__(
         self, write: Callable[[bytes], object], genesis: Genesis, snapshot: bytes | None = None
     ) -> None:
         self._stream = StreamWriter(write, genesis)
-        self._seq, self._hash = 0, genesis_hash(genesis)
+        self._seq, self._epoch = 0, 0
+        self._hash = genesis_hash(genesis)
         if snapshot is not None:
             head = read_head(snapshot)
             self._seq, self._hash = head.seq, head.hash
@@ -36,11 +38,15 @@ class StreamPublisher:
             f"expected record {self._seq + 1} with the link {self._hash.hex()}, "
             f"found {seq} with {record.previous.hex()}",
         )
+        check(
+            record.epoch >= self._epoch,
+            f"record {seq}: expected epoch {self._epoch} or later, found {record.epoch}",
+        )
         self._stream.record(
             seq,
             pack_record(seq, record.epoch, record.ts_ns, record.previous, record.hash, record.body),
         )
-        self._seq, self._hash = seq, record.hash
+        self._seq, self._epoch, self._hash = seq, record.epoch, record.hash
 
     def close(self) -> None:
         """Write the end frame."""

@@ -161,7 +161,8 @@ class Journal:
             return end.base_hash
         if seq == end.last_seq:
             return end.last_hash
-        return self.record(seq + 1).previous
+        # Not the link of the record after it: if that one is foreign, this one is not to blame.
+        return self.record(seq).hash
 
     def events(self, first_seq: int, last_seq: int) -> list[bytes]:
         """Return the encoded events of a page of records; the journal must keep them."""
@@ -207,6 +208,18 @@ class Journal:
                 self._environment.copy(str(directory), compact=is_compact)
         except lmdb.Error as error:
             raise copying_fault(self.directory, directory, error) from None
+
+    def walk_pages(self) -> None:
+        """Follow every page that is in use, those of the list of free pages too; keep nothing."""
+        self._check_process()
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        try:
+            with self._map_lock:
+                self._environment.copyfd(descriptor, compact=True)
+        except lmdb.Error as error:
+            raise reading_fault(self.directory, error) from None
+        finally:
+            os.close(descriptor)
 
     def database(self, name: bytes) -> lmdb._Database:
         """Return the handle of a database; for this package."""

@@ -1,8 +1,9 @@
 """The write side of a journal: its one owner, who appends batches and saves snapshots.
 
-Invariants: every transaction is synced and all or nothing; every one checks the epoch; the end is
-written with the records it counts. The first transaction that fails, for whatever reason, ends the
-writer for good: after a failed sync nobody knows what the disk holds.
+Invariants: every transaction is synced and all or nothing; every one checks the epoch, and that it
+begins where the one before ended; the end is written with the records it counts. The first
+transaction that fails, for whatever reason, ends the writer for good: after a failed sync nobody
+knows what the disk holds.
 """
 
 import threading
@@ -45,6 +46,7 @@ from lockstep_journal.layout import (
 )
 from lockstep_journal.owner import OwnerLock
 from lockstep_journal.store import Journal, Page, ReadTransaction
+from lockstep_journal.waiting import Tell, wait_for_writer
 from lockstep_kernel import (
     Applied,
     CannotRunError,
@@ -91,6 +93,7 @@ class Owner(Journal):
         self._epoch_value: bytes | None = None
         self._epoch = self.epoch()
         self._end = self.end()
+        self._end_value = _end_value(self._end)
         self._appends = 0
         self.stale_readers_freed = environment.reader_check()
 
@@ -108,8 +111,6 @@ class Owner(Journal):
         old, new = self._epoch, self._epoch + 1
         self._epoch_value = _epoch_value(old)
         with self._transaction(0) as txn:
-            if self._end_of(txn) != self._end:
-                raise JournalFailed(f"{self.directory}: another owner wrote during recovery")
             self._put_meta(txn, META_EPOCH, new.to_bytes(8, "big"))
         self._epoch, self._epoch_value = new, _epoch_value(new)
         return new
@@ -179,7 +180,7 @@ class Owner(Journal):
         with self._transaction(len(snapshot)) as txn:
             txn.put(pack_key(head.seq), snapshot, db=self._databases[SNAPSHOTS])
             self._put_meta(txn, META_END, pack_end(end))
-        self._end = end
+        self._end, self._end_value = end, _end_value(end)
 
     def save_snapshot(self, seq: int, snapshot: bytes) -> None:
         """Write a snapshot in a transaction of its own."""
@@ -234,7 +235,7 @@ class Owner(Journal):
                 for seq in seqs:
                     txn.delete(pack_key(seq), db=self._databases[name])
             self._put_meta(txn, META_END, pack_end(end))
-        self._end = end
+        self._end, self._end_value = end, _end_value(end)
 
     def _write(
         self,
@@ -243,15 +244,16 @@ class Owner(Journal):
         end: End,
         epoch: int | None = None,
     ) -> None:
+        value = _end_value(end)
         with self._transaction(_size(records) + _size(events)) as txn:
             self._put_all(txn, COMMANDS, records)
             self._put_all(txn, EVENTS, events)
-            self._put_meta(txn, META_END, pack_end(end))
+            txn.put(META_END, value, db=self._databases[META])
             if epoch is not None:
                 self._put_meta(txn, META_EPOCH, epoch.to_bytes(8, "big"))
         if epoch is not None:
             self._epoch, self._epoch_value = epoch, _epoch_value(epoch)
-        self._end = end
+        self._end, self._end_value = end, value
         self._appends += 1
         if self._appends % _READER_CHECK_EVERY == 0:
             self.stale_readers_freed += self._environment.reader_check()
@@ -273,7 +275,7 @@ class Owner(Journal):
 
     @contextmanager
     def _transaction(self, needed_bytes: int) -> Generator[ReadTransaction]:
-        """Begin, check the epoch, and commit with a sync; end the writer if anything raises."""
+        """Begin, check epoch and end, and commit with a sync; end the writer if anything raises."""
         self._check_usable()
         if not self._busy.acquire(blocking=False):
             raise CannotRunError(f"{self.directory}: two threads write at once: expected one")
@@ -281,6 +283,7 @@ class Owner(Journal):
             self._make_room(needed_bytes)
             with self._environment.begin(write=True) as txn:
                 self._check_epoch(txn)
+                self._check_end(txn)
                 yield txn
             fill_up(self._environment, self.directory)
         except lmdb.MapFullError as error:
@@ -318,6 +321,14 @@ class Owner(Journal):
             raise JournalFailed(
                 f"{self.directory}: expected epoch {self._epoch}, found another: "
                 f"a newer owner took over"
+            )
+
+    def _check_end(self, txn: ReadTransaction) -> None:
+        """Check that nobody wrote since, and that the disk did not lose what this owner wrote."""
+        if txn.get(META_END, db=self._databases[META]) != self._end_value:
+            raise JournalFailed(
+                f"{self.directory}: expected the end at {self._end.last_seq} as this owner knows "
+                f"it, found another: another owner wrote, or the disk lost a write"
             )
 
     def _make_room(self, needed_bytes: int) -> None:
@@ -375,10 +386,14 @@ def create_unchecked(
 
 
 def open_owner(
-    directory: str | Path, machine: Machine | None = None, policy: MapPolicy = DEFAULT_POLICY
+    directory: str | Path,
+    machine: Machine | None = None,
+    policy: MapPolicy = DEFAULT_POLICY,
+    tell: Tell | None = None,
 ) -> Owner:
     """Open a journal as its one owner, who has yet to `claim`; nothing is written before.
 
+    `tell` gets a sentence if an older owner without its lock file keeps this one waiting.
     Raises `CannotRunError` naming the lock file if an owner is alive, `UnsupportedError` for a
     journal of another machine, and what `open_reader` raises.
     """
@@ -388,6 +403,8 @@ def open_owner(
     try:
         environment = open_for_writing(path, policy.first_bytes)
         try:
+            if tell is not None:
+                wait_for_writer(environment, path, tell)
             owner = Owner(environment, path, lock, policy)
             if machine is not None:
                 check_genesis(machine, owner.genesis)
@@ -439,6 +456,10 @@ def _initialise(
         raise CannotRunError(f"a journal cannot be created: {sentence}") from error
     sync_directory(path)
     sync_directory(path.absolute().parent)
+
+
+def _end_value(end: End) -> bytes:
+    return pack_meta(META_END, pack_end(end))
 
 
 def _epoch_value(epoch: int) -> bytes:

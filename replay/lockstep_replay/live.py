@@ -21,12 +21,16 @@ from lockstep_replay.recovery import recover_from
 
 
 class LiveOptions(msgspec.Struct, frozen=True):
-    """How a journal is written. `keeps_events` counts when it is created only."""
+    """How a journal is written. `keeps_events` counts when it is created only.
+
+    `tell` gets a sentence for the operator if an older owner keeps this one waiting.
+    """
 
     outlets: Outlets = Outlets()
     snapshots: SnapshotPolicy = SnapshotPolicy()
     map_policy: MapPolicy = MapPolicy()
     keeps_events: bool = False
+    tell: Callable[[str], object] | None = None
 
 
 DEFAULT_OPTIONS = LiveOptions()
@@ -81,7 +85,7 @@ def resume(
 
     A journal that does not recover is not written to.
     """
-    owner = open_owner(directory, machine, options.map_policy)
+    owner = open_owner(directory, machine, options.map_policy, options.tell)
     return _live(owner, machine, clock, options)
 
 

@@ -97,12 +97,14 @@ def run(
     On a journal that holds a part of the same feed it goes on behind that part; the report is that
     of the whole feed. FILE lies in a directory that is there, and outside every journal.
     """
+    from lockstep_journal import rehearse
     from lockstep_runtime.console import Progress
     from lockstep_runtime.feeds import open_feed
     from lockstep_runtime.pipeline import RunOptions, run_feed
 
     feed = open_feed(feed_name, limit)
     machine = find_machine(machine_name or feed.genesis().machine)
+    rehearse(directory)
     progress = Progress(feed.name)
     reports = _reporter(
         feed, feed_name, reports_path, Path(directory), is_overwriting=is_overwriting
@@ -116,6 +118,7 @@ def run(
             (reporter,) if reporter else (),
             _acknowledge if has_acks else _ignore,
             progress,
+            _tell,
         )
         result = run_feed(feed, options)
         progress.close()
@@ -152,6 +155,12 @@ def _acknowledge(seq: int, hash_: bytes) -> None:
 
 def _ignore(seq: int, hash_: bytes) -> None:
     pass
+
+
+def _tell(sentence: str) -> None:
+    from lockstep_runtime.console import say
+
+    say(f"{_NAME}: {sentence}")
 
 
 def _show(

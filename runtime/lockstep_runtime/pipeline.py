@@ -66,7 +66,10 @@ class Tally:
 
 
 class RunOptions(msgspec.Struct, frozen=True):
-    """How to run a feed. `sinks` get the events of every command of the feed from its start on."""
+    """How to run a feed. `sinks` get the events of every command of the feed from its start on.
+
+    `tell` gets a sentence for the operator if an older owner of the journal keeps the run waiting.
+    """
 
     directory: Path
     machine: Machine
@@ -75,6 +78,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     sinks: tuple[EventSink, ...] = ()
     acknowledge: Acknowledge = lambda seq, hash_: None
     progress: Callable[[int], object] = lambda seq: None
+    tell: Callable[[str], object] | None = None
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -288,7 +292,7 @@ def _opened(feed: Feed, options: RunOptions, sinks: Sequence[EventSink]) -> Gene
 def _owner(feed: Feed, options: RunOptions) -> Owner:
     directory = options.directory
     if (directory / DATA_NAME).exists():
-        return open_owner(directory, options.machine)
+        return open_owner(directory, options.machine, tell=options.tell)
     if directory.is_dir() and any(directory.iterdir()):
         raise CannotRunError(
             f"{directory}: expected a journal or an empty directory, "

@@ -84,6 +84,17 @@ def test_a_stream_publisher_refuses_a_gap_and_another_history() -> None:
         publisher.publish(2, unpack_record(pack(other), 2))
 
 
+def test_a_stream_publisher_refuses_a_record_of_an_older_epoch() -> None:
+    parts: list[bytes] = []
+    publisher = StreamPublisher(parts.append, GENESIS)
+    publisher.publish(1, EXPECTED[0])
+    stale = unpack_record(pack(applied(25)[1][1], 3), 2)
+    with pytest.raises(InvariantError, match="record 2: expected epoch 4 or later, found 3"):
+        publisher.publish(2, stale)
+    publisher.publish(2, EXPECTED[1])
+    assert EXPECTED[:2] == read_stream(b"".join(parts), is_open=True)
+
+
 def test_a_stream_publisher_that_joins_later_begins_with_a_snapshot() -> None:
     parts: list[bytes] = []
     publisher = StreamPublisher(parts.append, GENESIS, dump(applied(25)[0]))

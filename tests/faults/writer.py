@@ -8,7 +8,6 @@ every batch `begin FIRST COUNT`, `commit`, `durable`, `publish`, perhaps `snapsh
 pauses are drawn from SEED.
 """
 
-import os
 import random
 import signal
 import sys
@@ -22,6 +21,7 @@ from lockstep_engine.exchange import MACHINE
 from lockstep_journal import MapPolicy, Outlets, Owner, Sequencer, SnapshotPolicy, open_owner
 from lockstep_kernel import Applied
 from lockstep_replay import recover_from
+from tests.faults.processes import say
 from tests.faults.tape import Tape, load_tape
 
 BATCH_MAX = 1_000
@@ -29,11 +29,6 @@ PAUSE_MAX_S = 0.002
 UNPLAYED = 100
 SNAPSHOTS = SnapshotPolicy(every=1_500, keep=3)
 GROWING = MapPolicy(first_bytes=1 << 20)
-
-
-def say(*words: object) -> None:
-    """Write one line, whole and at once."""
-    os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
 class Loud:

@@ -105,6 +105,21 @@ def test_a_record_that_is_not_the_right_one_is_named(broken: Path, seq: int, kin
     assert expected == first_fault(lambda: recover_all(broken)).seq
 
 
+def test_a_foreign_record_after_a_snapshot_is_named_and_not_the_snapshot(broken: Path) -> None:
+    with open_reader(broken) as journal:
+        before, newest = journal.snapshot_seqs()
+    seq = before + 1
+    edit(broken, layout.SNAPSHOTS, {newest: None})
+    edit(broken, layout.COMMANDS, {seq: FOREIGN[seq - 1]})
+    with open_reader(broken) as journal:
+        assert [seq, seq + 1] == [finding.seq for finding in verify(journal).findings]
+        with pytest.raises(DamagedError) as caught:
+            list(journal.records(seq))
+    assert seq == caught.value.seq
+    fault = first_fault(lambda: recover(broken, COUNTER))
+    assert seq == fault.seq
+
+
 def test_a_record_beyond_the_end_is_named(broken: Path) -> None:
     extra = pack(applied(COUNT + 1)[1][-1])
     edit(broken, layout.COMMANDS, {COUNT + 1: extra})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lockstep_journal import JournalFailed, Owner, open_owner, open_reader, owner_pid
+from lockstep_journal import JournalFailed, Owner, open_owner, open_reader, owner_pid, waiting
 from lockstep_journal.owner import LOCK_NAME
 from lockstep_kernel import CannotRunError, UnsupportedError, apply_batch, initial
 from tests.machines.counter import COUNTER
@@ -157,8 +157,53 @@ def test_a_write_between_opening_and_claiming_is_noticed(tmp_path: Path) -> None
             older.stdin.write(b"go\n")
             older.stdin.flush()
             assert b"written\n" == older.stdout.readline()
-            with pytest.raises(JournalFailed, match="wrote during recovery"):
+            with pytest.raises(JournalFailed, match="another owner wrote"):
                 newer.claim()
+
+
+INSIDE = """
+import sys, lmdb
+with lmdb.open(sys.argv[1], max_dbs=4) as environment, environment.begin(write=True):
+    print("inside", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_an_owner_that_waits_for_a_transaction_of_another_process_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner without its lock file stands still in the middle of a commit."""
+    write_journal(tmp_path / "j", 3)
+    monkeypatch.setattr(waiting, "TOLD_AFTER_S", 0.1)
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", INSIDE, str(tmp_path / "j")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as older:
+        assert older.stdin is not None
+        assert older.stdout is not None
+        assert b"inside\n" == older.stdout.readline()
+        stdin = older.stdin
+
+        def tell(sentence: str) -> None:
+            told.append(sentence)
+            stdin.write(b"go on\n")
+            stdin.flush()
+
+        with open_owner(tmp_path / "j", tell=tell) as newer:
+            newer.claim()
+            assert 5 == newer.append(BATCH[3:5])
+    assert 1 == len(told)
+    assert f"{tmp_path / 'j'}: waits for a process that is inside a transaction" in told[0]
+
+
+def test_an_owner_that_need_not_wait_says_nothing(tmp_path: Path) -> None:
+    write_journal(tmp_path / "j", 3)
+    told: list[str] = []
+    with open_owner(tmp_path / "j", tell=told.append) as owner:
+        assert [2, 5] == [owner.claim(), owner.append(BATCH[3:5])]
+    assert [] == told
 
 
 def test_nothing_is_written_before_claim(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from lockstep_journal import (
     MapPolicy,
     Sequencer,
     create,
+    layout,
     open_owner,
     open_reader,
 )
-from lockstep_journal.environment import writing_sentence
+from lockstep_journal.environment import beginning_fault, reading_fault, writing_sentence
 from lockstep_kernel import CannotRunError, initial
 from lockstep_replay import recover, resume
 from tests.machines.counter import COUNTER, Add
@@ -189,3 +190,46 @@ def test_a_failed_transaction_says_when_the_disk_may_be_full(
     assert where == writing_sentence(tmp_path / "j", broken, 100)
     full = OSError(28, "No space left on device")
     assert "the disk may be full" in writing_sentence(tmp_path / "j", full, 100)
+
+
+def test_what_lmdb_refuses_after_a_failed_commit_is_no_damage(tmp_path: Path) -> None:
+    """After a failed write of its meta page it raises this for everything; the file is good."""
+    for fault_of in (beginning_fault, reading_fault):
+        fault = fault_of(tmp_path, lmdb.PanicError("an earlier write failed"))
+        assert "cannot be read: an earlier write failed" in str(fault)
+        assert CannotRunError is type(fault)
+
+
+LOSE = """
+import sys, lmdb
+with lmdb.open(sys.argv[1], max_dbs=4) as environment:
+    meta = environment.open_db(b"meta")
+    with environment.begin(write=True) as txn:
+        txn.put(b"end", bytes.fromhex(sys.argv[2]), db=meta)
+"""
+
+
+def test_a_writer_whose_last_commit_is_gone_ends_instead_of_leaving_a_hole(tmp_path: Path) -> None:
+    """A disk that lost the write of the meta page shows the journal as it was before it."""
+    batch = applied(20)[1]
+    write_journal(tmp_path / "j", 0)
+    before = value_of_meta(tmp_path / "j")
+    with open_owner(tmp_path / "j") as owner:
+        owner.claim()
+        owner.append(batch[:5])
+        run_python(["-c", LOSE, tmp_path / "j", before.hex()])
+        with pytest.raises(JournalFailed, match="expected the end at 5 as this owner knows it"):
+            owner.append(batch[5:9])
+        with pytest.raises(JournalFailed, match="has ended"):
+            owner.append(batch[5:9])
+    with lmdb.open(str(tmp_path / "j"), max_dbs=4) as environment, environment.begin() as txn:
+        commands = environment.open_db(layout.COMMANDS, txn=txn)
+        assert 5 == txn.stat(commands)["entries"]
+
+
+def value_of_meta(directory: Path) -> bytes:
+    """Return the stored end."""
+    with lmdb.open(str(directory), max_dbs=4) as environment:
+        meta = environment.open_db(layout.META)
+        with environment.begin() as txn:
+            return bytes(txn.get(layout.META_END, db=meta))

@@ -12,6 +12,8 @@ import pytest
 
 from lockstep_runtime import program
 from lockstep_runtime.program import lockstep as group
+from tests.unit.journal.damage import PAGE, data_of
+from tests.unit.journal.test_rehearsal import deadly_pages
 from tests.unit.runtime.driving import NORMAL, environment, install, install_points, lockstep
 
 HEAVY = ("rich", "lmdb", "matplotlib", "lockstep_engine", "lockstep_journal")
@@ -308,6 +310,20 @@ def test_bad_places_end_with_one_sentence(site: Path, tmp_path: Path) -> None:
         site, "run", NORMAL, "--journal", tmp_path / "k", "--reports", tmp_path / "no" / "r"
     )
     fails(flow, 3, f"expected the directory {tmp_path / 'no'}, found nothing")
+
+
+def test_a_run_on_a_page_that_kills_its_reader_ends_with_a_sentence(
+    site: Path, tmp_path: Path
+) -> None:
+    journal, feed = tmp_path / "j", "market:8:1000"
+    assert 0 == lockstep(site, "run", feed, "--journal", journal, "--limit", 600).returncode
+    wiped = bytearray(data_of(journal).read_bytes())
+    page = deadly_pages(journal)[0]
+    wiped[page * PAGE : (page + 1) * PAGE] = bytes(PAGE)
+    data_of(journal).write_bytes(wiped)
+    done = lockstep(site, "run", feed, "--journal", journal)
+    fails(done, 2, f"lockstep run: {journal}: reading it killed the reader with SIG")
+    assert wiped == data_of(journal).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Compares what durability costs in two versions of the sources."""
