@@ -7,8 +7,12 @@ from lockstep_kernel import (
     CannotRunError,
     DamagedError,
     LockstepError,
+    NoteSignature,
+    SignedNote,
+    Tree,
     UnsupportedError,
     consistency_ranges,
+    pack_note,
     range_roots,
 )
 from lockstep_validator import (
@@ -44,6 +48,7 @@ from tests.evidence.world import (
     OTHER,
     World,
     key_of,
+    sign,
     world,
 )
 from tests.machines.counter import COUNTER, ActivateRules, counter_genesis
@@ -163,6 +168,15 @@ def test_heads_of_two_origins_prove_nothing_about_one() -> None:
         prove_equivocation(None, keys, first, HONEST.signed(3, root=b"r" * 32))
 
 
+def test_a_key_signs_for_its_own_origin_alone() -> None:
+    other = key_of(2, "exchange.example/test")
+    head = HONEST.head(3)
+    line = NoteSignature(other.public.name, other.public.key_id, sign(2, head.as_text()))
+    note = pack_note(SignedNote(head.as_text(), (line,)))
+    with pytest.raises(NotProved, match="expected a signature of"):
+        Keys([KEY.public, other.public]).opened(note)
+
+
 def test_heads_of_one_origin_under_two_keys_are_of_one_sequencer() -> None:
     rotated = key_of(2)
     keys = Keys([KEY.public, rotated.public])
@@ -247,6 +261,22 @@ def test_a_signed_state_that_is_none_is_fraud() -> None:
     moved = (*HONEST.dumps[:5], HONEST.dumps[6], *HONEST.dumps[6:])
     history = World(HONEST.genesis, HONEST.raws, moved, HONEST.rules)
     assert "expected its snapshot, found one of 6" in fraud(history, COUNT, 5).checked.claim
+
+
+def test_an_earlier_head_of_another_history_is_no_start() -> None:
+    tree = Tree()
+    for raw in HONEST.raws[:7]:
+        tree.append(raw)
+    proof = FraudProof(
+        genesis=msgspec.msgpack.encode(HONEST.genesis),
+        old_head=OTHER.signed(7).note,
+        dump=OTHER.dumps[7],
+        peaks=tuple(tree.peaks),
+        records=HONEST.raws[7:],
+        head=HONEST.signed(COUNT).note,
+    )
+    with pytest.raises(NotProved, match="head of 7: expected its root"):
+        check_proof(pack_proof(proof), KEYS, COUNTER)
 
 
 def test_a_dump_of_another_state_is_not_the_one_that_the_head_binds() -> None:
@@ -376,7 +406,8 @@ def test_a_truncated_file_is_torn_and_a_longer_one_is_damaged(kind: str) -> None
     for size in range(len(data)):
         assert 4 == refused(data[:size])
     for more in (b"\0", b"\n", data):
-        assert 2 == refused(data + more)
+        with pytest.raises(DamagedError, match=f"expected {len(data)} bytes"):
+            check_proof(data + more, KEYS, COUNTER)
     assert 2 == refused(data[1:])
 
 

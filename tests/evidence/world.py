@@ -43,6 +43,11 @@ def key_of(seed: int = 1, origin: str = ORIGIN) -> SigningKey:
     return SigningKey(origin, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
 
 
+def sign(seed: int, text: str) -> bytes:
+    """Return the signature of any text by the key with this number."""
+    return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32).sign(text.encode())
+
+
 KEY = key_of()
 KEYS = Keys([KEY.public])
 
