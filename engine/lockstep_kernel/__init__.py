@@ -1,7 +1,8 @@
 """The kernel: what makes any state machine replayable.
 
-It owns the hash chain, the digest, canonical bytes, snapshots, records and the portable stream. It
-never does I/O, reads no clock, no randomness and no environment, and knows no machine by name.
+It owns the hash chain, the digest, canonical bytes, snapshots, records, the portable stream, and
+the tree and heads of evidence. It never does I/O, reads no clock, no randomness and no environment,
+and knows no machine by name.
 """
 
 from lockstep_kernel.arith import div_ceil, div_floor, div_half_even, div_trunc
@@ -37,11 +38,38 @@ from lockstep_kernel.errors import (
     check,
 )
 from lockstep_kernel.machine import Core, Machine
+from lockstep_kernel.merkle import (
+    EMPTY_ROOT,
+    Tree,
+    consistency_ranges,
+    inclusion_ranges,
+    leaf_hash,
+    node_hash,
+    range_roots,
+    root_from_inclusion,
+    roots_from_consistency,
+)
+from lockstep_kernel.note import (
+    NoteKey,
+    NoteSignature,
+    SignedNote,
+    is_key_name,
+    pack_note,
+    parse_key,
+    unpack_note,
+)
 from lockstep_kernel.ports import CommandPublisher, EventSink, JournalWriter
 from lockstep_kernel.record import pack_record, unpack_record
 from lockstep_kernel.registry import find_machine, machine_names
 from lockstep_kernel.snapshot import dump, load, read_head, sorted_records
 from lockstep_kernel.stream import Frame, StreamReader, StreamWriter, pack_frame
+from lockstep_kernel.tree_head import (
+    TreeHead,
+    contradictions,
+    genesis_digest,
+    parse_head,
+    state_digest,
+)
 from lockstep_kernel.values import FrameType, Genesis, JournalRecord, Sequenced, SnapshotHead
 
 __all__ = [
@@ -54,6 +82,7 @@ __all__ = [
     "Core",
     "DamagedError",
     "DivergedError",
+    "EMPTY_ROOT",
     "Entity",
     "EventSink",
     "Fault",
@@ -66,14 +95,19 @@ __all__ = [
     "LockstepError",
     "Machine",
     "MalformedCommand",
+    "NoteKey",
+    "NoteSignature",
     "Record",
     "Sequenced",
+    "SignedNote",
     "SnapshotHead",
     "StaleStateError",
     "State",
     "StreamReader",
     "StreamWriter",
     "TornTailError",
+    "Tree",
+    "TreeHead",
     "UnsupportedError",
     "apply",
     "apply_batch",
@@ -81,23 +115,38 @@ __all__ = [
     "check",
     "check_activation",
     "check_genesis",
+    "consistency_ranges",
+    "contradictions",
     "div_ceil",
     "div_floor",
     "div_half_even",
     "div_trunc",
     "dump",
     "find_machine",
+    "genesis_digest",
     "genesis_hash",
+    "inclusion_ranges",
     "initial",
+    "is_key_name",
+    "leaf_hash",
     "load",
     "machine_names",
+    "node_hash",
     "pack_frame",
+    "pack_note",
     "pack_record",
+    "parse_head",
+    "parse_key",
+    "range_roots",
     "read_head",
-    "record_digest",
     "recomputed_digest",
+    "record_digest",
     "restored",
+    "root_from_inclusion",
+    "roots_from_consistency",
     "sorted_records",
+    "state_digest",
+    "unpack_note",
     "unpack_record",
     "verify",
 ]

@@ -1,4 +1,4 @@
-"""The portable stream: genesis, records, optional events, snapshots, end; every byte checked.
+"""The portable stream: genesis, records, events, snapshots, heads, end; every byte checked.
 
 The module does no I/O: the caller gives `write` and `read`. docs/format.md draws the bytes. A
 reader reports the first frame that is not what must stand there: `DamagedError` if bytes are wrong,
@@ -45,6 +45,7 @@ _TYPES: Final = frozenset(int(frame_type) for frame_type in FrameType)
 _RECORD: Final = int(FrameType.RECORD)
 _EVENTS: Final = int(FrameType.EVENTS)
 _SNAPSHOT: Final = int(FrameType.SNAPSHOT)
+_HEAD: Final = int(FrameType.HEAD)
 _END: Final = int(FrameType.END)
 
 
@@ -73,6 +74,10 @@ class StreamWriter:
         """Write the encoded events of the record before."""
         self._write(pack_frame(FrameType.EVENTS, seq, encoded))
 
+    def head(self, size: int, note: bytes) -> None:
+        """Write a signed tree head of the first `size` records, which were written before."""
+        self._write(pack_frame(FrameType.HEAD, size, note))
+
     def end(self, seq: int, hash_: bytes) -> None:
         """Write the end: how many records, the last sequence number and its hash."""
         self._write(pack_frame(FrameType.END, seq, _END_PAYLOAD.pack(self._count, seq, hash_)))
@@ -98,7 +103,7 @@ class StreamReader:
         self._seq = 0
 
     def frames(self) -> Iterator[Frame]:
-        """Yield snapshot, record and events frames, then the end frame; check the order of all."""
+        """Yield all frames after the genesis, the end frame last; check the order of all."""
         while True:
             frame = self._next_frame()
             if frame is None:
@@ -159,7 +164,7 @@ class StreamReader:
             self._damaged(f"genesis: expected the genesis frame, found a frame of type {frame[0]}")
         try:
             genesis = _genesis.decode(frame[2])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._damaged(f"genesis: {error}")
         if _encode(genesis) != frame[2]:
             self._damaged("genesis: not canonical")
@@ -182,6 +187,9 @@ class StreamReader:
                 self._seq = seq
             elif seq != self._seq:
                 self._damaged(f"expected a snapshot of {self._seq}, found one of {seq}")
+        elif frame_type == _HEAD:
+            if seq != self._seq:
+                self._damaged(f"expected a head of {self._seq}, found one of {seq}")
         elif frame_type != _END:
             self._damaged(f"expected record {self.next_seq}, found a frame of type {frame_type}")
         elif seq != self._seq:

@@ -40,12 +40,13 @@ class JournalRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class FrameType(IntEnum):
-    """What a frame holds. 5 is reserved for signed heads."""
+    """What a frame holds."""
 
     GENESIS = 1
     RECORD = 2
     EVENTS = 3
     SNAPSHOT = 4
+    HEAD = 5
     END = 6
 
 

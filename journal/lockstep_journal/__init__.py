@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lockstep_journal.archiving import Archived, archive, backup
     from lockstep_journal.errors import JournalFailed, MapFull, OutletFailed
+    from lockstep_journal.heads import (
+        HeadDirectory,
+        HeadRequest,
+        PublishedHeads,
+        heads_between,
+        publish_heads,
+    )
     from lockstep_journal.interrupts import held_interrupts
+    from lockstep_journal.keys import SigningKey, load_key, make_key
     from lockstep_journal.layout import End
     from lockstep_journal.memory import MemoryJournal, MemoryPublisher, MemorySink
     from lockstep_journal.owner import OwnerLock, owner_pid
@@ -48,7 +56,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "archiving": ("Archived", "archive", "backup"),
     "errors": ("JournalFailed", "MapFull", "OutletFailed"),
+    "heads": (
+        *("HeadDirectory", "HeadRequest", "PublishedHeads", "heads_between", "publish_heads"),
+    ),
     "interrupts": ("held_interrupts",),
+    "keys": ("SigningKey", "load_key", "make_key"),
     "layout": ("End",),
     "memory": ("MemoryJournal", "MemoryPublisher", "MemorySink"),
     "owner": ("OwnerLock", "owner_pid"),
@@ -78,6 +90,8 @@ __all__ = [
     "EventSource",
     "Exporter",
     "Finding",
+    "HeadDirectory",
+    "HeadRequest",
     "Item",
     "Journal",
     "JournalFailed",
@@ -91,9 +105,11 @@ __all__ = [
     "Owner",
     "OwnerLock",
     "Plain",
+    "PublishedHeads",
     "Result",
     "Sequencer",
     "SequencerJournal",
+    "SigningKey",
     "SkippedSnapshot",
     "SnapshotPolicy",
     "Statistics",
@@ -107,8 +123,11 @@ __all__ = [
     "check_snapshot",
     "create",
     "export",
+    "heads_between",
     "held_interrupts",
     "import_streams",
+    "load_key",
+    "make_key",
     "newest_snapshot",
     "newest_state",
     "open_owner",
@@ -116,6 +135,7 @@ __all__ = [
     "owner_pid",
     "plain",
     "plain_struct",
+    "publish_heads",
     "rehearse",
     "retained_events",
     "statistics",

@@ -100,7 +100,7 @@ def unpack_genesis(payload: bytes) -> Genesis:
     """Return the genesis of canonical bytes; raise `DamagedError`."""
     try:
         return _genesis.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedError(f"meta: genesis: {error}", None) from None
 
 

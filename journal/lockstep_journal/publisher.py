@@ -48,6 +48,11 @@ class StreamPublisher:
         )
         self._seq, self._epoch, self._hash = seq, record.epoch, record.hash
 
+    def head(self, size: int, note: bytes) -> None:
+        """Write a signed head of the records that were published so far."""
+        check(size == self._seq, f"expected a head of {self._seq}, found one of {size}")
+        self._stream.head(size, note)
+
     def close(self) -> None:
         """Write the end frame."""
         self._stream.end(self._seq, self._hash)

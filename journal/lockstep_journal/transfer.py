@@ -5,7 +5,7 @@ and links. Whether the hashes can be recomputed is for a `StreamVerifier`, which
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,12 +37,16 @@ EventSource = Callable[[Sequence[JournalRecord]], Sequence[bytes]]
 
 
 class Transferred(msgspec.Struct, frozen=True):
-    """What an export or import moved: records `first_seq` to `last_seq`."""
+    """What an export or import moved: records `first_seq` to `last_seq`.
+
+    `heads` counts signed heads: those that an export wrote, or that an import left out.
+    """
 
     first_seq: int
     last_seq: int
     last_hash: bytes
     skipped: Sequence[SkippedSnapshot] = ()
+    heads: int = 0
 
 
 class StreamVerifier(Protocol):
@@ -60,13 +64,22 @@ class StreamVerifier(Protocol):
 class Exporter:
     """Writes one stream of a journal: `begin`, any number of `send_to`, `finish`.
 
-    `write` gets a page at a time and must take all bytes or raise.
+    `write` gets a page at a time and must take all bytes or raise. `heads` are signed notes by
+    size; each is written after the records that it signs.
     """
 
-    def __init__(self, journal: Journal, write: Write, events: EventSource | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        write: Write,
+        events: EventSource | None = None,
+        heads: Mapping[int, bytes] | None = None,
+    ) -> None:
         self._journal = journal
         self._write = write
         self._events = events
+        self._heads = heads or {}
+        self._written_heads = 0
         self._buffer: list[bytes] = []
         self._stream = StreamWriter(self._buffer.append, journal.genesis, events is not None)
         self._first_seq = 1
@@ -97,6 +110,7 @@ class Exporter:
         if start is not None:
             self.snapshot(start)
             self._seq, self._hash = start, read_head(self._journal.snapshot(start)).hash
+        self._put_head(self._seq)
         self._first_seq = self._seq + 1
         self._flush()
         return self._seq
@@ -124,18 +138,25 @@ class Exporter:
         """Write the end frame and return what was written."""
         self._stream.end(self._seq, self._hash)
         self._flush()
-        return Transferred(self._first_seq, self._seq, self._hash, tuple(self.skipped))
+        return Transferred(
+            self._first_seq, self._seq, self._hash, tuple(self.skipped), self._written_heads
+        )
 
     def _put(self, raws: Sequence[bytes], records: Sequence[JournalRecord]) -> None:
         stream, first = self._stream, records[0].seq
-        if self._events is None:
-            for seq, raw in enumerate(raws, first):
-                stream.record(seq, raw)
-            return
-        events = self._events(records)
-        for seq, (raw, encoded) in enumerate(zip(raws, events, strict=True), first):
-            stream.record(seq, raw)
-            stream.events(seq, encoded)
+        events = None if self._events is None else self._events(records)
+        for at, raw in enumerate(raws):
+            stream.record(first + at, raw)
+            if events is not None:
+                stream.events(first + at, events[at])
+            if first + at in self._heads:
+                self._put_head(first + at)
+
+    def _put_head(self, size: int) -> None:
+        note = self._heads.get(size)
+        if note is not None:
+            self._stream.head(size, note)
+            self._written_heads += 1
 
     def _earliest(self) -> int:
         """Return the oldest whole snapshot of an archived journal."""
@@ -172,9 +193,10 @@ def export(
     write: Write,
     from_seq: int | None = None,
     events: EventSource | None = None,
+    heads: Mapping[int, bytes] | None = None,
 ) -> Transferred:
-    """Write a journal as a stream, to its end as it is now."""
-    exporter = Exporter(journal, write, events)
+    """Write a journal as a stream, to its end as it is now, with the heads of that history."""
+    exporter = Exporter(journal, write, events, heads)
     exporter.begin(from_seq)
     exporter.send_to(journal.end().last_seq)
     journal.check_end()
@@ -186,8 +208,9 @@ def import_streams(
 ) -> Transferred:
     """Make a new journal of one stream, or of several that follow each other.
 
-    Without a verifier bytes and links are checked, and no machine is needed. The journal appears
-    under its name only when it is whole and durable. Raises `CannotRunError` for a place that is
+    Without a verifier bytes and links are checked, and no machine is needed. Signed heads are
+    counted and left out: a journal holds none. The journal appears under its name only when it is
+    whole and durable. Raises `CannotRunError` for a place that is
     taken, in a directory that is missing, or in a journal; `DamagedError`, `TornTailError` or
     `UnsupportedError` for the streams; and what the verifier raises.
     """
@@ -209,12 +232,13 @@ def import_streams(
             for stream in streams:
                 importer.take(stream)
             end = owner.end()
+            left_out = importer.heads
         partial.rename(path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     sync_directory(path.absolute().parent)
-    return Transferred(end.first_seq, end.last_seq, end.last_hash)
+    return Transferred(end.first_seq, end.last_seq, end.last_hash, heads=left_out)
 
 
 class _Importer:
@@ -229,6 +253,7 @@ class _Importer:
         self._raws: list[bytes] = []
         self._records: list[JournalRecord] = []
         self._events: list[bytes] = []
+        self.heads = 0
 
     def take(self, stream: StreamReader) -> None:
         """Take a whole stream, which must follow the one before.
@@ -252,6 +277,8 @@ class _Importer:
                     self._events.append(payload)
                 case FrameType.SNAPSHOT:
                     self._take_snapshot(seq, payload)
+                case FrameType.HEAD:
+                    self.heads += 1
                 case _:
                     stream.check_end(payload, self._seq, self._hash)
                     stream.finish()

@@ -32,9 +32,11 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
 LIBRARIES = {
     "engine/lockstep_kernel": {"msgspec", "xxhash"},
     "engine/lockstep_engine": {"msgspec", "lockstep_kernel"},
-    "journal/lockstep_journal": {"msgspec", "xxhash", "lmdb", "click", "rich", "lockstep_kernel"},
+    "journal/lockstep_journal": {
+        *("msgspec", "xxhash", "lmdb", "click", "rich", "cryptography", "lockstep_kernel"),
+    },
     "replay/lockstep_replay": {"msgspec", "click", "rich", "lockstep_kernel", "lockstep_journal"},
-    "validator/lockstep_validator": {"msgspec", "lockstep_kernel"},
+    "validator/lockstep_validator": {"msgspec", "xxhash", "cryptography", "lockstep_kernel"},
     "validator/lockstep_naive": {"msgspec", "lockstep_kernel", "lockstep_engine"},
     "runtime/lockstep_runtime": {
         *("msgspec", "lmdb", "click", "rich", "matplotlib", "lets_be_rational"),

@@ -9,6 +9,16 @@ against Ctrl-C stands in a module of this package.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lockstep_validator.evidence.checking import Checked, check_proof
+    from lockstep_validator.evidence.keys import Keys, SignedHead, read_keys
+    from lockstep_validator.evidence.proofs import NotProved
+    from lockstep_validator.evidence.proving import (
+        Proved,
+        prove_consistency,
+        prove_equivocation,
+        prove_fraud,
+        prove_inclusion,
+    )
     from lockstep_validator.options import Mark, Options, parse_mark
     from lockstep_validator.report import as_json, as_text
     from lockstep_validator.session import validate
@@ -16,6 +26,12 @@ if TYPE_CHECKING:
     from lockstep_validator.verdict import Divergence, EntityChange, Status, Verdict
 
 _HOMES = {
+    "evidence.checking": ("Checked", "check_proof"),
+    "evidence.keys": ("Keys", "SignedHead", "read_keys"),
+    "evidence.proofs": ("NotProved",),
+    "evidence.proving": (
+        *("Proved", "prove_consistency", "prove_equivocation", "prove_fraud", "prove_inclusion"),
+    ),
     "options": ("Mark", "Options", "parse_mark"),
     "report": ("as_json", "as_text"),
     "session": ("validate",),
@@ -25,17 +41,28 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Checked",
     "Divergence",
     "EntityChange",
+    "Keys",
     "Mark",
+    "NotProved",
     "Options",
+    "Proved",
     "Readable",
+    "SignedHead",
     "Source",
     "Status",
     "Verdict",
     "as_json",
     "as_text",
+    "check_proof",
     "parse_mark",
+    "prove_consistency",
+    "prove_equivocation",
+    "prove_fraud",
+    "prove_inclusion",
+    "read_keys",
     "validate",
 ]
 

@@ -23,6 +23,7 @@ from lockstep_kernel import (
     unpack_record,
 )
 from lockstep_validator.blame import Computed, other_result, other_snapshot, undecodable
+from lockstep_validator.heads import Heads
 from lockstep_validator.links import check_link, check_order, checked_head
 from lockstep_validator.options import Mark, Options
 from lockstep_validator.tape import Tape
@@ -32,6 +33,7 @@ from lockstep_validator.verdict import Diverged
 _RECORD = int(FrameType.RECORD)
 _EVENTS = int(FrameType.EVENTS)
 _SNAPSHOT = int(FrameType.SNAPSHOT)
+_HEAD = int(FrameType.HEAD)
 
 
 class Execution:
@@ -43,6 +45,8 @@ class Execution:
         self.hash = chain.hash
         self.events = 0
         self.is_ended = False
+        self.heads = None if options.keys is None else Heads(options.keys)
+        self.unchecked_heads = 0
         self.expected = sorted(options.expect, key=_seq_of)
         self._start_seq = chain.seq
         self._epoch = start.epoch
@@ -89,6 +93,7 @@ class Execution:
         chain, machine, ts_ns_last = self._chain, self._chain.machine, self._chain.ts_ns
         decode, advance, required = machine.codec.decode, chain.advance, machine.rules_required
         keep = self._tape.records.append
+        grow = None if self.heads is None else self.heads.tree.append
         last_type = _EVENTS if self._reader.has_events else _RECORD
         hash_, encoded = self.hash, b""
         for frame in frames:
@@ -112,11 +117,13 @@ class Execution:
                 self.seq = seq
                 self.hash = hash_
                 self.events += len(self._events)
+                if grow is not None:
+                    grow(payload)
             elif frame_type == _EVENTS:
                 if payload != encoded:
                     raise self._other_events(payload)
             else:
-                self._end_or_snapshot(frame)
+                self._take_other(frame)
             if seq >= self._pause and frame_type == last_type and self._is_done():
                 return
 
@@ -145,13 +152,20 @@ class Execution:
         self.seq, self.hash = self.seq - 1, self._record.previous
         self.events -= len(self._events)
 
-    def _end_or_snapshot(self, frame: Frame) -> None:
+    def _take_other(self, frame: Frame) -> None:
         frame_type, seq, payload = frame
         if frame_type == _SNAPSHOT:
             self._check_snapshot(seq, payload)
+        elif frame_type != _HEAD:
+            self._take_end(payload)
+        elif self.heads is None:
+            self.unchecked_heads += 1
         else:
-            self._reader.check_end(payload, self.seq, self.hash)
-            self.is_ended = True
+            self.heads.check(payload, self._chain)
+
+    def _take_end(self, payload: bytes) -> None:
+        self._reader.check_end(payload, self.seq, self.hash)
+        self.is_ended = True
 
     def _check_snapshot(self, seq: int, snapshot: bytes) -> None:
         head = checked_head(snapshot, seq, self._chain.genesis)

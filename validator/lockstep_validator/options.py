@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from lockstep_kernel import CannotRunError, Machine
+from lockstep_validator.evidence.keys import Keys
 
 HASH_BYTES = 16
 
@@ -20,6 +21,7 @@ class Options(msgspec.Struct, frozen=True):
     """How to validate.
 
     `machine` is an installed machine's name or a machine; None takes the name in the genesis.
+    `keys` have the signed heads in a stream compared; they need the stream from its first record.
     `has_events` has a journal's kept events compared too; a stream's events always are.
     `on_progress(seq)` is called before each read, with the last validated sequence number.
     `should_stop()` is asked while a followed stream is waited for.
@@ -29,6 +31,7 @@ class Options(msgspec.Struct, frozen=True):
     trust: Mark | None = None
     expect: tuple[Mark, ...] = ()
     until: int | None = None
+    keys: Keys | None = None
     is_following: bool = False
     has_events: bool = False
     on_progress: Callable[[int], object] | None = None
@@ -54,6 +57,10 @@ def parse_mark(text: str) -> Mark:
 def check_options(options: Options) -> None:
     """Raise `CannotRunError` for options that contradict each other."""
     start = options.trust.seq if options.trust else 0
+    if options.keys is not None and start:
+        raise CannotRunError(
+            "heads are compared with every record from the first on: take --key or --trust"
+        )
     if options.until is not None and options.until < start:
         raise CannotRunError(f"expected to stop at {start} or later, found until {options.until}")
     for mark in options.expect:

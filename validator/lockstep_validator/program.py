@@ -13,24 +13,26 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn, Protocol
 
 from lockstep_kernel import CannotRunError
-from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
+from lockstep_kernel.errors import EXIT_OK
+from lockstep_validator.console import PROGRAM, Parser, drop_output, fail, put, say
+from lockstep_validator.evidence.keys import read_keys
 from lockstep_validator.options import Options, parse_mark
-from lockstep_validator.report import as_json, as_text, printable
+from lockstep_validator.report import as_json, as_text
 from lockstep_validator.session import validate
 from lockstep_validator.verdict import Status, Verdict
 
-PROGRAM = "lockstep-validator"
 DISTRIBUTION = "lockstep-exchange"
 EXIT_INTERRUPTED = 130
 PROGRESS_INTERVAL_S = 0.2
+EVIDENCE_COMMANDS = ("prove", "check-proof")
 
 DESCRIPTION = """\
 Re-execute every command of a stream or journal and compare every hash.
 
-SOURCE is a stream file, a journal directory, or - for standard input."""
+SOURCE is a stream file, a journal directory, or - for standard input. `prove` and `check-proof`
+in its place write and check proofs about signed heads: lockstep-validator prove --help."""
 
 EPILOG = """\
 examples:
@@ -38,6 +40,7 @@ examples:
   lockstep-validator ./journal --machine exchange.naive
   lockstep-validator ./journal --follow
   xz -dc day.stream.xz | lockstep-validator - --json
+  lockstep-validator day.stream --key head.key.pub
   lockstep-validator day.stream --trust 50000:0123456789abcdef0123456789abcdef
   lockstep-validator day.stream --until 120 --expect 120:0123456789abcdef0123456789abcdef
 
@@ -52,25 +55,6 @@ A reader of the output that goes away (lockstep ends with 141) changes none of t
 worth more than the pipe."""
 
 
-class _Writable(Protocol):
-    """What text can be written to."""
-
-    def write(self, text: str, /) -> object:
-        """Take a piece of text."""
-        ...
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises instead of ending the process with a code that means damage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise CannotRunError(f"{message} (see {PROGRAM} --help)")
-
-    def print_help(self, file: _Writable | None = None) -> None:
-        """Write the help; argparse itself is silent when that fails."""
-        print(self.format_help(), end="", file=file)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
     _replace_closed_stdout()
@@ -81,19 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only help ends so; its text is flushed now, where a full disk can be told.
         code = EXIT_OK
     except KeyboardInterrupt:
-        code = _fail("interrupted before a verdict", EXIT_INTERRUPTED)
+        code = fail("interrupted before a verdict", EXIT_INTERRUPTED)
     except CannotRunError as error:
-        code = _fail(str(error))
+        code = fail(str(error))
     except BrokenPipeError:
         # Only help and version come here: nobody reads them any more.
         code = EXIT_OK
     except OSError as error:
-        _drop_output()
-        code = _fail(f"could not write the output: {error.strerror or error}")
+        drop_output()
+        code = fail(f"could not write the output: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
-        code = _fail(f"internal error: {type(error).__name__}: {error}")
+        code = fail(f"internal error: {type(error).__name__}: {error}")
     wrong = _flush()
-    return _fail(f"could not write the output: {wrong}") if wrong else code
+    return fail(f"could not write the output: {wrong}") if wrong else code
 
 
 class Progress:
@@ -131,6 +115,12 @@ class Progress:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and given[0] in EVIDENCE_COMMANDS:
+        # Only these need the library of signatures.
+        from lockstep_validator.evidence.command import run
+
+        return run(given)
     chosen = _parser().parse_args(arguments)
     if chosen.version:
         print(f"{PROGRAM} {_version()}")
@@ -145,6 +135,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             return bool(signals)
 
         options = Options(
+            keys=read_keys(chosen.key) if chosen.key else None,
             machine=chosen.machine,
             trust=None if chosen.trust is None else parse_mark(chosen.trust),
             expect=tuple(parse_mark(text) for text in chosen.expect),
@@ -159,13 +150,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         finally:
             progress.clear()
         if signals and verdict.seq is None and verdict.status is Status.COULD_NOT_RUN:
-            return _fail("interrupted before the first record", EXIT_INTERRUPTED)
+            return fail("interrupted before the first record", EXIT_INTERRUPTED)
     _print_verdict(verdict, chosen.json, chosen.quiet)
     return verdict.exit_code
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -189,6 +180,13 @@ def _parser() -> _Parser:
     )
     add("--until", metavar="SEQ", type=_sequence, help="stop after SEQ, which must be reached")
     add("--machine", metavar="NAME", help="run this installed machine, not the one in the genesis")
+    add(
+        "--key",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="check the signed heads in the stream; a public key or a file of them",
+    )
     add("--follow", action="store_true", help="wait for more until SIGINT or SIGTERM")
     add("--events", action="store_true", help="compare the events that a journal keeps, too")
     add("--json", action="store_true", help="print the verdict as one JSON object")
@@ -234,27 +232,12 @@ def _stop_on_signals(is_following: bool) -> Generator[list[int]]:
 
 
 def _print_verdict(verdict: Verdict, is_json: bool, is_quiet: bool) -> None:
-    try:
-        if is_json:
-            print(as_json(verdict), flush=True)
-        elif not is_quiet and verdict.status is not Status.COULD_NOT_RUN:
-            print(as_text(verdict), flush=True)
-    except BrokenPipeError:
-        _drop_output()
-    except OSError as error:
-        _drop_output()
-        raise CannotRunError(f"could not write the verdict: {error.strerror or error}") from None
+    if is_json:
+        put(as_json(verdict), "the verdict")
+    elif not is_quiet and verdict.status is not Status.COULD_NOT_RUN:
+        put(as_text(verdict), "the verdict")
     if verdict.status is not Status.OK:
-        _say(verdict.message)
-
-
-def _fail(sentence: str, code: int = EXIT_CANNOT_RUN) -> int:
-    _say(sentence)
-    return code
-
-
-def _say(sentence: str) -> None:
-    print(f"{PROGRAM}: {printable(sentence)}", file=sys.stderr)
+        say(verdict.message)
 
 
 def _replace_closed_stdout() -> None:
@@ -274,13 +257,8 @@ def _flush() -> str:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_output()
+        drop_output()
     except OSError as error:
-        _drop_output()
+        drop_output()
         return error.strerror or str(error)
     return ""
-
-
-def _drop_output() -> None:
-    # Whoever read the output has seen enough; the interpreter must not flush again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

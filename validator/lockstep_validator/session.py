@@ -99,10 +99,12 @@ class Session:
         """Say how a good validation ended."""
         execution = self._execution
         if execution is not None and execution.is_ended:
-            return "every hash is equal, and the stream is complete"
-        if self._options.until == self.seq:
-            return f"every hash up to {self.seq} is equal"
-        return f"every hash so far is equal, and the stream is still open at {self.seq}"
+            end = "every hash is equal, and the stream is complete"
+        elif self._options.until == self.seq:
+            end = f"every hash up to {self.seq} is equal"
+        else:
+            end = f"every hash so far is equal, and the stream is still open at {self.seq}"
+        return f"{end}{_told_heads(execution)}"
 
     def _run(self, data: Input) -> None:
         reader = StreamReader(self._read, self._options.is_following)
@@ -144,6 +146,16 @@ class Session:
         if status is Status.TORN and self._execution is not None and self._execution.expected:
             message = f"{message}; {self._execution.unreached()}"
         return self.verdict(status, seq, message)
+
+
+def _told_heads(execution: Execution | None) -> str:
+    if execution is None:
+        return ""
+    if execution.heads is not None:
+        return f"; signed heads: {execution.heads.checked}, all good"
+    if execution.unchecked_heads:
+        return f"; signed heads: {execution.unchecked_heads}, not checked without --key"
+    return ""
 
 
 def _first_chain(genesis: Genesis, chosen: Machine | str | None) -> Chain:

@@ -38,7 +38,8 @@ class EntityChange(msgspec.Struct, frozen=True):
 class Divergence(msgspec.Struct, frozen=True):
     """The first place where recomputation and stream part.
 
-    `reason` is hash, events, command (its bytes are not canonical), snapshot, expected or trusted.
+    `reason` is hash, events, command (its bytes are not canonical), snapshot, head (a signed one),
+    expected or trusted.
     `expected_events` is None when the stream does not carry them, bytes when they do not decode.
     `entities` are before and after the command; for a snapshot, as it says and as recomputed.
     """

@@ -210,6 +210,7 @@ def stats(context: click.Context, directory: str, is_json: bool, machine_name: s
 @click.argument("destination", metavar="NEW_FILE")
 @click.option("--from", "from_seq", type=int, metavar="SEQ", help="Record SEQ must be in it.")
 @click.option("--events", "has_events", is_flag=True, help="With events, recomputed if not kept.")
+@click.option("--heads", metavar="HEADS", help="With the signed heads of this directory.")
 @_json
 @_machine
 @click.pass_context
@@ -219,6 +220,7 @@ def export(
     destination: str,
     from_seq: int | None,
     has_events: bool,
+    heads: str | None,
     is_json: bool,
     machine_name: str | None,
 ) -> None:
@@ -233,6 +235,7 @@ def export(
         destination=destination,
         from_seq=from_seq,
         has_events=has_events,
+        heads=heads,
         is_json=is_json,
         machine_name=machine_name,
     )

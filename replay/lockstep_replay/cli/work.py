@@ -10,9 +10,11 @@ from typing import Any
 
 from lockstep_journal import (
     EventSource,
+    HeadDirectory,
     Journal,
     Plain,
     export,
+    heads_between,
     import_streams,
     open_reader,
     plain,
@@ -161,7 +163,7 @@ def export_stream(
     destination: str,
     is_json: bool,
     machine_name: str | None,
-    **options: int | None,
+    **options: Any,
 ) -> int:
     """Write a stream to a new file, synced, or to stdout."""
     with ExitStack() as stack:
@@ -172,8 +174,9 @@ def export_stream(
             raise CannotRunError(f"{directory}: expected --from up to {last_seq}, found {from_seq}")
         if options["has_events"]:
             events = _event_source(journal, machine_name)
+        heads = _heads(journal, options["heads"], last_seq)
         if destination == "-":
-            export(journal, sys.stdout.buffer.write, from_seq, events)
+            export(journal, sys.stdout.buffer.write, from_seq, events, heads)
             sys.stdout.buffer.flush()
             return EXIT_OK
         path = Path(destination)
@@ -184,7 +187,7 @@ def export_stream(
         stack.callback(unfinished.unlink, missing_ok=True)
         try:
             with unfinished.open("wb") as file:
-                done = export(journal, file.write, from_seq, events)
+                done = export(journal, file.write, from_seq, events, heads)
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.rename(path)
@@ -192,6 +195,10 @@ def export_stream(
             raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
+
+
+def _heads(journal: Journal, directory: str | None, last_seq: int) -> Mapping[int, bytes]:
+    return {} if directory is None else heads_between(HeadDirectory(directory), journal, last_seq)
 
 
 def import_journal(

@@ -24,7 +24,9 @@ def install_counter(folder: Path) -> Path:
     info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counter-machine\nVersion: 1\n")
     (info / "entry_points.txt").write_text(
-        "[lockstep.machines]\ncounter = tests.machines.counter:COUNTER\n"
+        "[lockstep.machines]\n"
+        "counter = tests.machines.counter:COUNTER\n"
+        "counter.again = tests.machines.counter:COUNTER\n"
     )
     return folder
 

@@ -69,3 +69,9 @@ def test_a_genesis_that_is_none_is_damage() -> None:
     assert GENESIS == layout.unpack_genesis(layout.pack_genesis(GENESIS))
     with pytest.raises(DamagedError, match="genesis"):
         layout.unpack_genesis(b"\x91\x00")
+
+
+def test_a_genesis_whose_name_is_no_text_is_damage() -> None:
+    payload = layout.pack_genesis(GENESIS).replace(b"counter", b"\xe3ounter")
+    with pytest.raises(DamagedError, match="genesis"):
+        layout.unpack_genesis(payload)

@@ -178,3 +178,16 @@ def test_a_stream_that_begins_with_a_snapshot_goes_on_after_it() -> None:
     reader = StreamReader(reading(b"".join(parts)), is_open=True)
     seqs = [(FrameType(frame[0]).name, frame[1]) for frame in reader.frames()]
     assert [("SNAPSHOT", 3), ("RECORD", 4), ("RECORD", 5)] == seqs
+
+
+def test_a_genesis_whose_name_is_no_text_is_damage() -> None:
+    genesis = pack_frame(FrameType.GENESIS, 0, b"\x95\x00\xa7\xe3ounter\x01\x01\xc4\x00")
+    assert damaged_at([PARTS[0], genesis, *PARTS[2:]]) is None
+
+
+def test_a_head_stands_after_the_records_that_it_signs() -> None:
+    head = pack_frame(FrameType.HEAD, 7, b"a note")
+    whole = [*PARTS[:9], head, *PARTS[9:]]
+    assert list(range(1, COUNT + 1)) == [record.seq for record in read_stream(b"".join(whole))]
+    for place, named in ((8, 7), (10, 9), (len(PARTS) - 1, 51)):
+        assert named == damaged_at([*PARTS[:place], head, *PARTS[place:]])

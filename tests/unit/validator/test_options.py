@@ -278,7 +278,7 @@ def test_a_newer_format_could_not_run() -> None:
 
 
 def test_a_newer_frame_type_could_not_run() -> None:
-    frames = [*STREAM.frames[:20], (5, 10, b"a signed head"), *STREAM.frames[20:]]
+    frames = [*STREAM.frames[:20], (7, 10, b"something newer"), *STREAM.frames[20:]]
     verdict = judged(STREAM.spliced(slice(None), frames))
     assert (COULD_NOT_RUN, 10) == (verdict.status, verdict.validated_seq)
 

@@ -1,0 +1,297 @@
+"""Signed tree heads of a journal, published as files of a directory.
+
+    HEADS/00000000000000001700.head     the head of the first 1,700 records, a signed note
+    HEADS/00000000000000001700.peaks    what the newest head's tree needs to grow; for no one else
+
+Nothing is signed that was not recomputed: the tree from the records, the hashes, rules and state by
+executing them from the newest good snapshot. No head is signed that contradicts a published one.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lockstep_journal.environment import sync_directory
+from lockstep_journal.keys import SigningKey
+from lockstep_journal.places import check_place
+from lockstep_journal.snapshots import newest_state
+from lockstep_journal.store import Journal
+from lockstep_kernel import (
+    CannotRunError,
+    DamagedError,
+    DivergedError,
+    JournalRecord,
+    Machine,
+    MalformedCommand,
+    Sequenced,
+    State,
+    Tree,
+    TreeHead,
+    apply_batch,
+    dump,
+    genesis_digest,
+    initial,
+    parse_head,
+    state_digest,
+    unpack_note,
+)
+from lockstep_kernel.chain import HASH_BYTES
+from lockstep_kernel.merkle import ROOT_BYTES
+
+HEAD_SUFFIX: Final = ".head"
+PEAKS_SUFFIX: Final = ".peaks"
+_DIGITS: Final = 20
+
+Progress = Callable[[int, int], None]
+
+
+class PublishedHeads(msgspec.Struct, frozen=True):
+    """What was signed: the sizes of new heads, and the newest head that is published now."""
+
+    new_sizes: Sequence[int]
+    size: int
+    root: bytes
+    rules_version: int
+    state: bytes
+    file: str
+
+
+class HeadRequest(msgspec.Struct, frozen=True):
+    """Which heads to sign: at a record (None: the last), and at each snapshot before it."""
+
+    at: int | None = None
+    has_snapshots: bool = False
+
+
+class HeadDirectory:
+    """The published heads of one history."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+        check_place(self.directory / f"x{HEAD_SUFFIX}")
+
+    def sizes(self) -> list[int]:
+        """Return the sizes of all heads, ascending."""
+        names = (path.name.removesuffix(HEAD_SUFFIX) for path in self._files(HEAD_SUFFIX))
+        return sorted(int(name) for name in names if len(name) == _DIGITS and name.isdecimal())
+
+    def note(self, size: int) -> bytes:
+        """Return the bytes of a head."""
+        return self.path(size, HEAD_SUFFIX).read_bytes()
+
+    def head(self, size: int) -> TreeHead:
+        """Return a head, its signature unchecked; raise `DamagedError` for a bad file."""
+        path = self.path(size, HEAD_SUFFIX)
+        try:
+            head = parse_head(unpack_note(self.note(size)).text)
+        except DamagedError as error:
+            raise DamagedError(f"{path}: {error}", size) from None
+        if head.size != size:
+            raise DamagedError(f"{path}: expected a head of {size}, found one of {head.size}", size)
+        return head
+
+    def newest(self) -> TreeHead | None:
+        """Return the head of the largest size."""
+        sizes = self.sizes()
+        return self.head(sizes[-1]) if sizes else None
+
+    def tree(self, head: TreeHead, hash_: bytes) -> Tree | None:
+        """Return the kept tree of a head, None if it is missing or not that of the head.
+
+        `hash_` is the journal's own after the records of the head: another journal's tree would
+        lead on from records that this one does not have.
+        """
+        try:
+            data = self.path(head.size, PEAKS_SUFFIX).read_bytes()
+        except FileNotFoundError:
+            return None
+        starts = range(HASH_BYTES, len(data), ROOT_BYTES)
+        peaks = [data[at : at + ROOT_BYTES] for at in starts]
+        try:
+            tree = Tree(head.size, peaks)
+        except ValueError:
+            return None
+        return tree if tree.root() == head.root and data[:HASH_BYTES] == hash_ else None
+
+    def add(self, size: int, note: bytes, tree: Tree, hash_: bytes) -> Path:
+        """Publish a head durably, its tree and the journal's hash there first."""
+        self._write(self.path(size, PEAKS_SUFFIX), b"".join((hash_, *tree.peaks)))
+        path = self.path(size, HEAD_SUFFIX)
+        self._write(path, note)
+        for old in self._files(PEAKS_SUFFIX):
+            if old != self.path(size, PEAKS_SUFFIX):
+                old.unlink()
+        return path
+
+    def path(self, size: int, suffix: str = HEAD_SUFFIX) -> Path:
+        """Return where something of a head stands."""
+        return self.directory / f"{size:0{_DIGITS}}{suffix}"
+
+    def _files(self, suffix: str) -> list[Path]:
+        return sorted(self.directory.glob(f"*{suffix}"))
+
+    def _write(self, path: Path, data: bytes) -> None:
+        unfinished = path.with_name(f"{path.name}.partial")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
+        sync_directory(self.directory)
+
+
+def publish_heads(
+    journal: Journal,
+    machine: Machine,
+    key: SigningKey,
+    heads: HeadDirectory,
+    request: HeadRequest | None = None,
+) -> PublishedHeads:
+    """Sign and publish the heads that are asked for and not there yet.
+
+    Costs a hash per record since the newest head, or since the first if its tree was not kept, and
+    executing from the newest snapshot. Raises `DivergedError` if the records are not those that a
+    published head signs or do not give the hashes that they carry, `DamagedError` if some are
+    missing, and `CannotRunError` for a head that would go back.
+    """
+    wanted = request or HeadRequest()
+    newest = heads.newest()
+    sizes = _sizes(journal, newest, wanted)
+    _check_same_history(journal, key, newest)
+    trees = _grown(journal, heads, newest, sizes)
+    new = [size for size in sizes if newest is None or size > newest.size]
+    state: State | None = None
+    for size in new:
+        state = _state_at(journal, machine, size, state)
+        head = TreeHead(
+            origin=key.public.name,
+            size=size,
+            root=trees[size].root(),
+            genesis=genesis_digest(journal.genesis),
+            rules_version=state.core.rules_version(),
+            state=state_digest(dump(state)),
+        )
+        heads.add(size, key.sign(head), trees[size], state.hash)
+        newest = head
+    assert newest is not None  # noqa: S101  # without an old head there is a new one
+    path = str(heads.path(newest.size))
+    return PublishedHeads(new, newest.size, newest.root, newest.rules_version, newest.state, path)
+
+
+def heads_between(heads: HeadDirectory, journal: Journal, last_seq: int) -> Mapping[int, bytes]:
+    """Return the heads of a journal up to `last_seq`, by size; raise `DamagedError` for others."""
+    found: dict[int, bytes] = {}
+    expected = genesis_digest(journal.genesis)
+    for size in heads.sizes():
+        if heads.head(size).genesis != expected:
+            raise DamagedError(f"{heads.path(size)}: it is the head of another history", size)
+        if size <= last_seq:
+            found[size] = heads.note(size)
+    return found
+
+
+def _sizes(journal: Journal, newest: TreeHead | None, wanted: HeadRequest) -> list[int]:
+    """Return the sizes to look at, ascending; the last is the one that was asked for."""
+    end = journal.end()
+    start = 0 if newest is None else newest.size
+    if end.last_seq < start:
+        raise DamagedError(
+            f"{journal.directory}: expected the {start} records of a published head, "
+            f"found {end.last_seq}",
+            end.last_seq + 1,
+        )
+    last = end.last_seq if wanted.at is None else wanted.at
+    if not start <= last <= end.last_seq:
+        raise CannotRunError(
+            f"{journal.directory}: expected a head at {start} to {end.last_seq}, asked for {last}"
+        )
+    between = [seq for seq in journal.snapshot_seqs() if start < seq < last]
+    return [*(between if wanted.has_snapshots else ()), last]
+
+
+def _check_same_history(journal: Journal, key: SigningKey, newest: TreeHead | None) -> None:
+    if newest is None:
+        return
+    if newest.origin != key.public.name:
+        raise CannotRunError(
+            f"expected a key of {newest.origin}, as in the heads before, found {key.public.name}"
+        )
+    if newest.genesis != genesis_digest(journal.genesis):
+        raise CannotRunError(
+            f"{journal.directory}: expected the history of the heads before, found another genesis"
+        )
+
+
+def _grown(
+    journal: Journal, heads: HeadDirectory, newest: TreeHead | None, sizes: Sequence[int]
+) -> dict[int, Tree]:
+    """Return the tree at each size, grown from the newest head's, with all heads compared."""
+    first_seq = journal.end().first_seq
+    kept = None
+    if newest is not None and newest.size + 1 >= first_seq:
+        kept = heads.tree(newest, journal.hash_at(newest.size))
+    tree = Tree() if kept is None else kept
+    published = [size for size in heads.sizes() if size >= tree.size]
+    if tree.size + 1 < first_seq:
+        raise CannotRunError(
+            f"{journal.directory}: expected records from {tree.size + 1} on, found them from "
+            f"{first_seq} on: join the archives with `lockstep replay import` and sign there"
+        )
+    found: dict[int, Tree] = {}
+    for size in sorted({*published, *sizes}):
+        _grow(journal, tree, size)
+        if size in published and heads.head(size).root != tree.root():
+            raise DivergedError(
+                f"{journal.directory}: the first {size} records are not those that the published "
+                f"head {heads.path(size)} signs: nothing was signed",
+                size,
+            )
+        found[size] = Tree(tree.size, tree.peaks)
+    return found
+
+
+def _grow(journal: Journal, tree: Tree, size: int) -> None:
+    if tree.size < size:
+        for raws, _records in journal.pages(tree.size + 1, size):
+            for raw in raws:
+                tree.append(raw)
+
+
+def _state_at(journal: Journal, machine: Machine, size: int, before: State | None) -> State:
+    """Return the state after `size` records, executed from the newest snapshot or `before`."""
+    state, _skipped = newest_state(journal, machine, size)
+    if before is not None and (state is None or state.seq < before.seq):
+        state = before
+    if state is None:
+        if journal.end().first_seq > 1:
+            raise CannotRunError(f"{journal.directory}: expected a snapshot at or below {size}")
+        state = initial(machine, journal.genesis)
+    if state.seq == size:
+        return state
+    for _raws, records in journal.pages(state.seq + 1, size):
+        commands = [_decoded(machine, record) for record in records]
+        state, applied = apply_batch(state, commands)
+        for record, done in zip(records, applied, strict=True):
+            if done[6] != record.hash:
+                raise DivergedError(
+                    f"record {record.seq}: expected hash {record.hash.hex()}, "
+                    f"computed {done[6].hex()}: nothing was signed",
+                    record.seq,
+                )
+    return state
+
+
+def _decoded(machine: Machine, record: JournalRecord) -> Sequenced:
+    try:
+        return machine.codec.decode(record.ts_ns, record.body)
+    except MalformedCommand as error:
+        raise DivergedError(
+            f"record {record.seq}: {error}: nothing was signed", record.seq
+        ) from None

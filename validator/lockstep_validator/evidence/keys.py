@@ -1,0 +1,121 @@
+"""The keys that whoever checks believes in, and the heads that they sign.
+
+A key is given by the caller, never found in a proof. Checking a signature needs the library
+cryptography (extra `evidence`), which is loaded when it is first used.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lockstep_kernel import (
+    CannotRunError,
+    DamagedError,
+    NoteKey,
+    NoteSignature,
+    SignedNote,
+    TreeHead,
+    pack_note,
+    parse_head,
+    parse_key,
+    unpack_note,
+)
+from lockstep_validator.evidence.proofs import NotProved
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+_KEYS_BYTES_MAX = 1 << 16
+
+
+class SignedHead(msgspec.Struct, frozen=True):
+    """A head whose signature was checked. `note` is its one form: the text and that signature."""
+
+    head: TreeHead
+    note: bytes
+
+
+class Keys:
+    """Public keys of sequencers; more than one of an origin where it changed its key."""
+
+    def __init__(self, keys: Sequence[NoteKey]) -> None:
+        self.keys = tuple(keys)
+        self._library = _library()
+
+    def opened(self, data: bytes) -> SignedHead:
+        """Return the head in a signed note, stripped of all signatures but the first good one.
+
+        Raises `DamagedError` if it is no head, `NotProved` if no key signed it.
+        """
+        note = unpack_note(data)
+        head = parse_head(note.text)
+        for key in self.keys:
+            signature = note.by(key)
+            if key.name == head.origin and signature is not None:
+                self._check(key, note, signature)
+                return SignedHead(head, pack_note(SignedNote(note.text, (signature,))))
+        signers = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in note.signatures)
+        known = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in self.keys)
+        raise NotProved(
+            f"head of {head.size} of {head.origin}: expected a signature of {known}, "
+            f"found {signers}"
+        )
+
+    def opened_alone(self, data: bytes) -> SignedHead:
+        """Like `opened`, of a note that has this one signature: it has one form."""
+        signed = self.opened(data)
+        if signed.note != data:
+            raise DamagedError("head: expected one signature, found more", None)
+        return signed
+
+    def _check(self, key: NoteKey, note: SignedNote, signature: NoteSignature) -> None:
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            self._library.from_public_bytes(key.public).verify(
+                signature.signature, note.text.encode()
+            )
+        except InvalidSignature:
+            name = f"{key.name}+{key.key_id.hex()}"
+            raise NotProved(f"head: the signature of {name} is not good") from None
+
+
+def read_keys(texts: Sequence[str]) -> Keys:
+    """Return the keys in texts: a key itself, or the path of a file with a key in each line."""
+    found: list[NoteKey] = []
+    for text in texts:
+        lines = _lines(text) if os.path.exists(text) else [text]
+        for line in lines:
+            try:
+                found.append(parse_key(line))
+            except DamagedError as error:
+                raise CannotRunError(
+                    f"expected a public key or a file of them, found '{text:.80}': {error}"
+                ) from None
+    return Keys(found)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_KEYS_BYTES_MAX)
+        text = data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise CannotRunError(f"{path}: the key cannot be read: {reason}") from None
+    if text.startswith("PRIVATE+"):
+        raise CannotRunError(f"{path}: expected a public key, found a private one: keep it secret")
+    return text.splitlines() or [""]
+
+
+def _library() -> "type[Ed25519PublicKey]":
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        raise CannotRunError(
+            "checking signatures needs the library cryptography, which is not installed: "
+            "pip install 'lockstep-exchange[evidence]'"
+        ) from None
+    return Ed25519PublicKey
