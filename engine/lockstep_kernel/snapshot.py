@@ -95,7 +95,8 @@ def _split(snapshot: bytes) -> tuple[SnapshotHead, bytes]:
         raise DamagedError(f"snapshot {seq}: check does not match its bytes", seq)
     if version != SNAPSHOT_VERSION:
         raise UnsupportedError(
-            f"snapshot {seq}: expected format {SNAPSHOT_VERSION}, found {version}"
+            f"snapshot {seq}: expected format {SNAPSHOT_VERSION}, found {version}: "
+            f"run the release that has it"
         )
     start = _HEAD.size + clocks_bytes
     if start + records_bytes != len(payload):

@@ -37,6 +37,7 @@ from lockstep_journal.layout import (
     SNAPSHOTS,
     End,
     check_format,
+    check_meta,
     pack_key,
     unpack_end,
     unpack_events,
@@ -79,6 +80,7 @@ class Journal:
         self._map_lock = threading.RLock()
         self._databases = self._open_databases()
         check_format(self._meta(META_FORMAT))
+        check_meta(self.read(self._meta_entries))
         self.genesis: Genesis = unpack_genesis(self._meta(META_GENESIS))
         self.genesis_hash = genesis_hash(self.genesis)
         self.keeps_events = self._meta(META_KEEP_EVENTS) == b"\x01"
@@ -226,6 +228,9 @@ class Journal:
     def _meta(self, name: bytes) -> bytes:
         meta = self._databases[META]
         return unpack_meta(name, self.read(lambda txn: txn.get(name, db=meta)))
+
+    def _meta_entries(self, txn: ReadTransaction) -> dict[bytes, bytes]:
+        return dict(txn.cursor(self._databases[META]))
 
     def _end_of(self, txn: ReadTransaction) -> End:
         value = txn.get(META_END, db=self._databases[META])
