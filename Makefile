@@ -5,6 +5,8 @@ PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c 
 WORKERS ?= 2
 DEMO    ?=
 PROOFS  ?=
+SECONDS ?= 60
+FUZZ    ?=
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -16,7 +18,7 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs lint wheel check test-c bench record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs fuzz lint wheel check test-c bench record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -50,6 +52,10 @@ setup-dev: .venv/.installed-dev
 	@LOCKSTEP_MYPYC= $(PIP) --editable '.[proofs]'
 	@touch $@
 
+.venv/.installed-fuzz: .venv/.installed-test
+	@LOCKSTEP_MYPYC= $(PIP) --editable '.[fuzz]'
+	@touch $@
+
 no-so:
 	@found=$$(find $(FOLDERS) -name '*.so' -o -name '*.pyd'); test -z "$$found" || \
 	  { echo "make: compiled files hide the sources beside them, delete:" $$found >&2; exit 1; }
@@ -62,6 +68,9 @@ test: setup-test no-so ## Run the tests on the interpreted build
 
 proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with CrossHair, in minutes
 	@$(PY) -m tests.proofs --jobs $(WORKERS) $(PROOFS)
+
+fuzz: .venv/.installed-fuzz no-so ## Fuzz everything that reads bytes from outside, SECONDS=60 each
+	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(FUZZ)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)
@@ -95,7 +104,7 @@ bench: $(C)/.done ## Measure speed, interpreted and compiled, against a bare mat
 	@LOCKSTEP_COMPILED=$(C) $(BIN)/lockstep bench
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
-	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py
+	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py
 
 build: setup-dev no-so ## Build the source archive and the wheel into dist
 	@rm -rf build/lib build/bdist.* dist && mkdir -p build
