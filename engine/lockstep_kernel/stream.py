@@ -159,7 +159,7 @@ class StreamReader:
             self._damaged(f"genesis: expected the genesis frame, found a frame of type {frame[0]}")
         try:
             genesis = _genesis.decode(frame[2])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._damaged(f"genesis: {error}")
         if _encode(genesis) != frame[2]:
             self._damaged("genesis: not canonical")

@@ -119,9 +119,12 @@ def pack_genesis(genesis: Genesis) -> bytes:
 def unpack_genesis(payload: bytes) -> Genesis:
     """Return the genesis of canonical bytes; raise `DamagedError`."""
     try:
-        return _genesis.decode(payload)
-    except msgspec.DecodeError as error:
+        genesis = _genesis.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedError(f"meta: genesis: {error}", None) from None
+    if pack_genesis(genesis) != payload:
+        raise DamagedError("meta: genesis: not canonical", None)
+    return genesis
 
 
 def pack_end(end: End) -> bytes:
