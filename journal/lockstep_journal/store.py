@@ -394,20 +394,19 @@ def _first_misplaced(cursor: "lmdb.Cursor[bytes]", first_seq: int) -> int:
     return seq
 
 
-def link_fault(record: JournalRecord, previous: bytes, epoch: int) -> DamagedError | None:
-    """Return what is wrong with a record's place after the hash `previous`, written in `epoch`."""
+def link_fault(
+    record: JournalRecord, previous: bytes, epoch: int, ts_ns: int = 0
+) -> DamagedError | None:
+    """Return what is wrong with a record that follows one with this hash, epoch and time."""
     if record.previous != previous:
-        return DamagedError(
-            f"record {record.seq}: expected the link {previous.hex()}, "
-            f"found {record.previous.hex()}",
-            record.seq,
-        )
-    if record.epoch < epoch:
-        return DamagedError(
-            f"record {record.seq}: expected epoch {epoch} or later, found {record.epoch}",
-            record.seq,
-        )
-    return None
+        what = f"the link {previous.hex()}, found {record.previous.hex()}"
+    elif record.epoch < epoch:
+        what = f"epoch {epoch} or later, found {record.epoch}"
+    elif record.ts_ns < ts_ns:
+        what = f"time {ts_ns} or later, found {record.ts_ns}"
+    else:
+        return None
+    return DamagedError(f"record {record.seq}: expected {what}", record.seq)
 
 
 def _checked(

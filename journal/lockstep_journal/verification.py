@@ -87,7 +87,7 @@ class _Walk:
 
     def _record_findings(self) -> Iterator[Finding]:
         end = self._end
-        expected, previous, epoch = end.first_seq, end.base_hash, 0
+        expected, previous, epoch, ts_ns = end.first_seq, end.base_hash, 0, 0
         for key, raw in self._entries(COMMANDS):
             seq = int.from_bytes(key, "big")
             if seq > end.last_seq and expected > end.last_seq:
@@ -103,10 +103,10 @@ class _Walk:
                 # The next link cannot be checked against a record that cannot be read.
                 previous = b""
             else:
-                fault_found = link_fault(record, previous or record.previous, epoch)
+                fault_found = link_fault(record, previous or record.previous, epoch, ts_ns)
                 if fault_found is not None and seq == expected:
                     yield Finding(seq, str(fault_found))
-                previous, epoch = record.hash, record.epoch
+                previous, epoch, ts_ns = record.hash, record.epoch, record.ts_ns
             expected = seq + 1
             self.records += 1
             if self.records % _PAGE == 0:

@@ -84,11 +84,10 @@ def _put_verification(found: Verification, is_json: bool) -> None:
     if is_json:
         put_report(report, is_json)
         return
-    findings = report.pop("findings")
     report["findings"] = len(found.findings)
     put_report(report, is_json)
-    if isinstance(findings, list) and findings:
-        put_table([row for row in findings if isinstance(row, dict)], "findings")
+    if found.findings:
+        put_table([{"seq": one.seq, "what": one.what} for one in found.findings], "findings")
 
 
 def _put_statistics(seen: Statistics, is_json: bool) -> None:
