@@ -1,9 +1,10 @@
 """Bytes as the events of one command, for the exchange and the counter."""
 
 import random
+from collections.abc import Iterator
 
 from lockstep_engine.exchange import MACHINE as EXCHANGE
-from lockstep_kernel import MalformedCommand, StreamReader
+from lockstep_kernel import FrameType, MalformedCommand, StreamReader
 from tests.fuzz.mutation import mutated_msgpack
 from tests.fuzz.target import Blind, agree
 from tests.golden.record import GOLDENS
@@ -11,21 +12,25 @@ from tests.machines.counter import COUNTER
 
 DICTIONARY = (b"\x91\x93\x01", b"\x92\x02", b"\xcf", b"\xd3", b"\xdc", b"\xc4\x20")
 _CODECS = (EXCHANGE.codec, COUNTER.codec)
-_EVENTS = 3
 
 
 def seeds() -> dict[str, bytes]:
     """Return the shortest example of every set of event types in the golden streams."""
     found: dict[str, bytes] = {}
+    for payload, names in _golden_events():
+        for name in names:
+            found[name] = min(payload, found.get(name, payload), key=len)
+    return found
+
+
+def _golden_events() -> Iterator[tuple[bytes, set[str]]]:
+    """Yield the events of every golden record, and the names of their types."""
     for golden in GOLDENS:
         with golden.path.open("rb") as file:
             frames = list(StreamReader(file.read).frames())
-        for kind, _seq, payload in frames:
-            if kind == _EVENTS:
-                events = golden.machine.codec.decode_events(payload)
-                for name in {type(event).__name__ for event in events}:
-                    found[name] = min(payload, found.get(name, payload), key=len)
-    return found
+        for payload in (frame[2] for frame in frames if frame[0] == FrameType.EVENTS):
+            events = golden.machine.codec.decode_events(payload)
+            yield payload, {type(event).__name__ for event in events}
 
 
 def check(data: bytes) -> None:
