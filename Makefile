@@ -7,6 +7,8 @@ DEMO    ?=
 PROOFS  ?=
 FAULTS  ?=
 BEFORE  ?= HEAD
+SECONDS ?= 60
+FUZZ    ?=
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -18,7 +20,8 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs faults lint wheel check test-c bench bench-durable record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz lint wheel check compiled test-c
+.PHONY: bench bench-durable record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -52,6 +55,10 @@ setup-dev: .venv/.installed-dev
 	@LOCKSTEP_MYPYC= $(PIP) --editable '.[proofs]'
 	@touch $@
 
+.venv/.installed-fuzz: .venv/.installed-test
+	@LOCKSTEP_MYPYC= $(PIP) --editable '.[fuzz]'
+	@touch $@
+
 no-so:
 	@found=$$(find $(FOLDERS) -name '*.so' -o -name '*.pyd'); test -z "$$found" || \
 	  { echo "make: compiled files hide the sources beside them, delete:" $$found >&2; exit 1; }
@@ -68,6 +75,9 @@ proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with 
 # Needs strace, faketime and the right to mount a tmpfs; .ci/run installs the first two.
 faults: setup-test no-so ## Fill the scorecard of faults; half an hour; FAULTS=--short a sample
 	@$(PY) -m tests.faults $(FAULTS)
+
+fuzz: .venv/.installed-fuzz no-so ## Fuzz everything that reads bytes from outside, SECONDS=60 each
+	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(FUZZ)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)
@@ -92,7 +102,6 @@ $(C)/.done: | setup-dev no-so
 	@LOCKSTEP_MYPYC=1 $(PY) setup.py -q build --build-lib $(C) --build-temp build/temp
 	@touch $@
 
-.PHONY: compiled
 compiled: $(C)/.done
 
 test-c: $(C)/.done ## Compile the hot modules and run the same tests on them
@@ -106,7 +115,7 @@ bench-durable: setup-test no-so ## Compare durable rate and commit latency with 
 	@$(PY) -m tests.durable $(BEFORE)
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
-	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/evidence/test_walkthrough.py
+	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/evidence/test_walkthrough.py
 
 build: setup-dev no-so ## Build the source archive and the wheel into dist
 	@rm -rf build/lib build/bdist.* dist && mkdir -p build

@@ -51,7 +51,8 @@ def unpack_record(data: bytes, expected_seq: int) -> JournalRecord:
         raise DamagedError(f"record {expected_seq}: not a record", expected_seq)
     if version != RECORD_VERSION:
         raise UnsupportedError(
-            f"record {expected_seq}: expected format {RECORD_VERSION}, found {version}"
+            f"record {expected_seq}: expected format {RECORD_VERSION}, found {version}: "
+            f"run the release that has it"
         )
     if seq != expected_seq:
         raise DamagedError(f"expected record {expected_seq}, found record {seq}", expected_seq)

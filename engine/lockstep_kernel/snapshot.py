@@ -5,6 +5,8 @@ rebuilds the state and recomputes its digest. docs/format.md draws the bytes.
 """
 
 import struct
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -22,7 +24,7 @@ _HEAD: Final = struct.Struct(">6sHQQ16s16sQII")
 _CHECK_BYTES: Final = 8
 _encode: Final = msgspec.msgpack.Encoder().encode
 _DOES_NOT_LOAD: Final = (
-    *(InvariantError, msgspec.MsgspecError, struct.error),
+    *(InvariantError, msgspec.MsgspecError, struct.error, RecursionError, MemoryError),
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
 )
 """What machines raise on records that none of them dumped."""
@@ -75,11 +77,19 @@ def load(machine: Machine, genesis: Genesis, snapshot: bytes) -> State:
         )
     try:
         decoded = _records.decode(records)
+        _check_sorted(decoded)
         state = restored(machine, genesis, head, decoded)
         verify(state)
     except _DOES_NOT_LOAD as error:
         raise DamagedError(f"snapshot {head.seq} does not load: {error}", head.seq) from error
     return state
+
+
+def _check_sorted(records: Sequence[Record]) -> None:
+    """Raise unless the records rise by (kind, key): a state whose keys do not has no dump."""
+    for record, after in pairwise(records):
+        if not name_of(record) < name_of(after):
+            raise InvariantError(f"record {name_of(after)} stands after {name_of(record)}")
 
 
 def _split(snapshot: bytes) -> tuple[SnapshotHead, bytes]:
@@ -95,7 +105,8 @@ def _split(snapshot: bytes) -> tuple[SnapshotHead, bytes]:
         raise DamagedError(f"snapshot {seq}: check does not match its bytes", seq)
     if version != SNAPSHOT_VERSION:
         raise UnsupportedError(
-            f"snapshot {seq}: expected format {SNAPSHOT_VERSION}, found {version}"
+            f"snapshot {seq}: expected format {SNAPSHOT_VERSION}, found {version}: "
+            f"run the release that has it"
         )
     start = _HEAD.size + clocks_bytes
     if start + records_bytes != len(payload):

@@ -152,7 +152,7 @@ class StreamReader:
         if version != STREAM_VERSION or flags & ~FLAG_EVENTS:
             raise UnsupportedError(
                 f"stream: expected format {STREAM_VERSION} with flags up to {FLAG_EVENTS}, "
-                f"found format {version} with flags {flags}: run a newer release"
+                f"found format {version} with flags {flags}: run the release that has it"
             )
         return bool(flags & FLAG_EVENTS)
 
@@ -207,7 +207,9 @@ class StreamReader:
         if _hash64(head) >> 32 != check:
             self._damaged("frame head: check does not match its bytes")
         if frame_type not in _TYPES:
-            raise UnsupportedError(f"expected a known frame type, found {frame_type}")
+            raise UnsupportedError(
+                f"expected a known frame type, found {frame_type}: run the release that has it"
+            )
         size: int = _FRAME_HEAD_BYTES + length + _PAYLOAD_CHECK_BYTES
         if len(buffer) - offset < size:
             if not self._fill(size):

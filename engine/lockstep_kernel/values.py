@@ -4,16 +4,20 @@ A compiled class statement would lose the options that make these structs encode
 """
 
 from enum import IntEnum
+from typing import Annotated
 
 import msgspec
 
 
 class Genesis(msgspec.Struct, frozen=True, array_like=True, tag=0, forbid_unknown_fields=True):
-    """What `hash_0` binds: machine, first rules version, digest interval, machine parameters."""
+    """What `hash_0` binds: machine, first rules version, digest interval, machine parameters.
+
+    Decoding takes only numbers that fit the frame of `hash_0`.
+    """
 
     machine: str
-    rules_version: int
-    digest_every: int
+    rules_version: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+    digest_every: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
     params: bytes
 
 

@@ -24,6 +24,7 @@ from lockstep_kernel import (
     FrameType,
     Machine,
     StreamReader,
+    UnsupportedError,
 )
 
 
@@ -83,8 +84,9 @@ def backup(
 ) -> Verification:
     """Copy a journal, live or not, into a new directory; verify the copy; return what was found.
 
-    Raises `DamagedError` with the first finding, and leaves nothing behind, if the copy is bad, and
-    `CannotRunError` if its place is taken, in a directory that is missing, or in a journal.
+    Raises `DamagedError` with the first finding, and leaves nothing behind, if the copy is bad,
+    `UnsupportedError` if only a newer release can verify it, and `CannotRunError` if its place is
+    taken, in a directory that is missing, or in a journal.
     """
     path = Path(destination)
     partial = path.with_name(f"{path.name}.partial")
@@ -99,8 +101,10 @@ def backup(
         with open_reader(partial) as copy:
             verification = verify(copy, progress=progress)
         first = verification.first
-        if first is not None:
+        if first is not None and verification.is_damaged:
             raise DamagedError(f"{journal.directory}: the copy is bad: {first.what}", first.seq)
+        if first is not None:
+            raise UnsupportedError(f"{journal.directory}: the copy is not verified: {first.what}")
         sync_directory(partial)
         partial.rename(path)
     except OSError as error:

@@ -20,8 +20,9 @@ DATA_NAME = "data.mdb"
 _MAP_AS_WRITTEN = 0
 """Makes LMDB take the size of the map that the writer wrote last."""
 _LMDB_SERIES = (0, 9)
-_META_HEAD = struct.Struct("=16xI20xI")
-"""Of LMDB's first page: the page's own header, the magic number, and the size of a page."""
+_META_HEAD = struct.Struct("=16xII16xI")
+"""Of LMDB's first page: after the page's own header magic number, data format, size of a page."""
+_META_FORMAT = 1
 _META_MAGIC = 0xBEEFC0DE
 _META_PAGES = 2
 _PAGE_BYTES_USUAL = 4096
@@ -59,7 +60,8 @@ def data_path(directory: Path) -> Path:
 def check_present(directory: Path) -> None:
     """Raise `CannotRunError` without a data file, `DamagedError` for an empty or very short one.
 
-    LMDB would turn an empty file into a new environment.
+    LMDB would turn an empty file into a new environment. A data format that LMDB 0.9 does not have
+    is `UnsupportedError`; LMDB's own words for it depend on its version.
     """
     path = data_path(directory)
     try:
@@ -74,9 +76,11 @@ def check_present(directory: Path) -> None:
         raise DamagedError(f"{path}: expected a journal, found an empty file", None)
     page_bytes = _PAGE_BYTES_USUAL
     if len(head) == _META_HEAD.size:
-        magic, page_bytes = _META_HEAD.unpack(head)
+        magic, found, page_bytes = _META_HEAD.unpack(head)
         if magic != _META_MAGIC:
             return  # LMDB says what it thinks of it
+        if found != _META_FORMAT:
+            _check_data_format(path, found, page_bytes)
     if size < _META_PAGES * page_bytes:
         raise _truncated(path, _META_PAGES * page_bytes, size)
 
@@ -187,6 +191,17 @@ def _lengths(environment: lmdb.Environment, directory: Path) -> tuple[int, int]:
     """
     expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     return expected, data_path(directory).stat().st_size
+
+
+def _check_data_format(path: Path, found: int, page_bytes: int) -> None:
+    """Raise for a first meta page of a foreign data format; only if the second agrees is it one."""
+    with path.open("rb") as file:
+        file.seek(page_bytes)
+        second = file.read(_META_HEAD.size)
+    expected = f"{path}: expected LMDB data format {_META_FORMAT}, found {found}"
+    if len(second) == _META_HEAD.size and _META_HEAD.unpack(second)[:2] == (_META_MAGIC, found):
+        raise UnsupportedError(f"{expected}: run the release that has it")
+    raise DamagedError(f"{expected} in one of its two meta pages", None)
 
 
 def _truncated(path: Path, expected: int, found: int) -> DamagedError:

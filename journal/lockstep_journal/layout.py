@@ -4,7 +4,7 @@ It packs and unpacks only. Every value carries a check of its own, because LMDB 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from xxhash import xxh3_64_digest
@@ -24,6 +24,7 @@ META_EPOCH = b"epoch"
 META_END = b"end"
 META_KEEP_EVENTS = b"keep_events"
 META_LMDB = b"lmdb"
+META_NAMES = (META_FORMAT, META_GENESIS, META_EPOCH, META_END, META_KEEP_EVENTS, META_LMDB)
 
 KEY_BYTES = 8
 _CHECK_BYTES = 8
@@ -91,6 +92,25 @@ def check_format(payload: bytes) -> None:
         )
 
 
+def check_meta(entries: Mapping[bytes, bytes]) -> None:
+    """Raise `DamagedError` unless all entries are there and good, then for a foreign one.
+
+    A foreign entry whose own check is good was written by a newer release: `UnsupportedError`.
+    """
+    for name in META_NAMES:
+        unpack_meta(name, entries.get(name))
+    for name in sorted(entries.keys() - set(META_NAMES)):
+        shown = name.decode("ascii", "backslashreplace")
+        try:
+            unpack_meta(name, entries[name])
+        except DamagedError:
+            raise DamagedError(f"meta: expected no entry '{shown}', found one", None) from None
+        raise UnsupportedError(
+            f"meta: expected the entries of journal format {FORMAT}, found '{shown}' too: "
+            f"run the release that has it"
+        )
+
+
 def pack_genesis(genesis: Genesis) -> bytes:
     """Return the canonical bytes of a genesis."""
     return _encode(genesis)
@@ -99,9 +119,12 @@ def pack_genesis(genesis: Genesis) -> bytes:
 def unpack_genesis(payload: bytes) -> Genesis:
     """Return the genesis of canonical bytes; raise `DamagedError`."""
     try:
-        return _genesis.decode(payload)
+        genesis = _genesis.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedError(f"meta: genesis: {error}", None) from None
+    if pack_genesis(genesis) != payload:
+        raise DamagedError("meta: genesis: not canonical", None)
+    return genesis
 
 
 def pack_end(end: End) -> bytes:

@@ -37,6 +37,7 @@ from lockstep_journal.layout import (
     SNAPSHOTS,
     End,
     check_format,
+    check_meta,
     pack_key,
     unpack_end,
     unpack_events,
@@ -79,6 +80,7 @@ class Journal:
         self._map_lock = threading.RLock()
         self._databases = self._open_databases()
         check_format(self._meta(META_FORMAT))
+        check_meta(self.read(self._meta_entries))
         self.genesis: Genesis = unpack_genesis(self._meta(META_GENESIS))
         self.genesis_hash = genesis_hash(self.genesis)
         self.keeps_events = self._meta(META_KEEP_EVENTS) == b"\x01"
@@ -239,6 +241,9 @@ class Journal:
     def _meta(self, name: bytes) -> bytes:
         meta = self._databases[META]
         return unpack_meta(name, self.read(lambda txn: txn.get(name, db=meta)))
+
+    def _meta_entries(self, txn: ReadTransaction) -> dict[bytes, bytes]:
+        return dict(txn.cursor(self._databases[META]))
 
     def _end_of(self, txn: ReadTransaction) -> End:
         value = txn.get(META_END, db=self._databases[META])
@@ -402,20 +407,19 @@ def _first_misplaced(cursor: "lmdb.Cursor[bytes]", first_seq: int) -> int:
     return seq
 
 
-def link_fault(record: JournalRecord, previous: bytes, epoch: int) -> DamagedError | None:
-    """Return what is wrong with a record's place after the hash `previous`, written in `epoch`."""
+def link_fault(
+    record: JournalRecord, previous: bytes, epoch: int, ts_ns: int = 0
+) -> DamagedError | None:
+    """Return what is wrong with a record that follows one with this hash, epoch and time."""
     if record.previous != previous:
-        return DamagedError(
-            f"record {record.seq}: expected the link {previous.hex()}, "
-            f"found {record.previous.hex()}",
-            record.seq,
-        )
-    if record.epoch < epoch:
-        return DamagedError(
-            f"record {record.seq}: expected epoch {epoch} or later, found {record.epoch}",
-            record.seq,
-        )
-    return None
+        what = f"the link {previous.hex()}, found {record.previous.hex()}"
+    elif record.epoch < epoch:
+        what = f"epoch {epoch} or later, found {record.epoch}"
+    elif record.ts_ns < ts_ns:
+        what = f"time {ts_ns} or later, found {record.ts_ns}"
+    else:
+        return None
+    return DamagedError(f"record {record.seq}: expected {what}", record.seq)
 
 
 def _checked(

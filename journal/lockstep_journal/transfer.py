@@ -60,6 +60,10 @@ class StreamVerifier(Protocol):
         """Take the next records and, if the stream has them, their encoded events."""
         ...
 
+    def snapshot(self, seq: int, snapshot: bytes) -> None:
+        """Take a snapshot that stands in the stream after the records so far."""
+        ...
+
 
 class Exporter:
     """Writes one stream of a journal: `begin`, any number of `send_to`, `finish`.
@@ -248,7 +252,7 @@ class _Importer:
         self._owner = owner
         self._verifier = verifier
         self._is_begun = self._is_verified = False
-        self._seq, self._epoch = 0, 0
+        self._seq, self._epoch, self._ts_ns = 0, 0, 0
         self._hash: bytes = genesis_hash(owner.genesis)
         self._raws: list[bytes] = []
         self._records: list[JournalRecord] = []
@@ -288,13 +292,14 @@ class _Importer:
             # Only here: the events of the record before have come.
             self._flush()
         record = unpack_record(payload, self._seq + 1)
-        fault = link_fault(record, self._hash, self._epoch)
+        fault = link_fault(record, self._hash, self._epoch, self._ts_ns)
         if fault is not None:
             raise fault
         self._begin(None)
         self._raws.append(payload)
         self._records.append(record)
         self._seq, self._hash, self._epoch = record.seq, record.hash, record.epoch
+        self._ts_ns = record.ts_ns
 
     def _take_snapshot(self, seq: int, payload: bytes) -> None:
         head = read_head(payload)
@@ -305,9 +310,12 @@ class _Importer:
         if is_start:
             self._begin(payload)
             self._owner.start_at(payload)
-            self._seq, self._hash = seq, head.hash
+            self._seq, self._hash, self._ts_ns = seq, head.hash, head.ts_ns
         else:
+            self._begin(None)
             self._flush()
+            if self._verifier is not None:
+                self._verifier.snapshot(seq, payload)
             self._owner.save_snapshot(seq, payload)
 
     def _begin(self, snapshot: bytes | None) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from lockstep_journal.layout import COMMANDS, EVENTS, KEY_BYTES, SNAPSHOTS, End, unpack_events
 from lockstep_journal.snapshots import check_snapshot
 from lockstep_journal.store import Journal, ReadTransaction, link_fault
-from lockstep_kernel import DamagedError, Fault, genesis_hash, unpack_record
+from lockstep_kernel import DamagedError, Fault, UnsupportedError, genesis_hash, unpack_record
 
 _PAGE = 1024
 
@@ -21,10 +21,14 @@ Progress = Callable[[int, int], None]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong, at a sequence number (None: in `meta` or in the file itself)."""
+    """One thing that is wrong, at a sequence number (None: in `meta` or in the file itself).
+
+    What a newer release wrote is no damage: `is_unsupported`.
+    """
 
     seq: int | None
     what: str
+    is_unsupported: bool = False
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -40,6 +44,11 @@ class Verification(msgspec.Struct, frozen=True):
     def first(self) -> Finding | None:
         """The finding with the lowest sequence number; None in a good journal."""
         return min(self.findings, key=lambda finding: finding.seq or 0, default=None)
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether anything is wrong that a newer release could not read either."""
+        return any(not finding.is_unsupported for finding in self.findings)
 
 
 def verify(
@@ -78,7 +87,7 @@ class _Walk:
 
     def _record_findings(self) -> Iterator[Finding]:
         end = self._end
-        expected, previous, epoch = end.first_seq, end.base_hash, 0
+        expected, previous, epoch, ts_ns = end.first_seq, end.base_hash, 0, 0
         for key, raw in self._entries(COMMANDS):
             seq = int.from_bytes(key, "big")
             if seq > end.last_seq and expected > end.last_seq:
@@ -90,14 +99,14 @@ class _Walk:
             try:
                 record = unpack_record(raw, seq)
             except Fault as fault:
-                yield Finding(seq, str(fault))
+                yield _finding(fault, seq)
                 # The next link cannot be checked against a record that cannot be read.
                 previous = b""
             else:
-                fault_found = link_fault(record, previous or record.previous, epoch)
+                fault_found = link_fault(record, previous or record.previous, epoch, ts_ns)
                 if fault_found is not None and seq == expected:
                     yield Finding(seq, str(fault_found))
-                previous, epoch = record.hash, record.epoch
+                previous, epoch, ts_ns = record.hash, record.epoch, record.ts_ns
             expected = seq + 1
             self.records += 1
             if self.records % _PAGE == 0:
@@ -159,10 +168,16 @@ class _Walk:
         try:
             yield from findings
         except Fault as fault:
-            yield Finding(getattr(fault, "seq", None), str(fault))
+            yield _finding(fault)
 
     def _check(self, action: Callable[[], object], seq: int | None = None) -> Iterator[Finding]:
         try:
             action()
         except Fault as fault:
-            yield Finding(getattr(fault, "seq", seq), str(fault))
+            yield _finding(fault, seq)
+
+
+def _finding(fault: Fault, seq: int | None = None) -> Finding:
+    """Return a fault as a finding; `seq` is where it was found, if it does not say itself."""
+    is_unsupported = isinstance(fault, UnsupportedError)
+    return Finding(getattr(fault, "seq", seq), str(fault), is_unsupported)

@@ -21,6 +21,7 @@ from lockstep_kernel import (
     UnsupportedError,
     apply_batch,
     check_activation,
+    dump,
     initial,
     load,
 )
@@ -130,6 +131,19 @@ class ImportVerifier:
                     f"record {done[0]}: the stream's events are not the recomputed ones", done[0]
                 )
         self._progress(execution.state.seq)
+
+    def snapshot(self, seq: int, snapshot: bytes) -> None:
+        """Compare a snapshot with the state; raise `DivergedError` unless it is its dump.
+
+        Its hash says nothing of its records, and a recovery would begin with them.
+        """
+        state = self.state
+        if state is None:
+            raise InvariantError("expected start() before the first snapshot")
+        if state.seq != seq or dump(state) != snapshot:
+            raise DivergedError(
+                f"snapshot {seq}: the stream's snapshot is not that of the recomputed state", seq
+            )
 
 
 def _difference(done: Applied, record: JournalRecord) -> Fault:

@@ -1,8 +1,9 @@
-"""The golden journals, and how they are recorded: GOLDENS is the one place to add another.
+"""The golden histories, and how they are recorded: GOLDENS is the one place to add another.
 
-Each is a stream `<name>.stream` beside this file and a line `name seq hash` in pinned.txt. `make
-record` writes them anew, with the reason in the commit; a released golden is never written again,
-since a later release must still replay it to the same hash.
+Each is, beside this file, a stream `<name>.stream`, a journal, a snapshot and a dump (see
+files.py) and a line `name seq hash` in pinned.txt. `make record` writes them anew, with the
+reason in the commit; a released golden is never written again, since a later release must still
+replay it to the same hash.
 """
 
 import sys
@@ -13,20 +14,18 @@ import msgspec
 
 from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_kernel import (
+    Applied,
     Genesis,
     Machine,
     Sequenced,
-    State,
-    StreamWriter,
     apply_batch,
     dump,
     initial,
-    pack_record,
 )
 from lockstep_runtime import open_feed
+from tests.golden.files import FOLDER, Recorded, write_files
 from tests.machines.counter import COUNTER, ActivateRules, Add, counter_genesis
 
-FOLDER = Path(__file__).parent
 PINNED = FOLDER / "pinned.txt"
 MARKET = "market:55:1700"
 START_NS = 1_700_000_000_000_000_000
@@ -35,10 +34,11 @@ Timed = tuple[int, msgspec.Struct]
 
 
 class Golden(msgspec.Struct, frozen=True):
-    """One golden journal: `commands()` gives (ts_ns, command), times never going back.
+    """One golden history: `commands()` gives (ts_ns, command), times never going back.
 
     A snapshot stands after each sequence number of `snapshots`; from each of `restarts` on the
-    records have a higher epoch, as after a restart of the writer.
+    records have a higher epoch, as after a restart of the writer. The stream has events if
+    `has_events`, the journal keeps them if `keeps_events`.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Golden(msgspec.Struct, frozen=True):
     genesis: Genesis
     commands: Callable[[], Sequence[Timed]]
     has_events: bool = True
+    keeps_events: bool = False
     snapshots: Sequence[int] = ()
     restarts: Sequence[int] = ()
     is_released: bool = False
@@ -54,6 +55,11 @@ class Golden(msgspec.Struct, frozen=True):
     def path(self) -> Path:
         """Where the stream stands."""
         return FOLDER / f"{self.name}.stream"
+
+
+def counter_rules_1() -> list[Timed]:
+    """Add under rules 1 to the end."""
+    return [(START_NS + 7 * i, Add(f"cell{i % 6}", 5 * i - 60)) for i in range(30)]
 
 
 def counter_switch() -> list[Timed]:
@@ -90,8 +96,17 @@ GOLDENS = (
         machine=COUNTER,
         genesis=counter_genesis(rules_version=1),
         commands=counter_switch,
+        keeps_events=True,
         snapshots=(20, 40),
         restarts=(25, 50),
+    ),
+    Golden(
+        name="counter-rules-1",
+        machine=COUNTER,
+        genesis=counter_genesis(rules_version=1),
+        commands=counter_rules_1,
+        snapshots=(12,),
+        restarts=(20,),
     ),
     Golden(
         name="counter-sparse-digest",
@@ -112,15 +127,27 @@ GOLDENS = (
 )
 
 
-def recorded(golden: Golden) -> tuple[bytes, State]:
-    """Apply the commands and return the stream of it with the last state."""
-    chunks: list[bytes] = []
-    writer = StreamWriter(chunks.append, golden.genesis, golden.has_events)
+def recorded(golden: Golden) -> Recorded:
+    """Apply the commands and return what the files are made of."""
     state = initial(golden.machine, golden.genesis)
+    steps: list[Applied] = []
+    snapshots: dict[int, bytes] = {}
     for command in sequenced(golden):
-        state = _write_step(writer, golden, state, command)
-    writer.end(state.seq, state.hash)
-    return b"".join(chunks), state
+        state, applied = apply_batch(state, [command])
+        steps += applied
+        if state.seq in golden.snapshots:
+            snapshots[state.seq] = dump(state)
+    return Recorded(
+        golden.name,
+        golden.machine,
+        golden.genesis,
+        golden.has_events,
+        golden.keeps_events,
+        golden.restarts,
+        steps,
+        snapshots,
+        dump(state),
+    )
 
 
 def sequenced(golden: Golden) -> Iterator[Sequenced]:
@@ -142,27 +169,15 @@ def record_all() -> list[str]:
     for golden in GOLDENS:
         if golden.is_released and golden.path.exists():
             continue
-        data, state = recorded(golden)
-        golden.path.write_bytes(data)
-        rows[golden.name] = (state.seq, state.hash)
+        made = recorded(golden)
+        write_files(made)
+        rows[golden.name] = (made.seq, made.hash)
         if rows[golden.name] != before.get(golden.name):
             changed.append(golden.name)
     names = sorted(golden.name for golden in GOLDENS)
     lines = [f"{name} {rows[name][0]} {rows[name][1].hex()}\n" for name in names]
     PINNED.write_text("".join(lines), encoding="utf-8")
     return changed
-
-
-def _write_step(writer: StreamWriter, golden: Golden, state: State, command: Sequenced) -> State:
-    state, applied = apply_batch(state, [command])
-    seq, ts_ns, body, _events, encoded, previous, hash_ = applied[0]
-    epoch = 1 + sum(restart <= seq for restart in golden.restarts)
-    writer.record(seq, pack_record(seq, epoch, ts_ns, previous, hash_, body))
-    if golden.has_events:
-        writer.events(seq, encoded)
-    if seq in golden.snapshots:
-        writer.snapshot(seq, dump(state))
-    return state
 
 
 if __name__ == "__main__":

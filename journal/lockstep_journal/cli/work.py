@@ -15,7 +15,7 @@ from lockstep_journal.verification import Verification
 from lockstep_journal.verification import verify as verify_journal
 from lockstep_journal.writer import open_owner
 from lockstep_kernel import find_machine
-from lockstep_kernel.errors import EXIT_DAMAGED, EXIT_OK
+from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DAMAGED, EXIT_OK
 
 
 def verify(directory: str, is_json: bool, is_first_only: bool) -> int:
@@ -33,7 +33,7 @@ def verify(directory: str, is_json: bool, is_first_only: bool) -> int:
         say(f"{directory}: 1 finding, at {where}: {first.what}")
     else:
         say(f"{directory}: {len(found.findings)} findings, the first at {where}: {first.what}")
-    return EXIT_DAMAGED
+    return EXIT_DAMAGED if found.is_damaged else EXIT_CANNOT_RUN
 
 
 def stats(directory: str, is_json: bool) -> int:
@@ -84,11 +84,10 @@ def _put_verification(found: Verification, is_json: bool) -> None:
     if is_json:
         put_report(report, is_json)
         return
-    findings = report.pop("findings")
     report["findings"] = len(found.findings)
     put_report(report, is_json)
-    if isinstance(findings, list) and findings:
-        put_table([row for row in findings if isinstance(row, dict)], "findings")
+    if found.findings:
+        put_table([{"seq": one.seq, "what": one.what} for one in found.findings], "findings")
 
 
 def _put_statistics(seen: Statistics, is_json: bool) -> None:
