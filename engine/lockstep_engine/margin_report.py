@@ -156,7 +156,7 @@ class MarginReport(msgspec.Struct, frozen=True):
 
 def margin_report_of(core: ExchangeCore, account: Account) -> MarginReport:
     """Return the whole report. O((positions + orders) x scenarios)."""
-    assessed = assess(core, account.mode, positions_of(account))
+    assessed = assess(core, account, positions_of(account))
     holdings = [holding for _number, holding in sorted(account.holdings.items())]
     orders = [order for _id, order in sorted(account.orders.items())]
     return MarginReport(
