@@ -280,6 +280,30 @@ TROUBLE_BUGS = (
         "min(lot, instrument",
     ),
     Bug(
+        "a short counterparty pays for what it has not won",
+        f"{_LIFECYCLE}/deleveraging.py",
+        "return min(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))",
+        "return lot_e6",
+    ),
+    Bug(
+        "a long counterparty pays for what it has not won",
+        f"{_LIFECYCLE}/deleveraging.py",
+        "return max(lot_e6, min(marked, div_ceil(holding.cost_e6, qty)))",
+        "return lot_e6",
+    ),
+    Bug(
+        "a counterparty that lost is deleveraged at its entry",
+        f"{_LIFECYCLE}/deleveraging.py",
+        "return min(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))",
+        "return min(lot_e6, div_floor(-holding.cost_e6, -qty))",
+    ),
+    Bug(
+        "the entry of a counterparty is rounded against it",
+        f"{_LIFECYCLE}/deleveraging.py",
+        "div_floor(-holding.cost_e6, -qty)",
+        "div_ceil(-holding.cost_e6, -qty)",
+    ),
+    Bug(
         "deleveraging leaves reduce-only orders too large",
         f"{_LIFECYCLE}/deleveraging.py",
         "        cut_reduce_only(core, other, events)\n",

@@ -11,7 +11,12 @@ from typing import Annotated
 from lockstep_engine.codes import CashReason, Code
 from lockstep_engine.commands import Deposit, Liquidate, Transfer
 from lockstep_engine.events import AutoDeleveraged, CashMoved
-from lockstep_engine.lifecycle.deleveraging import bankruptcy_lot_e6, cover_deficit, deleverage
+from lockstep_engine.lifecycle.deleveraging import (
+    bankruptcy_lot_e6,
+    bearable_lot_e6,
+    cover_deficit,
+    deleverage,
+)
 from lockstep_engine.lifecycle.liquidation import closing_price_ticks, liquidate
 from lockstep_engine.operations.funds import deposit, transfer
 from lockstep_engine.state import Account, Events, ExchangeCore, Holding
@@ -37,6 +42,9 @@ INSURANCE = int(CashReason.INSURANCE)
 MARK_E6 = 100
 SIZES = tuple(product((1, 3, 2**20 + 1), (1, 10**8, 30_000_001)))
 """Lots of a position and the tick."""
+HELD = (1, 3, 2**20 + 1)
+"""Lots that a cost is divided by."""
+Held = Annotated[int, each(0, len(HELD) - 1)]
 Lots = Annotated[int, Between(1, 2**56)]
 Price = Annotated[int, Between(0, 2**50)]
 Share = Annotated[int, Between(-(2**60), 2**60)]
@@ -129,6 +137,23 @@ def a_bankruptcy_price_takes_the_share_of_the_account(
     assert 0 <= lot <= highest
     assert lost <= share or lot == (highest if is_long else 0)
     assert lost > share - lots or lot == (0 if is_long else highest)
+
+
+def a_counterparty_loses_no_more_than_it_has_won(
+    size: Held, is_long: bool, mark: Price, cost: Positive, lot: Price
+) -> None:
+    """Asked to close at a price it does so, or at a better one that takes all its profit, rounded.
+
+    Closed there it has lost, against the mark, at most what the position had won.
+    """
+    lots, sign = HELD[size], 1 if is_long else -1
+    _core, holding = _holding(sign * lots, 1, mark)
+    holding.cost_e6 = sign * cost
+    price = bearable_lot_e6(holding, lot)
+    won = max(0, sign * (lots * mark - cost))
+    lost = sign * lots * (mark - price)
+    assert lost <= won
+    assert price == lot or (sign * (price - lot) > 0 and lost > won - lots)
 
 
 def the_fund_pays_what_it_has_and_no_more_than_is_missing(
@@ -348,6 +373,42 @@ CONTRACTS = (
         ),
     ),
     Contract(
+        a_counterparty_loses_no_more_than_it_has_won,
+        ("LIQ-2", "NUM-2"),
+        (
+            planted(
+                DELEVERAGING,
+                "a short pays whatever it is asked for",
+                (
+                    "min(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))",
+                    "max(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))",
+                ),
+                {"size": 0, "is_long": 0, "mark": 0, "cost": 0, "lot": 1},
+            ),
+            planted(
+                DELEVERAGING,
+                "a short is deleveraged a fraction beyond its profit",
+                ("div_floor(-holding.cost_e6, -qty)", "div_ceil(-holding.cost_e6, -qty)"),
+                {"size": 1, "is_long": 0, "mark": 0, "cost": 1, "lot": 1},
+            ),
+            planted(
+                DELEVERAGING,
+                "a long is deleveraged a fraction beyond its profit",
+                ("div_ceil(holding.cost_e6, qty)", "div_floor(holding.cost_e6, qty)"),
+                {"size": 1, "is_long": 1, "mark": 1, "cost": 1, "lot": 0},
+            ),
+            planted(
+                DELEVERAGING,
+                "a long that lost is deleveraged at its entry",
+                (
+                    "max(lot_e6, min(marked, div_ceil(holding.cost_e6, qty)))",
+                    "max(lot_e6, div_ceil(holding.cost_e6, qty))",
+                ),
+                {"size": 0, "is_long": 1, "mark": 0, "cost": 1, "lot": 0},
+            ),
+        ),
+    ),
+    Contract(
         the_fund_pays_what_it_has_and_no_more_than_is_missing,
         ("LIQ-2",),
         (
@@ -451,7 +512,7 @@ CONTRACTS = (
                     "_settled(core, other, -signed, -value)",
                     "_settled(core, other, -signed, -signed * other.instrument.mark_lot_e6)",
                 ),
-                {"bid": 104, "cash": -2000001, "cost": 0, "fund": 0, "rate": 0},
+                {"bid": 104, "cash": 1500, "cost": 2000, "fund": 0, "rate": 0},
             ),
         ),
     ),

@@ -58,8 +58,21 @@ def _close(core: NaiveCore, position: Position, lot_e6: int) -> None:
     for counterparty in _counterparties(core, position):
         lots = min(left, abs(counterparty.qty_lots))
         if lots > 0:
-            _fill(core, position, counterparty, lots, lot_e6)
+            _fill(core, position, counterparty, lots, _price_for(core, counterparty, lot_e6))
             left -= lots
+
+
+def _price_for(core: NaiveCore, counterparty: Position, lot_e6: int) -> int:
+    """Return the price of a lot for a counterparty, which loses no more than it has won.
+
+    What it paid or got for a lot is rounded in its favour.
+    """
+    mark_e6 = mark_lot_e6(core, core.instruments.must(counterparty.instrument))
+    if counterparty.qty_lots > 0:
+        entry_e6 = div_ceil(counterparty.cost_e6, counterparty.qty_lots)
+        return max(lot_e6, min(mark_e6, entry_e6))
+    entry_e6 = div_floor(-counterparty.cost_e6, -counterparty.qty_lots)
+    return min(lot_e6, max(mark_e6, entry_e6))
 
 
 def _counterparties(core: NaiveCore, position: Position) -> list[Position]:
