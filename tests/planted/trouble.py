@@ -222,14 +222,26 @@ TROUBLE_BUGS = (
     Bug(
         "a liquidation may sell a tick beyond the penalty",
         f"{_LIFECYCLE}/liquidation.py",
-        "div_ceil(mark * (_E4 - penalty), _E4 * instrument.tick_e6)",
-        "div_floor(mark * (_E4 - penalty), _E4 * instrument.tick_e6)",
+        "div_ceil(mark_e10 - away_e10, tick_e10)",
+        "div_floor(mark_e10 - away_e10, tick_e10)",
     ),
     Bug(
         "a liquidation may buy at any price within the fund",
         f"{_LIFECYCLE}/liquidation.py",
-        "        div_floor(mark * (_E4 + penalty), _E4 * instrument.tick_e6),\n",
+        "        div_floor(mark_e10 + away_e10, tick_e10),\n",
         "",
+    ),
+    Bug(
+        "a liquidation is no step away from the mark",
+        f"{_LIFECYCLE}/liquidation.py",
+        "        instrument.price_step_ticks * tick_e10,\n",
+        "        0,\n",
+    ),
+    Bug(
+        "a liquidation takes what its fee needs",
+        f"{_LIFECYCLE}/liquidation.py",
+        "max(value_e6 - fee, 0)",
+        "max(value_e6, 0)",
     ),
     Bug(
         "a liquidation spares the fund",
