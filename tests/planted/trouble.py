@@ -322,6 +322,12 @@ TROUBLE_BUGS = (
         "",
     ),
     Bug(
+        "deleveraging leaves orders that no margin covers",
+        f"{_LIFECYCLE}/deleveraging.py",
+        "        cut_uncovered(core, other, events)\n",
+        "",
+    ),
+    Bug(
         "expired positions are deleveraged too",
         f"{_LIFECYCLE}/deleveraging.py",
         "positions = by_maintenance(core, account, _EXPIRED)",

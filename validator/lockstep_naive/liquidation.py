@@ -136,7 +136,7 @@ def _worst_price_ticks(core: NaiveCore, position: Position) -> int:
 
 
 def _distance_e10(core: NaiveCore, instrument: Instrument) -> int:
-    """Return how far from the mark a closing order may go: the penalty, or one step of the price."""
+    """Return how far from the mark a closing order may go: the penalty, or a step of the price."""
     by_penalty = mark_e6(core, instrument) * underlying_of(core, instrument).penalty_bps
     return max(by_penalty, E4 * instrument.price_step_ticks * instrument.tick_e6)
 

@@ -6,6 +6,7 @@ from typing import Final
 from lockstep_engine.codes import CashReason, InstrumentStatus, Side
 from lockstep_engine.events import AutoDeleveraged, DeleveragedSide
 from lockstep_engine.matching.reduce_only import cut_reduce_only
+from lockstep_engine.matching.relief import cut_uncovered
 from lockstep_engine.money.cash import move_cash
 from lockstep_engine.money.settle import settle_side
 from lockstep_engine.risk.standing import alone_e6, standing_of
@@ -122,6 +123,7 @@ def _deleverage(core: ExchangeCore, holding: Holding, lot_e6: int, events: Event
         number = holding.instrument.instrument
         events.append(AutoDeleveraged(number, lots, side, price, *sides))
         cut_reduce_only(core, other, events)
+        cut_uncovered(core, other, events)
         if left == 0:
             return
 

@@ -1,4 +1,4 @@
-"""Fees: of a trade ([FEE-1]) each side's, or its rebate, and the builders' shares; of settlement."""
+"""The fees of a trade ([FEE-1]), rebates and the builders' shares; the fee of a settlement."""
 
 from typing import Final
 

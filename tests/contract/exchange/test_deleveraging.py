@@ -307,3 +307,30 @@ def test_a_deleveraged_account_loses_what_its_reduce_only_orders_no_longer_close
     assert (order_id, CancelReason.REDUCE_ONLY) == (cancelled.order_id, cancelled.reason)
     kinds = names(events)
     assert kinds.index("OrderCancelled") > kinds.index("AutoDeleveraged")
+
+
+@pytest.mark.rule("LIQ-2", "MRG-1")
+def test_orders_of_a_deleveraged_account_go_newest_first_while_its_free_is_below_nothing(
+    free: Exchange,
+) -> None:
+    """Dave offers 100 calls that he holds. At 13 Alice needs 2,050,000 for them and has 2,000,000.
+
+    So he gets 20 a lot, and 2,002,000 in all. A call sold needs 15 and the mark, 28,000, and his
+    bid for a perpetual 2,000: for 75 calls that is too much, for 40 it is not.
+    """
+    charge_nothing(free)
+    free.trade(DAVE, ALICE, 5, 100, CALL)
+    leave(free, DAVE, 2_000)
+    leave(free, ALICE, 2_000_000)
+    covered = free.ask(DAVE, 20, 40, CALL)
+    first = free.ask(DAVE, 21, 35, CALL)
+    newest = free.ask(DAVE, 20, 25, CALL)
+    other = free.bid(DAVE, 90, 1)
+    free.mark(13, CALL)
+    events = liquidate(free)
+    assert [(DAVE, 20_000)] == sold_to(events)
+    assert [
+        (newest, CancelReason.MARGIN),
+        (first, CancelReason.MARGIN),
+    ] == [(e.order_id, e.reason) for e in of(events, OrderCancelled)]
+    assert [covered, other] == [row.order_id for row in free.orders(DAVE)]
