@@ -94,14 +94,14 @@ TROUBLE_BUGS = (
     Bug(
         "a final position needs nothing for its fee",
         f"{_ENGINE}/risk/expired.py",
-        "if settlement.is_final else 0",
-        "if settlement is None else 0",
+        "    if settlement is None or not settlement.is_final:\n",
+        "    if settlement is None or settlement.price_e6 >= 0:\n",
     ),
     Bug(
         "a position needs its settlement fee from its expiry on",
         f"{_ENGINE}/risk/expired.py",
-        "if settlement.is_final else 0",
-        "if settlement is not None else 0",
+        "    if settlement is None or not settlement.is_final:\n",
+        "    if settlement is None:\n",
     ),
     Bug(
         "expired positions need nothing in a portfolio",

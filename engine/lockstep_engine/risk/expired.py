@@ -20,15 +20,22 @@ def expired_margin(account: Account, instrument: Instrument, qty_lots: int) -> t
     In PORTFOLIO, which has it in no sum, that is what STANDARD asks, less the mark of a short
     option: collateral lacks that already. Values per lot must be up to date.
     """
-    settlement = instrument.settlement
-    if settlement is None or qty_lots == 0:
+    if instrument.settlement is None or qty_lots == 0:
         return 0, 0
-    fee = settlement_fee_e6(instrument, account.fees, qty_lots) if settlement.is_final else 0
+    fee = final_fee_e6(account, instrument, qty_lots)
     if account.mode != _PORTFOLIO:
         return fee, fee
     is_short_option = instrument.is_option and qty_lots < 0
     beside = fee + qty_lots * instrument.mark_lot_e6 if is_short_option else fee
     return beside + initial_e6(instrument, qty_lots), beside + maintenance_e6(instrument, qty_lots)
+
+
+def final_fee_e6(account: Account, instrument: Instrument, qty_lots: int) -> int:
+    """Return the fee of settling a position, 0 as long as its price may change."""
+    settlement = instrument.settlement
+    if settlement is None or not settlement.is_final:
+        return 0
+    return settlement_fee_e6(instrument, account.fees, qty_lots)
 
 
 def note_fees(account: Account) -> None:
