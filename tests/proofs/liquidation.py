@@ -1,11 +1,9 @@
 """Liquidation, deleveraging, the insurance fund and debt ([LIQ-1], [LIQ-2], [AUT-5]).
 
-Marks, costs, cash, shares and the fund are any integers in their range. The lots that a price is
-divided by are split into cases where Z3 does not decide them; so are the penalty and the rate of
-the fee.
+Marks, costs, cash, shares and the fund are any integers in their range. The lots that a cost is
+divided by are split into cases where Z3 does not decide them; so is the rate of the fee.
 """
 
-from itertools import product
 from typing import Annotated
 
 from lockstep_engine.codes import CashReason, Code
@@ -17,7 +15,7 @@ from lockstep_engine.lifecycle.deleveraging import (
     cover_deficit,
     deleverage,
 )
-from lockstep_engine.lifecycle.liquidation import closing_price_ticks, liquidate
+from lockstep_engine.lifecycle.liquidation import liquidate
 from lockstep_engine.operations.funds import deposit, transfer
 from lockstep_engine.state import Account, Events, ExchangeCore, Holding
 from tests.proofs.contract import Between, Contract, OneOf, each, planted
@@ -25,7 +23,6 @@ from tests.proofs.world import (
     BUY,
     NO_FEES,
     PERPETUAL,
-    SELL,
     money_of,
     new_account,
     new_core,
@@ -40,8 +37,6 @@ E4, E9 = 10**4, 10**9
 MAX_TICKS = 10**6
 INSURANCE = int(CashReason.INSURANCE)
 MARK_E6 = 100
-SIZES = tuple(product((1, 3, 2**20 + 1), (1, 10**8, 30_000_001)))
-"""Lots of a position and the tick."""
 HELD = (1, 3, 2**20 + 1)
 """Lots that a cost is divided by."""
 Held = Annotated[int, each(0, len(HELD) - 1)]
@@ -51,9 +46,6 @@ Share = Annotated[int, Between(-(2**60), 2**60)]
 Money = Annotated[int, Between(-(2**60), 2**60)]
 Positive = Annotated[int, Between(0, 2**60)]
 Amount = Annotated[int, Between(1, 2**60)]
-Penalty = Annotated[int, OneOf((0, 1, 500, 10**4))]
-TakerRate = Annotated[int, OneOf((-1, 0, 500_001))]
-Size = Annotated[int, each(0, len(SIZES) - 1)]
 BidTicks = Annotated[int, OneOf((1, 90, 100, 104))]
 Mark = Annotated[int, OneOf((100, 104))]
 Cost = Annotated[int, Between(0, 2**40)]
@@ -71,66 +63,6 @@ def _holding(qty_lots: int, tick_e6: int, mark_e6: int) -> tuple[ExchangeCore, H
     instrument = new_instrument(core, PERPETUAL, tick_e6)
     set_price(core, instrument, mark_e6)
     return core, new_holding(new_account(core), instrument, qty_lots)
-
-
-def _taker_fee(holding: Holding, rate: int) -> int:
-    """Set the rate of takers and return what the whole position pays at its mark."""
-    holding.account.fees.future_taker_e9 = rate
-    marked = abs(holding.qty_lots) * holding.instrument.mark_lot_e6
-    return -(-max(0, rate) * marked // E9)
-
-
-def a_sale_is_priced_within_penalty_and_fund(
-    size: Size, mark: Price, penalty: Penalty, value: Money, fund: Positive, rate: TakerRate
-) -> None:
-    """No price below the mark less penalty or step, nor one that loses more than value and fund.
-
-    The price one tick lower is refused by one of them, or there is none.
-    """
-    lots, tick = SIZES[size]
-    core, holding = _holding(lots, tick, mark)
-    instrument = holding.instrument
-    instrument.underlying.penalty_bps, core.treasury.insurance_e6 = penalty, fund
-    fee = _taker_fee(holding, rate)
-    price = closing_price_ticks(core, holding, SELL, value)
-
-    def is_allowed(ticks: int) -> bool:
-        left_e6 = min(value + fund, max(value - fee, 0)) - lots * (
-            instrument.mark_lot_e6 - ticks * instrument.value_e6
-        )
-        return (mark - ticks * tick) * E4 <= max(mark * penalty, tick * E4) and left_e6 >= 0
-
-    assert 0 <= price <= MAX_TICKS
-    if price == 0:
-        assert not is_allowed(MAX_TICKS)
-    else:
-        assert is_allowed(price)
-        assert price == 1 or not is_allowed(price - 1)
-
-
-def a_purchase_is_priced_within_penalty_and_fund(
-    size: Size, mark: Price, penalty: Penalty, value: Money, fund: Positive, rate: TakerRate
-) -> None:
-    """The same upwards: nothing above the mark and penalty or step, nor beyond value and fund."""
-    lots, tick = SIZES[size]
-    core, holding = _holding(-lots, tick, mark)
-    instrument = holding.instrument
-    instrument.underlying.penalty_bps, core.treasury.insurance_e6 = penalty, fund
-    fee = _taker_fee(holding, rate)
-    price = closing_price_ticks(core, holding, BUY, value)
-
-    def is_allowed(ticks: int) -> bool:
-        left_e6 = min(value + fund, max(value - fee, 0)) - lots * (
-            ticks * instrument.value_e6 - instrument.mark_lot_e6
-        )
-        return (ticks * tick - mark) * E4 <= max(mark * penalty, tick * E4) and left_e6 >= 0
-
-    assert 0 <= price <= MAX_TICKS
-    if price == 0:
-        assert not is_allowed(1)
-    else:
-        assert is_allowed(price)
-        assert price == MAX_TICKS or not is_allowed(price + 1)
 
 
 def a_bankruptcy_price_takes_the_share_of_the_account(
@@ -310,108 +242,6 @@ def the_fullest_profit_is_deleveraged_first(
 
 
 CONTRACTS = (
-    Contract(
-        a_sale_is_priced_within_penalty_and_fund,
-        ("LIQ-1", "NUM-2"),
-        (
-            planted(
-                LIQUIDATION,
-                "a sale may lose one tick more than the penalty",
-                (
-                    "div_ceil(mark_e10 - away_e10, tick_e10)",
-                    "div_floor(mark_e10 - away_e10, tick_e10)",
-                ),
-                {
-                    "size": 1,
-                    "mark": 4052631579,
-                    "penalty": 500,
-                    "value": 402631579,
-                    "fund": 0,
-                    "rate": 0,
-                },
-            ),
-            planted(
-                LIQUIDATION,
-                "a sale is within the penalty though it is less than a step",
-                ("        instrument.price_step_ticks * tick_e10,\n", "        0,\n"),
-                {"size": 1, "mark": 10**9, "penalty": 0, "value": 10**9, "fund": 0, "rate": 0},
-            ),
-            planted(
-                LIQUIDATION,
-                "a sale takes what its fee needs",
-                ("max(value_e6 - fee, 0)", "max(value_e6, 0)"),
-                {
-                    "size": 1,
-                    "mark": 10**10,
-                    "penalty": 500,
-                    "value": 10**8,
-                    "fund": 0,
-                    "rate": 500_001,
-                },
-            ),
-            planted(
-                LIQUIDATION,
-                "a sale may lose one tick more than the fund",
-                ("div_ceil(marked - cushion, per_tick)", "div_floor(marked - cushion, per_tick)"),
-                {
-                    "size": 1,
-                    "mark": 100000001,
-                    "penalty": 10000,
-                    "value": 0,
-                    "fund": 0,
-                    "rate": 0,
-                },
-            ),
-            planted(
-                LIQUIDATION,
-                "the fund does not count for a closing price",
-                ("min(value_e6 + core.treasury.insurance_e6, max(", "min(value_e6, max("),
-                {
-                    "size": 1,
-                    "mark": 100000000,
-                    "penalty": 10000,
-                    "value": -1,
-                    "fund": 1,
-                    "rate": 0,
-                },
-            ),
-        ),
-    ),
-    Contract(
-        a_purchase_is_priced_within_penalty_and_fund,
-        ("LIQ-1", "NUM-2"),
-        (
-            planted(
-                LIQUIDATION,
-                "a purchase may lose one tick more than the penalty",
-                (
-                    "div_floor(mark_e10 + away_e10, tick_e10)",
-                    "div_ceil(mark_e10 + away_e10, tick_e10)",
-                ),
-                {
-                    "size": 1,
-                    "mark": 1,
-                    "penalty": 10000,
-                    "value": 199999999,
-                    "fund": 0,
-                    "rate": 0,
-                },
-            ),
-            planted(
-                LIQUIDATION,
-                "a purchase is cut to 1 where no price is left",
-                ("    return max(price, 0)\n", "    return max(price, 1)\n"),
-                {
-                    "size": 1,
-                    "mark": 1,
-                    "penalty": 10000,
-                    "value": -2,
-                    "fund": 0,
-                    "rate": 0,
-                },
-            ),
-        ),
-    ),
     Contract(
         a_bankruptcy_price_takes_the_share_of_the_account,
         ("LIQ-2", "NUM-2"),
