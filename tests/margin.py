@@ -31,7 +31,7 @@ from lockstep_engine.commands import (
 from lockstep_engine.exchange import MACHINE as ENGINE
 from lockstep_engine.exchange import exchange_genesis
 from lockstep_engine.risk.assessment import Position, assess
-from lockstep_engine.state import ExchangeCore
+from lockstep_engine.state import Account, ExchangeCore
 from lockstep_kernel import Machine, apply_batch, initial
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.machine import MACHINE as NAIVE
@@ -143,7 +143,9 @@ def margin_of(market: Market, mode: MarginMode, lots: Lots) -> Margin:
     positions = [
         Position(market.engine.instruments[number], qty, 0) for number, qty in lots.items() if qty
     ]
-    found = assess(market.engine, int(mode), positions)
+    account = Account(1, b"", 0, market.engine.fee_schedules[0], 0)
+    account.mode = int(mode)
+    found = assess(market.engine, account, positions)
     return found.initial_e6, found.maintenance_e6
 
 
@@ -168,7 +170,7 @@ def measure(market: Market, found: Found, rng: random.Random) -> None:
     sums = [sum(pair) for pair in zip(*apart, strict=True)]
     found.above_apart += held[0] > sums[0] or held[1] > sums[1]
     if found.portfolios % NAIVE_EVERY == 0:
-        naive = margin_in(market.naive, found.mode, lots)
+        naive = margin_in(market.naive, 1, found.mode, lots)
         found.differing += held != (naive.initial_e6, naive.maintenance_e6)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from lockstep_engine.codes import MarginMode, Side
 from lockstep_engine.risk.assessment import Assessment, assess, collateral_e6, positions_of
+from lockstep_engine.risk.expired import final_fee_e6
 from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.open_margin import open_margin_e6
@@ -40,8 +41,9 @@ class MarginTotals(msgspec.Struct, frozen=True):
 class PositionMargin(msgspec.Struct, frozen=True):
     """A position: its value at the mark, and what it would need alone.
 
-    In STANDARD the parts add up to the totals; a spread group or a portfolio needs less. What is in
-    no sum of a portfolio, as an option that is expired, needs nothing.
+    In STANDARD the parts add up to the totals; a spread group or a portfolio needs less. What is
+    expired is in no sum of a portfolio: its needs add to those of the portfolios. Both margins have
+    `settlement_fee_e6`, not 0 once the price of settlement is final; no group caps it.
     """
 
     instrument: int
@@ -50,6 +52,8 @@ class PositionMargin(msgspec.Struct, frozen=True):
     mark_price_e6: int
     mark_lot_e6: int
     value_e6: int
+    is_expired: bool
+    settlement_fee_e6: int
     initial_e6: int
     maintenance_e6: int
 
@@ -156,7 +160,7 @@ class MarginReport(msgspec.Struct, frozen=True):
 
 def margin_report_of(core: ExchangeCore, account: Account) -> MarginReport:
     """Return the whole report. O((positions + orders) x scenarios)."""
-    assessed = assess(core, account.mode, positions_of(account))
+    assessed = assess(core, account, positions_of(account))
     holdings = [holding for _number, holding in sorted(account.holdings.items())]
     orders = [order for _id, order in sorted(account.orders.items())]
     return MarginReport(
@@ -200,6 +204,8 @@ def _position(core: ExchangeCore, holding: Holding) -> PositionMargin:
         instrument.mark.price_e6,
         instrument.mark_lot_e6,
         qty * instrument.mark_lot_e6,
+        instrument.is_expired(),
+        final_fee_e6(holding.account, instrument, qty),
         initial,
         maintenance,
     )

@@ -44,7 +44,7 @@ def preview_of(core: ExchangeCore, account: Account, action: PlaceOrder) -> Orde
     is_new = number not in account.holdings
     order = order_from(core, account, action)
     code = refusal(account, action) if order is None else admit(core, order)
-    before = totals_of(core, account, assess(core, account.mode, positions_of(account)))
+    before = totals_of(core, account, assess(core, account, positions_of(account)))
     if order is None or code not in _WITH_NUMBERS:
         found = OrderPreview(code, action.price_ticks, action.qty_lots, 0, 0, before, None, None)
     else:
@@ -92,7 +92,7 @@ def _filled(core: ExchangeCore, order: Order, before: MarginTotals, gain_e6: int
     after = qty + (order.remaining_lots if order.side == Side.BUY else -order.remaining_lots)
     others = [found for found in positions_of(account) if found.instrument is not instrument]
     # What the position costs is of no matter: the gain has it.
-    assessed = assess(core, account.mode, [*others, Position(instrument, after, 0)])
+    assessed = assess(core, account, [*others, Position(instrument, after, 0)])
     counted = counted_lots(holding, None, None)
     opened = before.open_e6 - open_margin_e6(core, holding, counted, qty)
     opened += open_margin_e6(core, holding, counted, after)

@@ -269,7 +269,7 @@ class Account(Entity):
     beyond STANDARD, over `groups` (spreads by underlying and expiry) or `portfolios`.
     Holdings whose part in it is out of date stand in `dirty`, or, if only a price moved, have a
     `seen_version` behind their instrument's `version` (in PORTFOLIO: `mark_version`) or, there,
-    open orders, while `seen_prices` is behind the core's.
+    open orders or an expired position, while `seen_prices` is behind the core's.
     `exposure_e6` is the exposure of [NUM-4] or more: whatever lowers it leaves this as it is.
     `has_relief`: a protection has the option RELIEF. `is_plain`: STANDARD without any relief.
     """

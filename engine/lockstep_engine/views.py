@@ -306,7 +306,7 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
         for holding in holdings
         if holding.qty_lots
     )
-    assessed = assess(core, found.mode, positions_of(found))
+    assessed = assess(core, found, positions_of(found))
     collateral = collateral_e6(found, assessed)
     return AccountView(
         found.account,

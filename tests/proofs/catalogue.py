@@ -3,6 +3,7 @@
 from tests.proofs import (
     blocks,
     cash,
+    closing,
     fees,
     liquidation,
     mmp,
@@ -19,7 +20,7 @@ from tests.proofs.contract import Contract
 MODULES = (
     *(rounding, position, cash, fees, reserves, mmp),
     *(standard, spread, portfolio),
-    *(settlement, liquidation, blocks),
+    *(settlement, closing, liquidation, blocks),
 )
 
 CONTRACTS: tuple[Contract, ...] = tuple(

@@ -1,18 +1,21 @@
 """Liquidation, deleveraging, the insurance fund and debt ([LIQ-1], [LIQ-2], [AUT-5]).
 
-Marks, costs, cash, shares and the fund are any integers in their range. The lots that a price is
-divided by are split into cases where Z3 does not decide them; so are the penalty and the rate of
-the fee.
+Marks, costs, cash, shares and the fund are any integers in their range. The lots that a cost is
+divided by are split into cases where Z3 does not decide them; so is the rate of the fee.
 """
 
-from itertools import product
 from typing import Annotated
 
 from lockstep_engine.codes import CashReason, Code
 from lockstep_engine.commands import Deposit, Liquidate, Transfer
 from lockstep_engine.events import AutoDeleveraged, CashMoved
-from lockstep_engine.lifecycle.deleveraging import bankruptcy_lot_e6, cover_deficit, deleverage
-from lockstep_engine.lifecycle.liquidation import closing_price_ticks, liquidate
+from lockstep_engine.lifecycle.deleveraging import (
+    bankruptcy_lot_e6,
+    bearable_lot_e6,
+    cover_deficit,
+    deleverage,
+)
+from lockstep_engine.lifecycle.liquidation import liquidate
 from lockstep_engine.operations.funds import deposit, transfer
 from lockstep_engine.state import Account, Events, ExchangeCore, Holding
 from tests.proofs.contract import Between, Contract, OneOf, each, planted
@@ -20,7 +23,6 @@ from tests.proofs.world import (
     BUY,
     NO_FEES,
     PERPETUAL,
-    SELL,
     money_of,
     new_account,
     new_core,
@@ -35,16 +37,15 @@ E4, E9 = 10**4, 10**9
 MAX_TICKS = 10**6
 INSURANCE = int(CashReason.INSURANCE)
 MARK_E6 = 100
-SIZES = tuple(product((1, 3, 2**20 + 1), (1, 10**8, 30_000_001)))
-"""Lots of a position and the tick."""
+HELD = (1, 3, 2**20 + 1)
+"""Lots that a cost is divided by."""
+Held = Annotated[int, each(0, len(HELD) - 1)]
 Lots = Annotated[int, Between(1, 2**56)]
 Price = Annotated[int, Between(0, 2**50)]
 Share = Annotated[int, Between(-(2**60), 2**60)]
 Money = Annotated[int, Between(-(2**60), 2**60)]
 Positive = Annotated[int, Between(0, 2**60)]
 Amount = Annotated[int, Between(1, 2**60 - 1)]
-Penalty = Annotated[int, OneOf((0, 1, 500, 10**4))]
-Size = Annotated[int, each(0, len(SIZES) - 1)]
 BidTicks = Annotated[int, OneOf((1, 90, 100, 104))]
 Mark = Annotated[int, OneOf((100, 104))]
 Cost = Annotated[int, Between(0, 2**40)]
@@ -64,57 +65,6 @@ def _holding(qty_lots: int, tick_e6: int, mark_e6: int) -> tuple[ExchangeCore, H
     return core, new_holding(new_account(core), instrument, qty_lots)
 
 
-def a_sale_is_priced_within_penalty_and_fund(
-    size: Size, mark: Price, penalty: Penalty, value: Money, fund: Positive
-) -> None:
-    """No price below the mark less the penalty, nor one that loses more than value and fund.
-
-    The price one tick lower is refused by one of them, or there is none.
-    """
-    lots, tick = SIZES[size]
-    core, holding = _holding(lots, tick, mark)
-    instrument = holding.instrument
-    instrument.underlying.penalty_bps, core.treasury.insurance_e6 = penalty, fund
-    price = closing_price_ticks(core, holding, SELL, value)
-
-    def is_allowed(ticks: int) -> bool:
-        left_e6 = min(value + fund, max(value, 0)) - lots * (
-            instrument.mark_lot_e6 - ticks * instrument.value_e6
-        )
-        return ticks * tick * E4 >= mark * (E4 - penalty) and left_e6 >= 0
-
-    assert 0 <= price <= MAX_TICKS
-    if price == 0:
-        assert not is_allowed(MAX_TICKS)
-    else:
-        assert is_allowed(price)
-        assert price == 1 or not is_allowed(price - 1)
-
-
-def a_purchase_is_priced_within_penalty_and_fund(
-    size: Size, mark: Price, penalty: Penalty, value: Money, fund: Positive
-) -> None:
-    """The same upwards: nothing above the mark and the penalty, nor beyond value and fund."""
-    lots, tick = SIZES[size]
-    core, holding = _holding(-lots, tick, mark)
-    instrument = holding.instrument
-    instrument.underlying.penalty_bps, core.treasury.insurance_e6 = penalty, fund
-    price = closing_price_ticks(core, holding, BUY, value)
-
-    def is_allowed(ticks: int) -> bool:
-        left_e6 = min(value + fund, max(value, 0)) - lots * (
-            ticks * instrument.value_e6 - instrument.mark_lot_e6
-        )
-        return ticks * tick * E4 <= mark * (E4 + penalty) and left_e6 >= 0
-
-    assert 0 <= price <= MAX_TICKS
-    if price == 0:
-        assert not is_allowed(1)
-    else:
-        assert is_allowed(price)
-        assert price == MAX_TICKS or not is_allowed(price + 1)
-
-
 def a_bankruptcy_price_takes_the_share_of_the_account(
     lots: Lots, is_long: bool, mark: Price, share: Share
 ) -> None:
@@ -129,6 +79,23 @@ def a_bankruptcy_price_takes_the_share_of_the_account(
     assert 0 <= lot <= highest
     assert lost <= share or lot == (highest if is_long else 0)
     assert lost > share - lots or lot == (0 if is_long else highest)
+
+
+def a_counterparty_loses_no_more_than_it_has_won(
+    size: Held, is_long: bool, mark: Price, cost: Positive, lot: Price
+) -> None:
+    """Asked to close at a price it does so, or at a better one that takes all its profit, rounded.
+
+    Closed there it has lost, against the mark, at most what the position had won.
+    """
+    lots, sign = HELD[size], 1 if is_long else -1
+    _core, holding = _holding(sign * lots, 1, mark)
+    holding.cost_e6 = sign * cost
+    price = bearable_lot_e6(holding, lot)
+    won = max(0, sign * (lots * mark - cost))
+    lost = sign * lots * (mark - price)
+    assert lost <= won
+    assert price == lot or (sign * (price - lot) > 0 and lost > won - lots)
 
 
 def the_fund_pays_what_it_has_and_no_more_than_is_missing(
@@ -276,54 +243,6 @@ def the_fullest_profit_is_deleveraged_first(
 
 CONTRACTS = (
     Contract(
-        a_sale_is_priced_within_penalty_and_fund,
-        ("LIQ-1", "NUM-2"),
-        (
-            planted(
-                LIQUIDATION,
-                "a sale may lose one tick more than the penalty",
-                (
-                    "div_ceil(mark * (_E4 - penalty), _E4 * instrument.tick_e6)",
-                    "div_floor(mark * (_E4 - penalty), _E4 * instrument.tick_e6)",
-                ),
-                {"size": 1, "mark": 1052631579, "penalty": 500, "value": 52631579, "fund": 0},
-            ),
-            planted(
-                LIQUIDATION,
-                "a sale may lose one tick more than the fund",
-                ("div_ceil(marked - cushion, per_tick)", "div_floor(marked - cushion, per_tick)"),
-                {"size": 1, "mark": 100000001, "penalty": 10000, "value": 0, "fund": 0},
-            ),
-            planted(
-                LIQUIDATION,
-                "the fund does not count for a closing price",
-                ("min(value_e6 + core.treasury.insurance_e6, max(", "min(value_e6, max("),
-                {"size": 1, "mark": 100000000, "penalty": 10000, "value": -1, "fund": 1},
-            ),
-        ),
-    ),
-    Contract(
-        a_purchase_is_priced_within_penalty_and_fund,
-        ("LIQ-1", "NUM-2"),
-        (
-            planted(
-                LIQUIDATION,
-                "a purchase may lose one tick more than the penalty",
-                (
-                    "div_floor(mark * (_E4 + penalty), _E4 * instrument.tick_e6)",
-                    "div_ceil(mark * (_E4 + penalty), _E4 * instrument.tick_e6)",
-                ),
-                {"size": 1, "mark": 1, "penalty": 10000, "value": 99999999, "fund": 0},
-            ),
-            planted(
-                LIQUIDATION,
-                "a purchase is cut to 1 where no price is left",
-                ("    return max(price, 0)\n", "    return max(price, 1)\n"),
-                {"size": 1, "mark": 1, "penalty": 10000, "value": -2, "fund": 0},
-            ),
-        ),
-    ),
-    Contract(
         a_bankruptcy_price_takes_the_share_of_the_account,
         ("LIQ-2", "NUM-2"),
         (
@@ -344,6 +263,42 @@ CONTRACTS = (
                 "a bankruptcy price has no least",
                 ("min(max(lot, 0), instrument", "min(lot, instrument"),
                 {"lots": 1, "is_long": 1, "mark": 1, "share": 2},
+            ),
+        ),
+    ),
+    Contract(
+        a_counterparty_loses_no_more_than_it_has_won,
+        ("LIQ-2", "NUM-2"),
+        (
+            planted(
+                DELEVERAGING,
+                "a short pays whatever it is asked for",
+                (
+                    "min(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))",
+                    "max(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))",
+                ),
+                {"size": 0, "is_long": 0, "mark": 0, "cost": 0, "lot": 1},
+            ),
+            planted(
+                DELEVERAGING,
+                "a short is deleveraged a fraction beyond its profit",
+                ("div_floor(-holding.cost_e6, -qty)", "div_ceil(-holding.cost_e6, -qty)"),
+                {"size": 1, "is_long": 0, "mark": 0, "cost": 1, "lot": 1},
+            ),
+            planted(
+                DELEVERAGING,
+                "a long is deleveraged a fraction beyond its profit",
+                ("div_ceil(holding.cost_e6, qty)", "div_floor(holding.cost_e6, qty)"),
+                {"size": 1, "is_long": 1, "mark": 1, "cost": 1, "lot": 0},
+            ),
+            planted(
+                DELEVERAGING,
+                "a long that lost is deleveraged at its entry",
+                (
+                    "max(lot_e6, min(marked, div_ceil(holding.cost_e6, qty)))",
+                    "max(lot_e6, div_ceil(holding.cost_e6, qty))",
+                ),
+                {"size": 0, "is_long": 1, "mark": 0, "cost": 1, "lot": 0},
             ),
         ),
     ),
@@ -451,7 +406,7 @@ CONTRACTS = (
                     "_settled(core, other, -signed, -value)",
                     "_settled(core, other, -signed, -signed * other.instrument.mark_lot_e6)",
                 ),
-                {"bid": 104, "cash": -2000001, "cost": 0, "fund": 0, "rate": 0},
+                {"bid": 104, "cash": 1500, "cost": 2000, "fund": 0, "rate": 0},
             ),
         ),
     ),

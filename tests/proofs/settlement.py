@@ -57,6 +57,7 @@ ENTITIES = "lockstep_engine/lifecycle/entities.py"
 FUNDING = "lockstep_engine/lifecycle/funding.py"
 SETTLEMENT = "lockstep_engine/lifecycle/settlement.py"
 BOUNDS = "lockstep_engine/money/bounds.py"
+FEES = "lockstep_engine/money/fees.py"
 
 
 def _average(prices: tuple[int, int, int], waits: tuple[int, ...]) -> int:
@@ -417,7 +418,7 @@ CONTRACTS = (
             planted(
                 SETTLEMENT,
                 "shorts pay nothing",
-                ("    amount = qty * lot\n", "    amount = max(0, qty) * lot\n"),
+                ("    amount = qty * instrument", "    amount = max(0, qty) * instrument"),
                 {"kind": 4, "price": 1, "lots": 1, "is_long": 0},
             ),
         ),
@@ -427,24 +428,21 @@ CONTRACTS = (
         ("SET-2", "NUM-2"),
         (
             planted(
-                SETTLEMENT,
+                FEES,
                 "the fee of a settlement is rounded down",
-                ("div_ceil(charge * abs(qty), _E9)", "charge * abs(qty) // _E9"),
+                ("div_ceil(charge * abs(qty_lots), _E9)", "charge * abs(qty_lots) // _E9"),
                 {"kind": 4, "price": 1, "lots": 1, "charge": 1, "cap": 1000000000},
             ),
             planted(
-                SETTLEMENT,
+                FEES,
                 "the fee of a settlement is rounded per lot",
-                ("div_ceil(charge * abs(qty), _E9)", "div_ceil(charge, _E9) * abs(qty)"),
+                ("div_ceil(charge * abs(qty_lots), _E9)", "div_ceil(charge, _E9) * abs(qty_lots)"),
                 {"kind": 4, "price": 2, "lots": 2, "charge": 1, "cap": 1000000000},
             ),
             planted(
-                SETTLEMENT,
+                FEES,
                 "the fee of a settlement is the higher of both",
-                (
-                    "charge = min(fees.settlement_e9 * instrument.index_lot_e6, ",
-                    "charge = max(fees.settlement_e9 * instrument.index_lot_e6, ",
-                ),
+                ("    charge = min(\n", "    charge = max(\n"),
                 {"kind": 2, "price": 1, "lots": 1, "charge": 150001, "cap": 0},
             ),
         ),

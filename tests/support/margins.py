@@ -36,7 +36,7 @@ def requirement(market: Exchange, account: int) -> tuple[int, int]:
     core = market.state.peek().core
     if isinstance(core, ExchangeCore):
         found = core.accounts[account]
-        assessment = assess(core, found.mode, positions_of(found))
+        assessment = assess(core, found, positions_of(found))
         return assessment.initial_e6, assessment.maintenance_e6
     assert isinstance(core, NaiveCore)
     margin = account_margin(core, account)

@@ -3,13 +3,16 @@
 from functools import cmp_to_key
 from typing import NamedTuple
 
-from lockstep_engine.codes import Side
+from lockstep_engine.codes import CancelReason, Side
 from lockstep_engine.events import AutoDeleveraged, DeleveragedSide
 from lockstep_kernel import div_ceil, div_floor
+from lockstep_naive.book import by_id, cancel
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.margin import (
     collateral_e6,
+    free_e6,
     has_enough,
+    holding_of,
     largest_first,
     margin_alone,
     value_e6,
@@ -58,8 +61,21 @@ def _close(core: NaiveCore, position: Position, lot_e6: int) -> None:
     for counterparty in _counterparties(core, position):
         lots = min(left, abs(counterparty.qty_lots))
         if lots > 0:
-            _fill(core, position, counterparty, lots, lot_e6)
+            _fill(core, position, counterparty, lots, _price_for(core, counterparty, lot_e6))
             left -= lots
+
+
+def _price_for(core: NaiveCore, counterparty: Position, lot_e6: int) -> int:
+    """Return the price of a lot for a counterparty, which loses no more than it has won.
+
+    What it paid or got for a lot is rounded in its favour.
+    """
+    mark_e6 = mark_lot_e6(core, core.instruments.must(counterparty.instrument))
+    if counterparty.qty_lots > 0:
+        entry_e6 = div_ceil(counterparty.cost_e6, counterparty.qty_lots)
+        return max(lot_e6, min(mark_e6, entry_e6))
+    entry_e6 = div_floor(-counterparty.cost_e6, -counterparty.qty_lots)
+    return min(lot_e6, max(mark_e6, entry_e6))
 
 
 def _counterparties(core: NaiveCore, position: Position) -> list[Position]:
@@ -85,7 +101,7 @@ def _compare(one: _Counterparty, other: _Counterparty) -> int:
 def _fill(
     core: NaiveCore, position: Position, counterparty: Position, lots: int, lot_e6: int
 ) -> None:
-    """Fill both sides without fee, and keep the counterparty's reduce-only orders in bounds."""
+    """Fill both sides without fee, and keep the counterparty's orders in bounds."""
     is_long = position.qty_lots > 0
     signed_lots = -lots if is_long else lots
     closed = settle(core, position.key, signed_lots, lot_e6, 0)
@@ -101,3 +117,13 @@ def _fill(
         )
     )
     keep_reduce_only_bound(core, counterparty.account, position.instrument)
+    _drop_uncovered(core, counterparty)
+
+
+def _drop_uncovered(core: NaiveCore, counterparty: Position) -> None:
+    """Cancel a counterparty's orders there while its free is below 0, the newest first."""
+    while free_e6(core, counterparty.account) < 0:
+        orders = holding_of(core, counterparty.account, counterparty.instrument).orders
+        if not orders:
+            return
+        cancel(core, by_id(orders)[-1], CancelReason.MARGIN)

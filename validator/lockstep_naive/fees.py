@@ -1,11 +1,11 @@
-"""Fees, rebates and builder shares of a trade ([FEE-1]). Computes only."""
+"""Fees, rebates and builder shares of a trade ([FEE-1]), fees of settlement. Computes only."""
 
 from typing import NamedTuple
 
 from lockstep_kernel import div_ceil, div_floor
 from lockstep_naive.core import NaiveCore
 from lockstep_naive.rows import FeeSchedule, Instrument, Order
-from lockstep_naive.worth import index_lot_e6, trade_value_e6
+from lockstep_naive.worth import index_lot_e6, mark_lot_e6, trade_value_e6
 
 E9 = 10**9
 E4 = 10**4
@@ -63,6 +63,22 @@ def charge_e6(core: NaiveCore, account: int, number: int, rate_e9: int, volume: 
     """Return the fee of [FEE-1] at another rate than that of a maker or taker, 0 or more."""
     instrument, schedule = core.instruments.must(number), schedule_of(core, account)
     return div_ceil(_exact_e15(core, instrument, schedule, rate_e9, volume), E9)
+
+
+def volume_fee_e6(core: NaiveCore, account: int, instrument: Instrument, volume: Volume) -> int:
+    """Return the fee of a taker of a volume; a rebate counts as 0."""
+    rate_e9 = _rate_e9(schedule_of(core, account), instrument, is_maker=False)
+    return charge_e6(core, account, instrument.instrument, max(0, rate_e9), volume)
+
+
+def settlement_fee_e6(core: NaiveCore, account: int, instrument: Instrument, lots: int) -> int:
+    """Return the fee of [SET-2] for settling some lots: of the index, up to a cap of the payoff."""
+    schedule = schedule_of(core, account)
+    rate_e15 = min(
+        schedule.settlement_e9 * index_lot_e6(core, instrument),
+        schedule.settlement_cap_e9 * mark_lot_e6(core, instrument),
+    )
+    return div_ceil(rate_e15 * abs(lots), E9)
 
 
 def schedule_of(core: NaiveCore, account: int) -> FeeSchedule:

@@ -22,7 +22,7 @@ from lockstep_naive.admission import candidate_of
 from lockstep_naive.book import best_price, by_id, cancel, is_crossing, orders_of_account
 from lockstep_naive.core import NaiveCore, Refusal
 from lockstep_naive.deleveraging import deleverage
-from lockstep_naive.fees import E4, Volume, charge_e6, schedule_of
+from lockstep_naive.fees import E4, Volume, charge_e6, schedule_of, volume_fee_e6
 from lockstep_naive.margin import (
     account_margin,
     collateral_e6,
@@ -34,7 +34,7 @@ from lockstep_naive.margin import (
 )
 from lockstep_naive.money import insure, lend, treasury_of
 from lockstep_naive.orders import accept
-from lockstep_naive.rows import Position
+from lockstep_naive.rows import Instrument, Position
 from lockstep_naive.worth import mark_e6, mark_lot_e6, trade_value_e6, underlying_of
 
 FUND_BOUND_E6 = 2**61
@@ -116,23 +116,30 @@ def _close_on_book(core: NaiveCore, position: Position) -> bool:
 def _worst_price_ticks(core: NaiveCore, position: Position) -> int:
     """Return the price of a closing order; it may lie outside what the instrument permits.
 
-    Within the penalty of the mark, and no worse than the account and, if it is worth less than
-    nothing, the insurance fund can bear.
+    Near the mark, and no worse than the account can bear with the fee, or, if it is worth less than
+    nothing, the insurance fund.
     """
     instrument = core.instruments.must(position.instrument)
     lots = abs(position.qty_lots)
-    mark, penalty_bps = mark_e6(core, instrument), underlying_of(core, instrument).penalty_bps
+    mark, distance = E4 * mark_e6(core, instrument), _distance_e10(core, instrument)
     tick = E4 * instrument.tick_e6
     one_tick_value = trade_value_e6(instrument, 1, lots)
     marked_value = lots * mark_lot_e6(core, instrument)
     value = value_e6(core, position.account)
-    loss_max = min(value + treasury_of(core).insurance_e6, max(value, 0))
+    fee = volume_fee_e6(core, position.account, instrument, Volume(lots, marked_value))
+    loss_max = min(value + treasury_of(core).insurance_e6, max(value - fee, 0))
     if position.qty_lots > 0:
-        by_mark = div_ceil(mark * (E4 - penalty_bps), tick)
+        by_mark = div_ceil(mark - distance, tick)
         return max(by_mark, div_ceil(marked_value - loss_max, one_tick_value), 1)
-    by_mark = div_floor(mark * (E4 + penalty_bps), tick)
+    by_mark = div_floor(mark + distance, tick)
     by_deficit = div_floor(marked_value + loss_max, one_tick_value)
     return min(by_mark, by_deficit, instrument.max_price_ticks)
+
+
+def _distance_e10(core: NaiveCore, instrument: Instrument) -> int:
+    """Return how far from the mark a closing order may go: the penalty, or a step of the price."""
+    by_penalty = mark_e6(core, instrument) * underlying_of(core, instrument).penalty_bps
+    return max(by_penalty, E4 * instrument.price_step_ticks * instrument.tick_e6)
 
 
 def _charge(core: NaiveCore, position: Position, trades: list[Trade]) -> None:

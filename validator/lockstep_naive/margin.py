@@ -10,12 +10,19 @@ from lockstep_engine.codes import CancelReason, MarginMode, MmpOption, OrderFlag
 from lockstep_kernel import div_ceil
 from lockstep_naive.book import cancel, orders_of_account, protected_orders, protection_of
 from lockstep_naive.core import NaiveCore
-from lockstep_naive.fees import taker_fee_e6
+from lockstep_naive.fees import settlement_fee_e6, taker_fee_e6
 from lockstep_naive.money import position_of
 from lockstep_naive.portfolio import portfolio_margin
 from lockstep_naive.rows import Instrument, Order, Position
-from lockstep_naive.standard import Lots, Margin, position_margin, spread_margin, standard_margin
-from lockstep_naive.worth import mark_lot_e6, trade_value_e6
+from lockstep_naive.standard import (
+    Lots,
+    Margin,
+    position_margin,
+    spread_margin,
+    standard_margin,
+    total,
+)
+from lockstep_naive.worth import is_price_final, mark_lot_e6, trade_value_e6
 
 
 class Holding(NamedTuple):
@@ -67,11 +74,16 @@ def margin_mode_of(core: NaiveCore, account: int) -> MarginMode:
 
 def account_margin(core: NaiveCore, account: int) -> Margin:
     """Return the margin of what an account holds, without its orders."""
-    return margin_in(core, margin_mode_of(core, account), _lots_of(core, account))
+    return margin_in(core, account, margin_mode_of(core, account), _lots_of(core, account))
 
 
-def margin_in(core: NaiveCore, mode: MarginMode, lots: Lots) -> Margin:
-    """Return the margin of some holdings in a mode."""
+def margin_in(core: NaiveCore, account: int, mode: MarginMode, lots: Lots) -> Margin:
+    """Return the margin of some holdings in a mode; what settles soon pays the account's fee."""
+    fee_e6 = sum(_final_fee_e6(core, account, number, lots[number]) for number in sorted(lots))
+    return total([_margin_without_fees(core, mode, lots), Margin(fee_e6, fee_e6)])
+
+
+def _margin_without_fees(core: NaiveCore, mode: MarginMode, lots: Lots) -> Margin:
     match mode:
         case MarginMode.STANDARD:
             return standard_margin(core, lots)
@@ -81,12 +93,20 @@ def margin_in(core: NaiveCore, mode: MarginMode, lots: Lots) -> Margin:
             return portfolio_margin(core, lots)
 
 
+def _final_fee_e6(core: NaiveCore, account: int, number: int, lots: int) -> int:
+    """Return the fee of settling a position, 0 as long as its price may change."""
+    instrument = core.instruments.must(number)
+    if not is_price_final(core, instrument):
+        return 0
+    return settlement_fee_e6(core, account, instrument, lots)
+
+
 def margin_alone(core: NaiveCore, position: Position) -> Margin:
     """Return the margin of a position as if its account had no other, in no spread group."""
     mode = margin_mode_of(core, position.account)
     if mode == MarginMode.STANDARD_SPREAD:
         mode = MarginMode.STANDARD
-    return margin_in(core, mode, {position.instrument: position.qty_lots})
+    return margin_in(core, position.account, mode, {position.instrument: position.qty_lots})
 
 
 def largest_first(core: NaiveCore, account: int) -> list[Position]:
@@ -141,7 +161,7 @@ def headroom_without_e6(core: NaiveCore, position: Position) -> int:
         collateral += position.qty_lots * mark_lot_e6(core, instrument)
     lots = _lots_of(core, position.account)
     others = {number: lots[number] for number in lots if number != position.instrument}
-    return collateral - margin_in(core, mode, others).initial_e6
+    return collateral - margin_in(core, position.account, mode, others).initial_e6
 
 
 def free_e6(core: NaiveCore, account: int) -> int:
@@ -154,7 +174,7 @@ def free_in_e6(
 ) -> int:
     """Return what would be free of an account in a mode, with one more order if one is given."""
     free = collateral_in_e6(core, account, mode)
-    free -= margin_in(core, mode, _lots_of(core, account)).initial_e6
+    free -= margin_in(core, account, mode, _lots_of(core, account)).initial_e6
     numbers = {*instruments_of(core, account)}
     if candidate is not None:
         numbers.add(candidate.instrument)
@@ -285,8 +305,9 @@ def _change_if_filled_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int
     change -= taker_fee_e6(core, order)
     before = _lots_of(core, order.account)
     after = before | {order.instrument: before.get(order.instrument, 0) + signed_lots}
-    margin_after = margin_in(core, mode, after).initial_e6
-    return change - (margin_after - margin_in(core, mode, before).initial_e6)
+    margin_before = margin_in(core, order.account, mode, before).initial_e6
+    margin_after = margin_in(core, order.account, mode, after).initial_e6
+    return change - (margin_after - margin_before)
 
 
 def _unrealised_e6(core: NaiveCore, mode: MarginMode, position: Position) -> int:

@@ -13,7 +13,7 @@ from lockstep_naive.detmath import E9, Option, black76, log_ratio_e9
 from lockstep_naive.marks import vol_at_e9
 from lockstep_naive.rows import Instrument, Model, Scenario, Surface
 from lockstep_naive.shapes import Shape, is_skewing, scenario_vol_e9, shape_of
-from lockstep_naive.standard import E25, Lots, Margin, total
+from lockstep_naive.standard import E25, Lots, Margin, position_margin, total
 from lockstep_naive.worth import expiry_ns, lot_value_e6, mark_e6, mark_lot_e6
 
 E27 = 10**27
@@ -60,10 +60,19 @@ class _Holdings(NamedTuple):
 
 
 def portfolio_margin(core: NaiveCore, lots: Lots) -> Margin:
-    """Return the margin of some holdings: the sum over their underlyings."""
+    """Return the margin of some holdings: the sum over their underlyings, and what has expired."""
+    expired = [number for number in sorted(lots) if core.instruments.must(number).is_expired]
     legs = [_leg(core, number, lots[number]) for number in sorted(lots) if lots[number] != 0]
     names = sorted({leg.instrument.contract.underlying for leg in legs})
-    return total(_margin(_holdings(core, name, legs)) for name in names)
+    live = [_margin(_holdings(core, name, legs)) for name in names]
+    return total([*live, *(_expired_margin(core, number, lots[number]) for number in expired)])
+
+
+def _expired_margin(core: NaiveCore, number: int, lots: int) -> Margin:
+    """Return the margin of what follows no scenario: as standard, less what collateral lacks."""
+    instrument, margin = core.instruments.must(number), position_margin(core, number, lots)
+    owed_e6 = max(0, -lots) * mark_lot_e6(core, instrument) if instrument.is_option else 0
+    return Margin(max(0, margin.initial_e6 - owed_e6), max(0, margin.maintenance_e6 - owed_e6))
 
 
 def _leg(core: NaiveCore, number: int, lots: int) -> _Leg:

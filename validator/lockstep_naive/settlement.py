@@ -15,13 +15,12 @@ from lockstep_engine.events import (
     PositionSettled,
     SettlementPriceSet,
 )
-from lockstep_kernel import div_ceil
 from lockstep_naive.core import NaiveCore, Refusal
-from lockstep_naive.fees import E9, Fee, are_fees_due, schedule_of
+from lockstep_naive.fees import Fee, are_fees_due, settlement_fee_e6
 from lockstep_naive.money import add_cash, collect_fees, is_cash_bounded, put_position
 from lockstep_naive.rows import Instrument, Mark, Position, Settlement
 from lockstep_naive.window import close_window
-from lockstep_naive.worth import expiry_ns, index_lot_e6, mark_e6, mark_lot_e6
+from lockstep_naive.worth import expiry_ns, mark_e6, mark_lot_e6
 
 
 class _Payment(NamedTuple):
@@ -178,10 +177,7 @@ def _payment(core: NaiveCore, instrument: Instrument, position: Position) -> _Pa
     lot_e6 = mark_lot_e6(core, instrument)
     value_e6 = position.qty_lots * lot_e6
     realised_e6 = value_e6 - position.cost_e6
-    schedule = schedule_of(core, position.account)
-    rate_e15 = min(
-        schedule.settlement_e9 * index_lot_e6(core, instrument),
-        schedule.settlement_cap_e9 * lot_e6,
-    )
-    fee_e6 = div_ceil(rate_e15 * abs(position.qty_lots), E9) if are_fees_due(core) else 0
+    fee_e6 = 0
+    if are_fees_due(core):
+        fee_e6 = settlement_fee_e6(core, position.account, instrument, position.qty_lots)
     return _Payment(value_e6 if instrument.is_option else realised_e6, realised_e6, fee_e6)

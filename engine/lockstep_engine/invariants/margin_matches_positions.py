@@ -11,7 +11,7 @@ from lockstep_kernel.errors import check
 def margin_matches_positions(core: ExchangeCore) -> None:
     """Compute the margin of every account from nothing and compare what is free."""
     for account in core.accounts.values():
-        assessed = assess(core, account.mode, positions_of(account))
+        assessed = assess(core, account, positions_of(account))
         opened = 0
         for holding in account.holdings.values():
             if not holding.open_orders:

@@ -6,6 +6,7 @@ from typing import Final
 from lockstep_engine.codes import CashReason, InstrumentStatus, Side
 from lockstep_engine.events import AutoDeleveraged, DeleveragedSide
 from lockstep_engine.matching.reduce_only import cut_reduce_only
+from lockstep_engine.matching.relief import cut_uncovered
 from lockstep_engine.money.cash import move_cash
 from lockstep_engine.money.settle import settle_side
 from lockstep_engine.risk.standing import alone_e6, standing_of
@@ -66,6 +67,18 @@ def bankruptcy_lot_e6(holding: Holding, share_e6: int) -> int:
     return min(max(lot, 0), instrument.max_price_ticks * instrument.value_e6)
 
 
+def bearable_lot_e6(holding: Holding, lot_e6: int) -> int:
+    """Return what a counterparty closes a lot for, asked to do so for `lot_e6`.
+
+    It is no worse for it than the mark or, if that is worse still, its average entry, rounded for
+    it: it loses no more than it won.
+    """
+    qty, marked = holding.qty_lots, holding.instrument.mark_lot_e6
+    if qty > 0:
+        return max(lot_e6, min(marked, div_ceil(holding.cost_e6, qty)))
+    return min(lot_e6, max(marked, div_floor(-holding.cost_e6, -qty)))
+
+
 def cover_deficit(core: ExchangeCore, account: Account, events: Events) -> None:
     """Let the fund pay what an account without positions owes; the rest is its debt."""
     if any(holding.qty_lots for holding in account.holdings.values()):
@@ -94,21 +107,23 @@ class _Candidate:
 
 
 def _deleverage(core: ExchangeCore, holding: Holding, lot_e6: int, events: Events) -> None:
-    """Close a position against the others at that value of a lot."""
+    """Close a position against the others at that value of a lot, or what each of them can bear."""
     left = abs(holding.qty_lots)
     side = _SELL if holding.qty_lots > 0 else _BUY
     sign = -1 if side == _SELL else 1
     for other in _ranked(core, holding):
         lots = min(left, abs(other.qty_lots))
         left -= lots
-        signed, value = sign * lots, sign * lots * lot_e6
+        price = bearable_lot_e6(other, lot_e6)
+        signed, value = sign * lots, sign * lots * price
         sides = (
             _settled(core, holding, signed, value),
             _settled(core, other, -signed, -value),
         )
         number = holding.instrument.instrument
-        events.append(AutoDeleveraged(number, lots, side, lot_e6, *sides))
+        events.append(AutoDeleveraged(number, lots, side, price, *sides))
         cut_reduce_only(core, other, events)
+        cut_uncovered(core, other, events)
         if left == 0:
             return
 

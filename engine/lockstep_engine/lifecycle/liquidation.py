@@ -24,6 +24,7 @@ from lockstep_engine.money.bounds import CASH_MAX_E6
 from lockstep_engine.money.cash import move_cash
 from lockstep_engine.money.fees import fee_at_e6
 from lockstep_engine.orders.place import accept
+from lockstep_engine.risk.margin import taker_fee_e6
 from lockstep_engine.risk.standing import Standing, closing_helps, standing_of
 from lockstep_engine.state import Account, Events, ExchangeCore, Holding, Order
 from lockstep_kernel.arith import div_ceil, div_floor
@@ -67,24 +68,29 @@ def liquidate(core: ExchangeCore, action: Liquidate, events: Events) -> int:
 def closing_price_ticks(core: ExchangeCore, holding: Holding, side: int, value_e6: int) -> int:
     """Return the worst price at which a position may be closed in the book, 0 if there is none.
 
-    Within the penalty of the mark, and no further than where nothing is left of the account, worth
-    `value_e6` at its marks; one that is worth less than nothing goes at its mark, or better if the
-    insurance fund is less than what it owes.
+    Within the penalty of the mark or a step of the price, and no further than where the taker fee
+    takes the last of the account, worth `value_e6` at its marks; one that is worth less than
+    nothing goes at its mark, or better if the insurance fund is less than what it owes.
     """
     instrument = holding.instrument
-    lots, mark = abs(holding.qty_lots), instrument.mark.price_e6
-    penalty = instrument.underlying.penalty_bps
-    cushion = min(value_e6 + core.treasury.insurance_e6, max(value_e6, 0))
+    lots, mark_e10 = abs(holding.qty_lots), _E4 * instrument.mark.price_e6
+    tick_e10 = _E4 * instrument.tick_e6
+    away_e10 = max(
+        instrument.mark.price_e6 * instrument.underlying.penalty_bps,
+        instrument.price_step_ticks * tick_e10,
+    )
     marked, per_tick = lots * instrument.mark_lot_e6, lots * instrument.value_e6
+    fee = taker_fee_e6(holding.account, instrument, lots, marked)
+    cushion = min(value_e6 + core.treasury.insurance_e6, max(value_e6 - fee, 0))
     if side == _SELL:
         price = max(
-            div_ceil(mark * (_E4 - penalty), _E4 * instrument.tick_e6),
+            div_ceil(mark_e10 - away_e10, tick_e10),
             div_ceil(marked - cushion, per_tick),
             1,
         )
         return price if price <= instrument.max_price_ticks else 0
     price = min(
-        div_floor(mark * (_E4 + penalty), _E4 * instrument.tick_e6),
+        div_floor(mark_e10 + away_e10, tick_e10),
         div_floor(marked + cushion, per_tick),
         instrument.max_price_ticks,
     )

@@ -14,11 +14,11 @@ from lockstep_engine.events import (
 )
 from lockstep_engine.lifecycle.holders import holders_of
 from lockstep_engine.money.bounds import CASH_MAX_E6, is_cash_in_bounds
+from lockstep_engine.money.fees import settlement_fee_e6
 from lockstep_engine.money.settle import note_moved
 from lockstep_engine.risk.marks import mark_settled
 from lockstep_engine.risk.standard import refresh_prices
 from lockstep_engine.state import Events, ExchangeCore, Holding, Instrument
-from lockstep_kernel.arith import div_ceil
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _ALREADY_SETTLED: Final = int(Code.ALREADY_SETTLED)
@@ -30,7 +30,6 @@ _SETTLEMENT_PRICE_FINAL: Final = int(Code.SETTLEMENT_PRICE_FINAL)
 _UNKNOWN_EXPIRY: Final = int(Code.UNKNOWN_EXPIRY)
 _UNKNOWN_UNDERLYING: Final = int(Code.UNKNOWN_UNDERLYING)
 _SETTLED: Final = int(InstrumentStatus.SETTLED)
-_E9: Final = 10**9
 
 
 class Payout(NamedTuple):
@@ -115,14 +114,12 @@ def _payouts(core: ExchangeCore, instruments: Sequence[Instrument]) -> list[list
 
 
 def _payout(holding: Holding) -> Payout:
-    instrument, fees = holding.instrument, holding.account.fees
+    instrument, qty = holding.instrument, holding.qty_lots
     refresh_prices(instrument)
-    qty, lot = holding.qty_lots, instrument.mark_lot_e6
-    amount = qty * lot
+    amount = qty * instrument.mark_lot_e6
     if not instrument.is_option:
         amount -= holding.cost_e6
-    charge = min(fees.settlement_e9 * instrument.index_lot_e6, fees.settlement_cap_e9 * lot)
-    return Payout(holding, amount, div_ceil(charge * abs(qty), _E9))
+    return Payout(holding, amount, settlement_fee_e6(instrument, holding.account.fees, qty))
 
 
 def _are_in_bounds(payouts: Sequence[Sequence[Payout]]) -> bool:

@@ -1,4 +1,4 @@
-"""Relief ([MRG-5]): who quotes more than its margin covers loses quotes when it falls short."""
+"""Orders that margin covers no longer: quotes under relief ([MRG-5]), and after deleveraging."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from lockstep_engine.codes import CancelReason, OrderFlag
 from lockstep_engine.matching.reports import cancelled
 from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.risk.open_lots import relief_of
-from lockstep_engine.state import Account, Events, ExchangeCore, Order
+from lockstep_engine.state import Account, Events, ExchangeCore, Holding, Order
 
 _MMP: Final = int(OrderFlag.MMP)
 _CANCELLED: Final = int(CancelReason.MARGIN)
@@ -38,6 +38,24 @@ def _cut(core: ExchangeCore, account: Account, underlying: str, events: Events) 
         for order in account.orders.values()
         if order.flags & _MMP and order.instrument.underlying.name == underlying
     ]
+    _cancel_newest(core, account, orders, events)
+
+
+def cut_uncovered(core: ExchangeCore, holding: Holding, events: Events) -> None:
+    """Cancel orders of an account in an instrument, newest first, while its free is below 0.
+
+    What they close may be gone, so that they would open what no margin was asked for ([LIQ-2]).
+    """
+    account = holding.account
+    if holding.open_orders == 0 or free_e6(core, account) >= 0:
+        return
+    orders = [order for order in account.orders.values() if order.instrument is holding.instrument]
+    _cancel_newest(core, account, orders, events)
+
+
+def _cancel_newest(
+    core: ExchangeCore, account: Account, orders: list[Order], events: Events
+) -> None:
     orders.sort(key=_order_id)
     while orders and free_e6(core, account) < 0:
         newest = orders.pop()

@@ -1,4 +1,4 @@
-"""The fees of a trade ([FEE-1]): each side's fee or rebate, and the builders' shares."""
+"""The fees of a trade ([FEE-1]), rebates and the builders' shares; the fee of a settlement."""
 
 from typing import Final
 
@@ -58,6 +58,18 @@ def fee_at_e6(
 ) -> int:
     """Return the fee on a trade of that value at a rate of 0 or more."""
     return div_ceil(_charge(instrument, fees, rate_e9, qty_lots, value_e6), _E9)
+
+
+def settlement_fee_e6(instrument: Instrument, fees: FeeSchedule, qty_lots: int) -> int:
+    """Return the fee of settling a position at its mark ([SET-2]).
+
+    The value of a lot at the settlement price must be up to date.
+    """
+    charge = min(
+        fees.settlement_e9 * instrument.index_lot_e6,
+        fees.settlement_cap_e9 * instrument.mark_lot_e6,
+    )
+    return div_ceil(charge * abs(qty_lots), _E9)
 
 
 def _charge(

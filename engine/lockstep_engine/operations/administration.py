@@ -20,6 +20,7 @@ from lockstep_engine.events import (
     RoleRevoked,
     RulesActivated,
 )
+from lockstep_engine.risk.expired import note_fees
 from lockstep_engine.state import Account, Events, ExchangeCore
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
@@ -38,7 +39,7 @@ _ID_MAX: Final = 2**31 - 1
 
 
 def set_fee_schedule(core: ExchangeCore, action: SetFeeSchedule, events: Events) -> int:
-    """Set the rates of a tier, from the next trade on."""
+    """Set the rates of a tier, from the next trade on. O(accounts + holdings of the tier)."""
     rates = (
         action.future_maker_e9,
         action.future_taker_e9,
@@ -58,6 +59,9 @@ def set_fee_schedule(core: ExchangeCore, action: SetFeeSchedule, events: Events)
         fees = core.fee_schedules[action.tier] = FeeSchedule(action.tier, rates)
     fees.set(rates)
     core.touch(fees)
+    for account in core.accounts.values():
+        if account.fees is fees:
+            note_fees(account)
     events.append(FeeScheduleSet(action.tier, *rates))
     return _ACCEPTED
 
@@ -76,7 +80,7 @@ def _are_good_fees(action: SetFeeSchedule) -> bool:
 
 
 def set_fee_tier(core: ExchangeCore, action: SetFeeTier, events: Events) -> int:
-    """Put an account into another tier."""
+    """Put an account into another tier. O(holdings)."""
     account = core.accounts.get(action.account)
     if account is None:
         return _UNKNOWN_ACCOUNT
@@ -85,6 +89,7 @@ def set_fee_tier(core: ExchangeCore, action: SetFeeTier, events: Events) -> int:
         return _UNKNOWN_FEE_TIER
     account.fees = fees
     core.touch(account)
+    note_fees(account)
     events.append(FeeTierSet(action.account, action.tier))
     return _ACCEPTED
 

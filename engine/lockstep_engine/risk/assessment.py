@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from lockstep_engine.codes import MarginMode
+from lockstep_engine.risk.expired import expired_margin
 from lockstep_engine.risk.lots import lot_risk
 from lockstep_engine.risk.margin import spread_leg
 from lockstep_engine.risk.spread import SpreadGroup
@@ -47,8 +48,12 @@ def positions_of(account: Account) -> list[Position]:
     ]
 
 
-def assess(core: ExchangeCore, mode: int, positions: Sequence[Position]) -> Assessment:
-    """Return what the positions are worth and need together. O(positions x scenarios)."""
+def assess(core: ExchangeCore, account: Account, positions: Sequence[Position]) -> Assessment:
+    """Return what the positions are worth and need together in the account's mode and fee tier.
+
+    O(positions x scenarios).
+    """
+    mode = account.mode
     groups: dict[tuple[str, int], SpreadGroup] = {}
     portfolios: dict[str, UnderlyingPortfolio] = {}
     unrealised = option_value = initial = maintenance = 0
@@ -59,6 +64,9 @@ def assess(core: ExchangeCore, mode: int, positions: Sequence[Position]) -> Asse
             option_value += qty * instrument.mark_lot_e6
         else:
             unrealised += qty * instrument.mark_lot_e6 - cost
+        beside = expired_margin(account, instrument, qty)
+        initial += beside[0]
+        maintenance += beside[1]
         if mode == _PORTFOLIO:
             _count(core, portfolios, instrument, qty)
         elif mode == _SPREAD and instrument.is_option:

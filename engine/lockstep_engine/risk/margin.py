@@ -10,6 +10,7 @@ from typing import Final
 
 from lockstep_engine.codes import MarginMode, Side
 from lockstep_engine.matching.reduce_only import is_reducing
+from lockstep_engine.risk.expired import expired_margin
 from lockstep_engine.risk.lots import lot_risk
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.spread import SpreadGroup, SpreadLeg
@@ -96,7 +97,8 @@ def admits(core: ExchangeCore, order: Order) -> bool:
 def part_e6(core: ExchangeCore, holding: Holding, buys: int, sells: int) -> int:
     """Return a holding's own part in the account's sum with so many open lots ([MRG-4]).
 
-    Everything but the IM that its group or underlying has; prices must be up to date.
+    Everything but the IM that its group or underlying has, and what an expired position needs
+    beside it; prices must be up to date.
     """
     instrument, qty = holding.instrument, holding.qty_lots
     mode = holding.account.mode
@@ -229,15 +231,21 @@ def _follow_prices(core: ExchangeCore, account: Account) -> None:
 
 
 def _follow_marks(core: ExchangeCore, account: Account) -> None:
-    """Bring the holdings of a portfolio up to date: an index matters to what is open only."""
+    """Bring the holdings of a portfolio up to date.
+
+    Beside marks, the index matters to what is open, and the rates to what is expired.
+    """
     for holding in account.holdings.values():
-        if holding.open_orders or holding.seen_version != holding.instrument.mark_version:
+        is_expired = holding.qty_lots != 0 and holding.instrument.settlement is not None
+        is_moved = holding.seen_version != holding.instrument.mark_version
+        if is_moved or holding.open_orders or is_expired:
             _refresh_holding(core, account, holding)
 
 
 def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> None:
     instrument = holding.instrument
-    if account.mode != _PORTFOLIO:
+    is_expired = instrument.settlement is not None
+    if account.mode != _PORTFOLIO or is_expired:
         refresh_prices(instrument)
     if account.is_plain:
         buys, sells = holding.open_buy_lots, holding.open_sell_lots
@@ -246,6 +254,8 @@ def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> 
         if account.mode != _STANDARD:
             _count(core, account, holding)
     margin = part_e6(core, holding, buys, sells)
+    if is_expired:
+        margin += expired_margin(account, instrument, holding.qty_lots)[0]
     account.margin_e6 += margin - holding.margin_e6
     holding.margin_e6 = margin
     is_portfolio = account.mode == _PORTFOLIO

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from lockstep_engine.codes import MarginMode
 from lockstep_engine.risk.assessment import assess, collateral_e6, positions_of
+from lockstep_engine.risk.expired import expired_margin
 from lockstep_engine.risk.lots import lot_risk
 from lockstep_engine.risk.margin import (
     account_value_e6,
@@ -41,7 +42,7 @@ class Standing(NamedTuple):
 
 def standing_of(core: ExchangeCore, account: Account) -> Standing:
     """Return how the account stands at the marks now. O(positions x scenarios)."""
-    found = assess(core, account.mode, positions_of(account))
+    found = assess(core, account, positions_of(account))
     return Standing(
         collateral_e6(account, found),
         found.initial_e6,
@@ -54,10 +55,13 @@ def alone_e6(core: ExchangeCore, holding: Holding) -> tuple[int, int]:
     """Return IM and MM of a position by itself in its account's mode, outside every group."""
     instrument, qty = holding.instrument, holding.qty_lots
     refresh_prices(instrument)
+    initial, maintenance = expired_margin(holding.account, instrument, qty)
     if holding.account.mode != _PORTFOLIO:
-        return initial_e6(instrument, qty), maintenance_e6(instrument, qty)
+        return initial + initial_e6(instrument, qty), maintenance + maintenance_e6(instrument, qty)
     risk = lot_risk(core, instrument)
-    return (0, 0) if risk is None else risk.alone_e6(qty, instrument.underlying.index_price_e6)
+    if risk is None:
+        return initial, maintenance
+    return risk.alone_e6(qty, instrument.underlying.index_price_e6)
 
 
 def closing_helps(core: ExchangeCore, holding: Holding) -> bool:

@@ -6,7 +6,15 @@ from lockstep_engine.commands import SetFeeSchedule
 from lockstep_engine.exchange import MACHINE as ENGINE
 from lockstep_kernel import Machine
 from lockstep_naive import MACHINE as NAIVE
-from tests.support.exchange import Exchange, bare_exchange, staffed_exchange, standard_market
+from tests.support.exchange import (
+    ALICE,
+    BOB,
+    Exchange,
+    bare_exchange,
+    staffed_exchange,
+    standard_market,
+)
+from tests.support.margins import leave
 
 
 @pytest.fixture(params=[ENGINE, NAIVE], ids=["engine", "naive"])
@@ -39,3 +47,12 @@ def free(market: Exchange) -> Exchange:
     """The standard market without fees: reserves are of prices only."""
     market.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
     return market
+
+
+@pytest.fixture
+def sinking(free: Exchange) -> Exchange:
+    """Alice is 100 lots long at 100 with 250,000; at 98 she has 50,000, IM 196,000, MM 98,000."""
+    free.trade(ALICE, BOB, 100, 100)
+    leave(free, ALICE, 250_000)
+    free.mark(98)
+    return free

@@ -5,6 +5,7 @@ worth 100,000 e6 and needs 2,000 of IM, 1,000 of MM.
 """
 
 import pytest
+from msgspec.structs import replace
 
 from lockstep_engine.codes import (
     CancelReason,
@@ -23,6 +24,7 @@ from lockstep_engine.commands import (
     SetInstrumentStatus,
     SetMarginModel,
     SetPortfolioModel,
+    SetTradingLimits,
     UpdateVolSurface,
 )
 from lockstep_engine.events import (
@@ -36,63 +38,27 @@ from lockstep_engine.events import (
     OrderCancelled,
     Trade,
 )
+from tests.contract.exchange.liquidations import charge_nothing, closed, ended, liquidate
 from tests.support.exchange import (
     ALICE,
     BOB,
     CALL,
     CAROL,
-    DAVE,
-    ERIN,
     FUTURE,
     GINA,
     HUGO,
+    LIMITS,
     MARKET_EXPIRY_NS,
     PERP,
     Exchange,
-    names,
     of,
     trades,
 )
 from tests.support.margins import MODEL, PORTFOLIO, SPREAD, choose, leave
 
-C80 = 50
+C80, C300 = 50, 51
 EASY = MarginRates(option_initial_e9=0, option_floor_e9=0, option_maintenance_e9=0)
 """Rates under which a short option needs its mark only."""
-
-
-def charge_nothing(market: Exchange, liquidation_e9: int = 0) -> None:
-    """Set all fees to 0 but that of liquidation."""
-    market.do(SetFeeSchedule(0, *(0,) * 8, liquidation_e9, 0))
-
-
-def liquidate(market: Exchange, account: int = ALICE) -> list[object]:
-    """Liquidate an account in trouble; return what happened but for the books."""
-    events = market.do(Liquidate(account))
-    assert ["LiquidationStarted", "LiquidationEnded"] == [
-        name for name in names(events) if name.startswith("Liquidation")
-    ]
-    return [event for event in events if type(event).__name__ != "BookChanged"]
-
-
-def ended(events: list[object]) -> LiquidationEnded:
-    """Return the event that closes a liquidation."""
-    found = events[-1]
-    assert isinstance(found, LiquidationEnded)
-    return found
-
-
-def closed(events: list[object]) -> list[tuple[int, int, int, int]]:
-    """Return (instrument, side, price, lots) of every order that was sent to a book."""
-    return [(e.instrument, e.side, e.price_ticks, e.qty_lots) for e in of(events, OrderAccepted)]
-
-
-@pytest.fixture
-def sinking(free: Exchange) -> Exchange:
-    """Alice is 100 lots long at 100 with 250,000; at 98 she has 50,000, IM 196,000, MM 98,000."""
-    free.trade(ALICE, BOB, 100, 100)
-    leave(free, ALICE, 250_000)
-    free.mark(98)
-    return free
 
 
 # Who
@@ -234,16 +200,19 @@ def test_the_fund_is_no_reason_to_sell_for_less_while_the_account_is_worth_somet
 
 @pytest.mark.rule("LIQ-1")
 @pytest.mark.parametrize(
-    ("penalty_bps", "cash", "price"),
-    [(0, 120_000, 5), (1_999, 120_000, 5), (2_000, 120_000, 6), (10_000, 120_000, 10)],
+    ("penalty_bps", "price"),
+    [(0, 6), (3_999, 6), (4_000, 7), (10_000, 10)],
 )
-def test_a_purchase_is_bounded_by_the_penalty(
-    free: Exchange, penalty_bps: int, cash: int, price: int
+def test_a_purchase_is_bounded_by_the_penalty_or_a_step(
+    free: Exchange, penalty_bps: int, price: int
 ) -> None:
-    """Ten short calls at 5 need MM 125,000; with 120,000 the account is worth 70,000, 7 a lot."""
+    """Ten short calls at 5 need MM 125,000; with 120,000 the account is worth 70,000, 7 a lot.
+
+    40 % of 5 are two ticks; anything less than one is one step.
+    """
     free.trade(BOB, ALICE, 5, 10, CALL)
     free.do(SetMarginModel("BTC", EASY))
-    leave(free, ALICE, cash)
+    leave(free, ALICE, 120_000)
     free.do(SetMarginModel("BTC", MarginRates(penalty_bps=penalty_bps)))
     free.ask(CAROL, 5, 1, CALL)
     assert [(CALL, 0, price, 10)] == closed(liquidate(free))[:1]
@@ -261,6 +230,88 @@ def test_a_purchase_is_bounded_by_what_the_account_is_worth(
     free.trade(BOB, ALICE, 5, 10, CALL)
     free.do(SetMarginModel("BTC", EASY))
     leave(free, ALICE, cash)
+    free.do(SetMarginModel("BTC", MarginRates(penalty_bps=10_000)))
+    free.ask(CAROL, 5, 1, CALL)
+    assert [(CALL, 0, price, 10)] == closed(liquidate(free))[:1]
+
+
+@pytest.mark.rule("LIQ-1")
+def test_a_cheap_option_is_bought_back_a_step_above_its_mark(free: Exchange) -> None:
+    """Calls at 300 marked at 1: 5 % are less than a tick. At 140 ten need MM 10,500 + 1,000 each.
+
+    112,000 are less than 115,000; at 2 they cost 20,000, and 92,000 are left.
+    """
+    charge_nothing(free)
+    free.create(C300, "BTC-20261225-300-C")
+    free.mark(1, C300)
+    free.trade(BOB, ALICE, 1, 10, C300)
+    leave(free, ALICE, 112_000)
+    free.index(140)
+    free.ask(CAROL, 2, 10, C300)
+    events = liquidate(free)
+    assert [(C300, 0, 2, 10)] == closed(events)
+    assert LiquidationEnded(ALICE, 92_000, 0, 0, 0, 0) == ended(events)
+
+
+@pytest.mark.rule("LIQ-1")
+@pytest.mark.parametrize(("step", "price"), [(1, 2), (2, 1), (4, 1)])
+def test_a_cheap_option_is_sold_a_step_below_its_mark(
+    free: Exchange, step: int, price: int
+) -> None:
+    """Ten long calls at 3 and ten perpetuals that fell to 98: 5,000 stand against MM 9,800."""
+    free.mark(3, CALL)
+    free.trade(ALICE, BOB, 3, 10, CALL)
+    free.trade(ALICE, BOB, 100, 10)
+    leave(free, ALICE, 25_000)
+    free.mark(98)
+    free.bid(CAROL, 3, 1, CALL)
+    free.do(SetTradingLimits(CALL, replace(LIMITS, price_step_ticks=step)))
+    assert [(CALL, 1, price, 10)] == closed(liquidate(free))[:1]
+
+
+@pytest.mark.rule("LIQ-1", "FEE-1")
+@pytest.mark.parametrize(
+    ("taker_e9", "price"), [(-500_000, 97), (0, 97), (408_000, 97), (409_000, 98)]
+)
+def test_what_is_left_of_the_account_pays_the_fee_of_its_closing_order(
+    free: Exchange, taker_e9: int, price: int
+) -> None:
+    """At 98 the account has 104,000, and 97 takes 100,000 of them.
+
+    The fee is of the mark: of 9,800,000 4.08 bps are 3,998.4, 4.09 bps 4,008.2, which is too much.
+    """
+    free.trade(ALICE, BOB, 100, 100)
+    leave(free, ALICE, 304_000)
+    free.do(SetFeeSchedule(0, 0, taker_e9, 0, 0, 0, 0))
+    free.do(SetMarginModel("BTC", MarginRates(future_maintenance_e9=10**9)))
+    free.mark(98)
+    free.do(FundInsurance(10**6))
+    free.bid(CAROL, 98, 1)
+    free.bid(CAROL, 97, 99)
+    events = liquidate(free)
+    assert [(PERP, 1, price, 100)] == closed(events)[:1]
+    assert 10**6 <= free.insurance()
+
+
+@pytest.mark.rule("LIQ-1", "FEE-1")
+@pytest.mark.parametrize(
+    ("cap_e9", "cash", "price"),
+    [
+        (10**9, 70_199, 6),
+        (10**9, 70_200, 7),  # 1 bp of the index, ten lots at 200,000
+        (3_000_000, 70_149, 6),
+        (3_000_000, 70_150, 7),  # 0.3 % of the mark, ten lots at 5,000
+    ],
+)
+def test_the_fee_of_an_option_is_of_the_index_and_at_most_of_its_mark(
+    free: Exchange, cap_e9: int, cash: int, price: int
+) -> None:
+    """Ten calls at 5 against 70,000 and a fee: 20,000 are two ticks a lot."""
+    free.trade(BOB, ALICE, 5, 10, CALL)
+    free.do(SetMarginModel("BTC", EASY))
+    leave(free, ALICE, cash)
+    free.do(SetFeeSchedule(0, 0, 0, 0, 100_000, cap_e9, 0))
+    free.index(200)
     free.do(SetMarginModel("BTC", MarginRates(penalty_bps=10_000)))
     free.ask(CAROL, 5, 1, CALL)
     assert [(CALL, 0, price, 10)] == closed(liquidate(free))[:1]
@@ -443,96 +494,6 @@ def test_a_portfolio_is_closed_by_what_each_position_needs_alone(free: Exchange)
     assert [(PERP, 5)] == [(trade.instrument, trade.qty_lots) for trade in trades(events)][:1]
 
 
-# Auto-deleveraging
-
-
-@pytest.mark.rule("LIQ-2")
-def test_counterparties_go_by_profit_times_value_over_collateral_then_by_account(
-    free: Exchange,
-) -> None:
-    """At 97 Bob has 50,000 profit on 2 x 10^9, Carol and Dave 30,000 on 10^9 each.
-
-    Alice is 15 lots long at 1,520,000 with 50,000 cash: 15,000 short, so a lot goes for 98,000.
-    """
-    free.trade(ALICE, BOB, 102, 10)
-    free.trade(ALICE, CAROL, 100, 5)
-    free.trade(ERIN, CAROL, 100, 5)
-    free.trade(ERIN, DAVE, 100, 10)
-    leave(free, ALICE, 50_000)
-    free.mark(97)
-    events = of(liquidate(free), AutoDeleveraged)
-    assert [(CAROL, 10, 98_000), (DAVE, 5, 98_000)] == [
-        (event.counterparty.account, event.qty_lots, event.lot_e6) for event in events
-    ]
-    assert 0 == free.cash(ALICE)
-
-
-@pytest.mark.rule("LIQ-2")
-def test_a_short_position_is_deleveraged_at_a_price_rounded_down(free: Exchange) -> None:
-    """70 lots short at 100 with 150,001: at 102 there are 10,001, or 142.87 a lot: 102,142."""
-    free.trade(BOB, ALICE, 100, 70)
-    leave(free, ALICE, 150_001)
-    free.mark(102)
-    events = liquidate(free)
-    assert [(BOB, 70, 0, 102_142)] == [
-        (event.counterparty.account, event.qty_lots, event.side, event.lot_e6)
-        for event in of(events, AutoDeleveraged)
-    ]
-    assert 150_001 - 70 * 2_142 == free.cash(ALICE) == 61
-
-
-@pytest.mark.rule("LIQ-2")
-def test_each_position_takes_its_share_of_what_the_account_is_worth(free: Exchange) -> None:
-    """Perpetual MM 98,000, future MM 49,500; 50,001 are shared 33,221 and 16,780.
-
-    50,001 x 98,000 // 147,500 = 33,221: 98,000 - 332.21, rounded up, 97,668, which gives back 21.
-    The future then takes all of the 16,801 that are left: 99,000 - 336.02, so 98,664 a lot.
-    """
-    free.trade(ALICE, BOB, 100, 100)
-    free.trade(ALICE, BOB, 100, 50, FUTURE)
-    leave(free, ALICE, 300_001)
-    free.mark(98)
-    free.mark(99, FUTURE)
-    events = of(liquidate(free), AutoDeleveraged)
-    assert [(PERP, 97_668), (FUTURE, 98_664)] == [(e.instrument, e.lot_e6) for e in events]
-    assert 1 == free.cash(ALICE)
-
-
-@pytest.mark.rule("LIQ-2")
-def test_what_is_no_collateral_is_not_lost_through_another_position(free: Exchange) -> None:
-    """100 long calls are worth 500,000; ten perpetuals at 98 leave 5,000 against MM 9,800.
-
-    They go for 980,000 - 4,999, rounded up by the lot: 97,501. The calls' own share, which weighs
-    1 against 9,800, is not asked for: nothing is left that needs margin, and they stay.
-    """
-    charge_nothing(free)
-    free.trade(ALICE, BOB, 5, 100, CALL)
-    free.trade(ALICE, BOB, 100, 10)
-    leave(free, ALICE, 25_000)
-    free.mark(98)
-    events = liquidate(free)
-    (event,) = of(events, AutoDeleveraged)
-    assert (PERP, 10, 97_501) == (event.instrument, event.qty_lots, event.lot_e6)
-    assert 100 == free.position(ALICE, CALL)[0]
-    assert LiquidationEnded(ALICE, 10, 0, 0, 0, 0) == ended(events)
-
-
-@pytest.mark.rule("LIQ-2")
-def test_without_collateral_but_with_value_positions_go_at_their_marks(free: Exchange) -> None:
-    """At 97 the perpetuals leave -5,000; with the calls the account is worth 495,000.
-
-    To end with enough one of the calls' lots must go as well, and all of them do.
-    """
-    charge_nothing(free)
-    free.trade(ALICE, BOB, 5, 100, CALL)
-    free.trade(ALICE, BOB, 100, 10)
-    leave(free, ALICE, 25_000)
-    free.mark(97)
-    events = of(liquidate(free), AutoDeleveraged)
-    assert [(PERP, 97_000), (CALL, 5_000)] == [(e.instrument, e.lot_e6) for e in events]
-    assert 495_000 == free.cash(ALICE)
-
-
 @pytest.mark.rule("LIQ-1")
 def test_where_maintenance_is_above_initial_margin_both_are_asked_for(free: Exchange) -> None:
     """Calls that need 40 % of the index to stay and 15 % to open: selling the perpetual goes on.
@@ -550,32 +511,3 @@ def test_where_maintenance_is_above_initial_margin_both_are_asked_for(free: Exch
     events = liquidate(free)
     assert [CALL] == [order[0] for order in closed(events)]
     assert ended(events).collateral_e6 >= ended(events).maintenance_e6
-
-
-@pytest.mark.rule("LIQ-2")
-def test_a_price_never_falls_below_nothing(free: Exchange) -> None:
-    """Short ten calls worth 50,000 (MM 125,000), long 100 perpetuals at 92 (MM 92,000).
-
-    500,000 - 800,000 - 50,000 is -350,000, of which the calls would have to bear 201,613: they go
-    for nothing, and the perpetuals bear the 300,000 that are left.
-    """
-    free.trade(BOB, ALICE, 5, 10, CALL)
-    free.trade(ALICE, BOB, 100, 100)
-    leave(free, ALICE, 500_000)
-    free.mark(92)
-    events = of(liquidate(free), AutoDeleveraged)
-    assert [(CALL, 0), (PERP, 95_000)] == [(e.instrument, e.lot_e6) for e in events]
-    assert 0 == free.cash(ALICE)
-
-
-@pytest.mark.rule("LIQ-2", "ORD-4")
-def test_a_deleveraged_account_loses_what_its_reduce_only_orders_no_longer_close(
-    sinking: Exchange,
-) -> None:
-    order_id = sinking.bid(BOB, 90, 60, flags=OrderFlag.REDUCE_ONLY)
-    sinking.trade(BOB, DAVE, 98, 50)
-    events = liquidate(sinking)
-    (cancelled,) = of(events, OrderCancelled)
-    assert (order_id, CancelReason.REDUCE_ONLY) == (cancelled.order_id, cancelled.reason)
-    kinds = names(events)
-    assert kinds.index("OrderCancelled") > kinds.index("AutoDeleveraged")

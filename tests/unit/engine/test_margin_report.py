@@ -3,10 +3,26 @@
 import pytest
 
 from lockstep_engine.codes import MarginMode, MmpOption, OrderFlag
-from lockstep_engine.commands import SetMarginMode, SetMmpConfig, SetPortfolioModel
+from lockstep_engine.commands import (
+    AdvanceTime,
+    SetMarginMode,
+    SetMmpConfig,
+    SetPortfolioModel,
+    SetSettlementPrice,
+)
 from lockstep_engine.exchange import MACHINE, MarginReport, margin_report
 from lockstep_kernel import CannotRunError
-from tests.support.exchange import ALICE, BOB, CALL, FUTURE, PERP, PUT, Exchange, standard_market
+from tests.support.exchange import (
+    ALICE,
+    BOB,
+    CALL,
+    FUTURE,
+    MARKET_EXPIRY_NS,
+    PERP,
+    PUT,
+    Exchange,
+    standard_market,
+)
 from tests.unit.engine.test_preview import MODEL
 
 LOT = 100_000
@@ -133,3 +149,24 @@ def test_relief_shows_in_the_lots_that_count(market: Exchange) -> None:
 def test_a_report_is_of_an_account_that_there_is(market: Exchange) -> None:
     with pytest.raises(CannotRunError, match="expected an open account, found 99"):
         margin_report(market.state, 99)
+
+
+@pytest.mark.rule("MRG-3", "SET-2")
+def test_a_portfolio_says_what_expired_positions_and_their_fees_need() -> None:
+    """A short call of ten lots at 100 that expires at 120: 180,000, 90,000; then a fee of 180."""
+    market = standard_market(MACHINE)
+    market.do(SetPortfolioModel("BTC", MODEL))
+    market.surface(100, (90, 60), (110, 57))
+    market.trade(BOB, ALICE, 20, 10, CALL)
+    market.do(SetMarginMode(MarginMode.PORTFOLIO), ALICE)
+    market.index(120)
+    market.do(AdvanceTime(), at=MARKET_EXPIRY_NS)
+    (row,) = margin_report(market.state, ALICE).positions
+    assert (True, 0, 180_000, 90_000) == (
+        *(row.is_expired, row.settlement_fee_e6, row.initial_e6, row.maintenance_e6),
+    )
+    market.do(SetSettlementPrice("BTC", MARKET_EXPIRY_NS, 120 * 10**6))
+    report = margin_report(market.state, ALICE)
+    (row,) = report.positions
+    assert (180, 180, 180) == (row.settlement_fee_e6, row.initial_e6, row.maintenance_e6)
+    assert (180, 180) == (report.totals.initial_e6, report.totals.maintenance_e6)

@@ -207,17 +207,18 @@ def test_the_share_of_each_position_goes_by_its_margin() -> None:
 
 
 @pytest.mark.rule("LIQ-2")
-def test_a_bankruptcy_price_is_never_below_0() -> None:
+def test_who_won_nothing_leaves_the_share_of_a_position_to_the_next() -> None:
     world = free_of_charge(option_world())
     world.trade(1, 2, 100, 10)
     world.trade(2, 1, 5, 1, PUT)
     world.leave(1, 40 * USD)
     marked(world, 9_000)
-    # V = 40 - 100 - 5 = -65, MM 12.5 + 9: the put would be bought at 5 - 65 x 12.5 / 21.5 = -32.8
+    # V = 40 - 100 - 5 = -65, MM 12.5 + 9: the put would be bought at 5 - 65 x 12.5 / 21.5 = -32.8,
+    # but 2 bought it at 5, its mark
     first, second = of(liquidate(world), AutoDeleveraged)
-    assert (PUT, BUY, 0) == (first.instrument, first.side, first.lot_e6)
-    # the perpetual bears what is left: (900 + 60) / 10
-    assert (PERP, SELL, 96 * USD) == (second.instrument, second.side, second.lot_e6)
+    assert (PUT, BUY, 5 * USD) == (first.instrument, first.side, first.lot_e6)
+    # the perpetual bears all of it: (900 + 65) / 10
+    assert (PERP, SELL, 96_500_000) == (second.instrument, second.side, second.lot_e6)
     assert 0 == world.cash(1)
 
 

@@ -4,6 +4,7 @@ A perpetual stands at 100 or below, IM 2 % and MM half of it; fees are 0 unless 
 """
 
 import pytest
+from msgspec.structs import replace
 
 from lockstep_engine.codes import CancelReason, CashReason, Code, OrderFlag
 from lockstep_engine.commands import (
@@ -53,6 +54,9 @@ from tests.unit.naive.worlds_of_risk import (
     marked,
     option_world,
 )
+
+DEAR = MarginRates(future_initial_e9=10**8, future_maintenance_e9=10**9, penalty_bps=300)
+"""A tenth of the value to open and to stay, and 3 % of the mark to lose."""
 
 
 @pytest.mark.rule("LIQ-1")
@@ -132,25 +136,39 @@ def test_a_closing_order_leaves_no_deficit_whatever_the_fund(
 
 @pytest.mark.rule("LIQ-1", "ADM-7")
 def test_the_penalty_is_that_of_the_underlying() -> None:
-    world = marked(long_at_100(), 9_890)
-    world.operate(SetMarginModel("BTC", MarginRates(penalty_bps=50)))
-    world.operate(FundInsurance(100 * USD))
+    world = free_of_charge(World())
+    world.trade(1, 2, 100, 10)
+    world.leave(1, 60 * USD)
+    marked(world, 9_890)
+    world.operate(SetMarginModel("BTC", DEAR))
     world.rest(3, BUY, 99, 10)
-    # 98.9 x 0.995 = 98.4055
-    assert 99 == only(liquidate(world), OrderAccepted).price_ticks
+    # 98.9 x 0.97 = 95.933, where V = 49 would go to 94
+    assert 96 == only(liquidate(world), OrderAccepted).price_ticks
+
+
+@pytest.mark.rule("LIQ-1")
+def test_a_penalty_below_a_step_is_a_step() -> None:
+    world = free_of_charge(World())
+    world.trade(1, 2, 100, 10)
+    world.leave(1, 60 * USD)
+    marked(world, 9_890)
+    world.operate(SetMarginModel("BTC", replace(DEAR, penalty_bps=50)))
+    world.rest(3, BUY, 99, 10)
+    # 98.9 - 1 = 97.9, where 98.9 x 0.995 = 98.4055
+    assert 98 == only(liquidate(world), OrderAccepted).price_ticks
 
 
 @pytest.mark.rule("LIQ-1")
 def test_a_short_position_buys_at_most_the_penalty_above_the_mark() -> None:
     world = free_of_charge(World())
     world.trade(2, 1, 100, 10)
-    world.leave(1, 20 * USD)
+    world.leave(1, 60 * USD)
     marked(world, 10_130)
-    world.operate(SetMarginModel("BTC", MarginRates(penalty_bps=50)))
-    world.rest(3, SELL, 101, 1)
-    world.rest(3, SELL, 102, 10)
-    # 101.8065, where V = 7 would go to 102
-    assert [101] == [event.price_ticks for event in of(liquidate(world), Trade)]
+    world.operate(SetMarginModel("BTC", DEAR))
+    world.rest(3, SELL, 104, 1)
+    world.rest(3, SELL, 105, 10)
+    # 104.339, where V = 47 would go to 106
+    assert [104] == [event.price_ticks for event in of(liquidate(world), Trade)]
 
 
 @pytest.mark.rule("LIQ-1")

@@ -238,7 +238,7 @@ def test_underlyings_are_added_up() -> None:
 
 
 @pytest.mark.rule("MRG-3", "MRG-1", "MRG-7")
-def test_an_expired_option_counts_at_its_mark_and_in_no_sum() -> None:
+def test_an_expired_option_counts_at_its_mark_and_as_in_the_standard_mode() -> None:
     model = flat_model(UP_15, DOWN_15, short_floor_e9=E9, option_initial_e9=E9)
     world = risky(model)
     world.trade(1, 2, 10, 3, CALL_90)
@@ -250,7 +250,8 @@ def test_an_expired_option_counts_at_its_mark_and_in_no_sum() -> None:
     assert Margin(0, 0) == account_margin(world.core, 1)
     assert before + 30 * USD == free_e6(world.core, 1)
     assert [MarginModeSet(2, PORTFOLIO)] == world.do(2, SetMarginMode(PORTFOLIO))
-    assert Margin(0, 0) == account_margin(world.core, 2)
+    # sold: 15 % of 100 a lot, and half of that; the mark of 10 is in collateral
+    assert Margin(45 * USD, 22_500_000) == account_margin(world.core, 2)
     world.verify()
 
 

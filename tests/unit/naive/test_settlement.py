@@ -388,7 +388,8 @@ def test_the_bound_is_on_the_cash_after_all_of_an_accounts_settlements() -> None
 def test_margin_of_what_expired_goes_by_its_price_and_never_by_the_index() -> None:
     world = expired_at_110()
     # account 1 is short 2 calls that will pay 20 each, long 3 futures: the price is final
-    expected = (40 * USD, 40 * USD)
+    # and 5 lots at 110 will pay a fee of 1.5 bps
+    expected = (40 * USD + 82_500, 40 * USD + 82_500)
     assert expected == tuple(account_margin(world.core, 1))
     world.operate(UpdateIndexPrice("XRP", 9_000 * USD))
     assert expected == tuple(account_margin(world.core, 1))
@@ -397,7 +398,7 @@ def test_margin_of_what_expired_goes_by_its_price_and_never_by_the_index() -> No
 
 
 @pytest.mark.rule("MRG-3")
-def test_portfolio_margin_knows_nothing_of_what_expired_but_its_mark() -> None:
+def test_portfolio_margin_of_what_is_final_is_the_fee_of_its_settlement() -> None:
     world = held()
     model = flat_model(5 * 10**8, future_initial_e9=10**7)
     world.operate(SetPortfolioModel("XRP", model))
@@ -405,7 +406,7 @@ def test_portfolio_margin_knows_nothing_of_what_expired_but_its_mark() -> None:
     update(world, 300, 70)
     world.jump(NEAR_NS)
     world.do(1, SetMarginMode(2))
-    assert (0, 0) == tuple(account_margin(world.core, 1))
+    assert (82_500, 82_500) == tuple(account_margin(world.core, 1))
     # 30 of the futures, less 2 calls at 20
     assert world.cash(1) - 10 * USD == collateral_e6(world.core, 1)
     world.verify()
