@@ -2,17 +2,20 @@
 
 Every environment is opened with synced transactions and without a writable map. A truncated data
 file kills the process that reads it, or reads as zeros, so a file that is shorter than it says is
-refused before anything else is read. The writer keeps every file at its length (`fill_up`).
+refused before anything else is read. The writer keeps every file at its length
+(`LmdbEnvironment.fill_up`).
 """
 
 import errno
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import lmdb
 
 from lockstep_journal.errors import told
+from lockstep_journal.keyvalue import Database, Transaction
 from lockstep_journal.layout import DATABASES
 from lockstep_kernel import CannotRunError, DamagedError, Fault, UnsupportedError
 
@@ -51,6 +54,41 @@ _NO_DAMAGE = (
 """What goes wrong around a journal; every other error while pages are read is their damage."""
 
 
+class LmdbEnvironment:
+    """The store of a real journal: an LMDB environment in a directory."""
+
+    def __init__(self, environment: lmdb.Environment, directory: Path) -> None:
+        self.lmdb = environment
+        self._directory = directory
+        self.stat = environment.stat
+        self.info = environment.info
+        self.set_mapsize = environment.set_mapsize
+        self.reader_check = environment.reader_check
+        self.lib_version = environment.lib_version
+        self.close = environment.close
+
+    def begin(self, write: bool = False) -> Transaction:
+        """Begin a transaction; one at a time writes."""
+        return self.lmdb.begin(write=write)
+
+    def open_db(self, name: bytes, txn: Any = None, create: bool = True) -> Database:
+        """Return the handle of a database, which is created in `txn` if need be."""
+        return self.lmdb.open_db(name, txn=txn, create=create)
+
+    def copy(self, path: str, compact: bool = False) -> None:
+        """Copy everything, as one transaction sees it, into an empty directory."""
+        self.lmdb.copy(path, compact=compact)
+
+    def fill_up(self) -> None:
+        """Make the data file as long as it says that it is.
+
+        LMDB need not write the last pages if they are free again; a short file means damage here.
+        """
+        expected, found = _lengths(self.lmdb, self._directory)
+        if found < expected:
+            os.truncate(data_path(self._directory), expected)
+
+
 def data_path(directory: Path) -> Path:
     """Return the path of the data file of a journal."""
     return directory / DATA_NAME
@@ -81,7 +119,7 @@ def check_present(directory: Path) -> None:
         raise _truncated(path, _META_PAGES * page_bytes, size)
 
 
-def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
+def open_for_reading(directory: Path) -> tuple[LmdbEnvironment, bool]:
     """Open an environment beside a live writer; return it and whether it has a reader slot.
 
     Where the lock file cannot be written (a read-only directory or disk) there is no slot, and
@@ -100,7 +138,7 @@ def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
         raise opening_fault(directory, error) from None
 
 
-def open_for_writing(directory: Path, map_bytes: int) -> lmdb.Environment:
+def open_for_writing(directory: Path, map_bytes: int) -> LmdbEnvironment:
     """Open or create an environment with a map of at least `map_bytes`.
 
     Raises `DamagedError` if the data file is truncated, and what `opening_fault` returns.
@@ -109,16 +147,6 @@ def open_for_writing(directory: Path, map_bytes: int) -> lmdb.Environment:
         return _open(directory, map_bytes, is_readonly=False, has_lock=True)
     except lmdb.Error as error:
         raise opening_fault(directory, error) from None
-
-
-def fill_up(environment: lmdb.Environment, directory: Path) -> None:
-    """Make the data file as long as it says that it is.
-
-    LMDB need not write the last pages if they are free again; a short file means damage here.
-    """
-    expected, found = _lengths(environment, directory)
-    if found < expected:
-        os.truncate(data_path(directory), expected)
 
 
 def opening_fault(directory: Path, error: lmdb.Error) -> Fault:
@@ -193,9 +221,7 @@ def _truncated(path: Path, expected: int, found: int) -> DamagedError:
     return DamagedError(f"{path}: expected {expected} bytes, found {found}: truncated", None)
 
 
-def _open(
-    directory: Path, map_bytes: int, *, is_readonly: bool, has_lock: bool
-) -> lmdb.Environment:
+def _open(directory: Path, map_bytes: int, *, is_readonly: bool, has_lock: bool) -> LmdbEnvironment:
     environment = lmdb.open(
         str(directory),
         map_size=map_bytes,
@@ -218,4 +244,4 @@ def _open(
     if size < expected:
         environment.close()
         raise _truncated(data_path(directory), expected, size)
-    return environment
+    return LmdbEnvironment(environment, directory)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import Self, TypeVar
 
 import lmdb
 
@@ -23,6 +23,7 @@ from lockstep_journal.environment import (
     opening_fault,
     reading_fault,
 )
+from lockstep_journal.keyvalue import Cursor, Database, Environment, Transaction
 from lockstep_journal.layout import (
     COMMANDS,
     DATABASES,
@@ -61,7 +62,6 @@ _ATTEMPTS = 20
 Page = tuple[list[bytes], list[JournalRecord]]
 """Records in order: their bytes, and what the bytes say."""
 
-ReadTransaction: TypeAlias = "lmdb.Transaction[bytes]"
 _T = TypeVar("_T")
 
 
@@ -69,7 +69,7 @@ class Journal:
     """An open journal. Use it as a context manager, in the process that opened it."""
 
     def __init__(
-        self, environment: lmdb.Environment, directory: Path, has_reader_slot: bool = True
+        self, environment: Environment, directory: Path, has_reader_slot: bool = True
     ) -> None:
         self.directory = directory
         self._environment = environment
@@ -173,7 +173,7 @@ class Journal:
     def snapshot_seqs(self) -> list[int]:
         """Return the sequence numbers of all snapshots, ascending."""
 
-        def keys(txn: ReadTransaction) -> list[int]:
+        def keys(txn: Transaction) -> list[int]:
             cursor = txn.cursor(self._databases[SNAPSHOTS])
             return [unpack_key(key) for key in cursor.iternext(values=False)]
 
@@ -208,11 +208,11 @@ class Journal:
         except lmdb.Error as error:
             raise copying_fault(self.directory, directory, error) from None
 
-    def database(self, name: bytes) -> lmdb._Database:
+    def database(self, name: bytes) -> Database:
         """Return the handle of a database; for this package."""
         return self._databases[name]
 
-    def _open_databases(self) -> dict[bytes, lmdb._Database]:
+    def _open_databases(self) -> dict[bytes, Database]:
         try:
             return {name: self._environment.open_db(name, create=False) for name in DATABASES}
         except lmdb.NotFoundError:
@@ -227,11 +227,11 @@ class Journal:
         meta = self._databases[META]
         return unpack_meta(name, self.read(lambda txn: txn.get(name, db=meta)))
 
-    def _end_of(self, txn: ReadTransaction) -> End:
+    def _end_of(self, txn: Transaction) -> End:
         value = txn.get(META_END, db=self._databases[META])
         return unpack_end(unpack_meta(META_END, value))
 
-    def read(self, body: Callable[[ReadTransaction], _T]) -> _T:
+    def read(self, body: Callable[[Transaction], _T]) -> _T:
         """Run `body` in a transaction of its own, again if a writer overtook it; for this package.
 
         It must not keep anything of the transaction, and raises `DamagedError` for bad pages.
@@ -250,7 +250,7 @@ class Journal:
             f"give the reader write access, or read a backup"
         )
 
-    def _begin(self) -> ReadTransaction:
+    def _begin(self) -> Transaction:
         try:
             return self._environment.begin()
         except lmdb.MapResizedError:
@@ -259,7 +259,7 @@ class Journal:
         except lmdb.Error as error:
             raise beginning_fault(self.directory, error) from None
 
-    def _attempt(self, txn: ReadTransaction, body: Callable[[ReadTransaction], _T]) -> _T | Fault:
+    def _attempt(self, txn: Transaction, body: Callable[[Transaction], _T]) -> _T | Fault:
         try:
             return body(txn)
         except lmdb.Error as error:
@@ -285,7 +285,7 @@ class Journal:
                 f"{self.directory}: expected records up to {end.last_seq}, asked for {last}"
             )
 
-    def _raw_page(self, txn: ReadTransaction, first: int, last: int) -> list[bytes]:
+    def _raw_page(self, txn: Transaction, first: int, last: int) -> list[bytes]:
         """Return the bytes of at least one record from `first` on, up to the page's size.
 
         Stops before a gap, and raises `DamagedError` if it begins with one.
@@ -305,7 +305,7 @@ class Journal:
             raise DamagedError(f"{self.directory}: record {first} is missing", first)
         return raws
 
-    def _event_values(self, txn: ReadTransaction, first: int, last: int) -> list[bytes]:
+    def _event_values(self, txn: Transaction, first: int, last: int) -> list[bytes]:
         values: list[bytes] = []
         for key, value in self._from(txn, EVENTS, first):
             if first + len(values) > last or key != pack_key(first + len(values)):
@@ -316,13 +316,11 @@ class Journal:
             raise DamagedError(f"{self.directory}: events of record {missing} missing", missing)
         return values
 
-    def _from(
-        self, txn: ReadTransaction, database: bytes, seq: int
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def _from(self, txn: Transaction, database: bytes, seq: int) -> Iterator[tuple[bytes, bytes]]:
         cursor = txn.cursor(self._databases[database])
         return iter(cursor) if cursor.set_range(pack_key(seq)) else iter(())
 
-    def _checked_end(self, txn: ReadTransaction) -> End:
+    def _checked_end(self, txn: Transaction) -> End:
         end = self._end_of(txn)
         commands = self._databases[COMMANDS]
         cursor = txn.cursor(commands)
@@ -349,7 +347,7 @@ class Journal:
         self._check_last(cursor, end)
         return end
 
-    def _check_last(self, cursor: "lmdb.Cursor[bytes]", end: End) -> None:
+    def _check_last(self, cursor: Cursor, end: End) -> None:
         if end.count == 0:
             is_same = end.last_hash == end.base_hash
         else:
@@ -378,7 +376,7 @@ def open_reader(directory: str | Path) -> Journal:
         raise
 
 
-def _first_misplaced(cursor: "lmdb.Cursor[bytes]", first_seq: int) -> int:
+def _first_misplaced(cursor: Cursor, first_seq: int) -> int:
     """Return the first sequence number whose key does not stand where it must."""
     cursor.first()
     seq = first_seq

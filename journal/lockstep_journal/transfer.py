@@ -204,7 +204,7 @@ def import_streams(
     try:
         with create_unchecked(partial, streams[0].genesis, keeps_events) as owner:
             owner.claim()
-            importer = _Importer(owner, verifier)
+            importer = StreamImporter(owner, verifier)
             for stream in streams:
                 importer.take(stream)
             end = owner.end()
@@ -216,7 +216,7 @@ def import_streams(
     return Transferred(end.first_seq, end.last_seq, end.last_hash)
 
 
-class _Importer:
+class StreamImporter:
     """Takes the frames of streams into an owned journal, a page at a time."""
 
     def __init__(self, owner: Owner, verifier: StreamVerifier | None) -> None:

@@ -9,9 +9,10 @@ from functools import partial
 
 import msgspec
 
+from lockstep_journal.keyvalue import Transaction
 from lockstep_journal.layout import COMMANDS, EVENTS, KEY_BYTES, SNAPSHOTS, End, unpack_events
 from lockstep_journal.snapshots import check_snapshot
-from lockstep_journal.store import Journal, ReadTransaction, link_fault
+from lockstep_journal.store import Journal, link_fault
 from lockstep_kernel import DamagedError, Fault, genesis_hash, unpack_record
 
 _PAGE = 1024
@@ -131,7 +132,7 @@ class _Walk:
         if self.snapshots != expected and len(self._journal.snapshot_seqs()) != expected:
             yield Finding(None, f"expected {expected} snapshots, found {self.snapshots}")
 
-    def _snapshot_count(self, txn: ReadTransaction) -> int:
+    def _snapshot_count(self, txn: Transaction) -> int:
         return txn.stat(self._journal.database(SNAPSHOTS))["entries"]
 
     def _entries(self, name: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -145,7 +146,7 @@ class _Walk:
                 raise DamagedError(f"the keys do not ascend: {after.hex()} then {last.hex()}", None)
             after = last
 
-    def _page(self, txn: ReadTransaction, name: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
+    def _page(self, txn: Transaction, name: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
         cursor = txn.cursor(self._journal.database(name))
         page: list[tuple[bytes, bytes]] = []
         is_there = cursor.set_range(after + b"\x00") if after else cursor.first()
