@@ -28,6 +28,7 @@ from lockstep_journal.layout import (
     COMMANDS,
     DATABASES,
     EVENTS,
+    KEY_BYTES,
     META,
     META_END,
     META_EPOCH,
@@ -175,7 +176,10 @@ class Journal:
 
         def keys(txn: Transaction) -> list[int]:
             cursor = txn.cursor(self._databases[SNAPSHOTS])
-            return [unpack_key(key) for key in cursor.iternext(values=False)]
+            # What has no sequence number is no snapshot; a verification counts and says so.
+            return [
+                unpack_key(key) for key in cursor.iternext(values=False) if len(key) == KEY_BYTES
+            ]
 
         return self.read(keys)
 
@@ -324,13 +328,13 @@ class Journal:
         end = self._end_of(txn)
         commands = self._databases[COMMANDS]
         cursor = txn.cursor(commands)
-        if cursor.first() and unpack_key(cursor.key()) != end.first_seq:
+        if cursor.first() and cursor.key() != pack_key(end.first_seq):
             raise DamagedError(
                 f"{self.directory}: expected record {end.first_seq} first, "
-                f"found {unpack_key(cursor.key())}",
+                f"found key {cursor.key().hex()}",
                 end.first_seq,
             )
-        found = unpack_key(cursor.key()) if cursor.last() else end.first_seq - 1
+        found = self._last_key(cursor, end)
         if found != end.last_seq:
             raise DamagedError(
                 f"{self.directory}: expected records up to {end.last_seq}, found up to {found}",
@@ -346,6 +350,17 @@ class Journal:
             )
         self._check_last(cursor, end)
         return end
+
+    def _last_key(self, cursor: Cursor, end: End) -> int:
+        if not cursor.last():
+            return end.first_seq - 1
+        if len(cursor.key()) != KEY_BYTES:
+            raise DamagedError(
+                f"{self.directory}: expected record {end.last_seq} last, "
+                f"found key {cursor.key().hex()}",
+                _first_misplaced(cursor, end.first_seq),
+            )
+        return unpack_key(cursor.key())
 
     def _check_last(self, cursor: Cursor, end: End) -> None:
         if end.count == 0:

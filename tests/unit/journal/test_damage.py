@@ -121,6 +121,26 @@ def test_something_between_two_records_is_named(broken: Path) -> None:
     assert 8 == first_finding(broken)
 
 
+@pytest.mark.parametrize(("key", "seq"), [(b"\x00", 1), (b"end", COUNT + 1)])
+def test_a_key_that_is_no_number_is_named_by_its_place(broken: Path, key: bytes, seq: int) -> None:
+    with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
+        txn.put(key, b"x", db=environment.open_db(layout.COMMANDS, txn=txn))
+    assert seq == first_fault(lambda: recover_all(broken)).seq
+
+
+def test_a_key_among_the_snapshots_that_is_no_number_stops_nobody_and_is_found(
+    broken: Path,
+) -> None:
+    with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
+        txn.put(b"end", b"x", db=environment.open_db(layout.SNAPSHOTS, txn=txn))
+    state, report = recover(broken, COUNTER)
+    assert (COUNT, []) == (state.seq, report.skipped)
+    with open_reader(broken) as journal:
+        expected = len(journal.snapshot_seqs())
+        found = [finding.what for finding in verify(journal).findings]
+    assert [f"expected {expected + 1} snapshots, found {expected}"] == found
+
+
 def test_forged_hashes_and_commands_diverge_though_every_check_is_good(broken: Path) -> None:
     forged = unpack_record(RECORDS[9], 10)
     command = COUNTER.codec.decode(forged.ts_ns, RECORDS[8][64:-8]).body
