@@ -29,6 +29,8 @@ _META_MAGIC = 0xBEEFC0DE
 _META_PAGES = 2
 _PAGE_BYTES_USUAL = 4096
 _NO_SPACE = os.strerror(errno.ENOSPC)
+_CANNOT_SYNC = (errno.EROFS, errno.EINVAL)
+"""What a file system without writes says to a sync: there is nothing to be written."""
 _WRITE_FACTOR = 2
 _FREE_BYTES_MIN = 1 << 20
 """With less than this and twice what a transaction needs, a disk is called full."""
@@ -87,6 +89,20 @@ class LmdbEnvironment:
         expected, found = _lengths(self.lmdb, self._directory)
         if found < expected:
             os.truncate(data_path(self._directory), expected)
+
+    def settle(self) -> None:
+        """Return when everything that can be seen is durable; raise `OSError` if the disk fails.
+
+        The file may be opened again here: LMDB's own locks are on its lock file.
+        """
+        descriptor = os.open(data_path(self._directory), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            if error.errno not in _CANNOT_SYNC:
+                raise
+        finally:
+            os.close(descriptor)
 
 
 def data_path(directory: Path) -> Path:

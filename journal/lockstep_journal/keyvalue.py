@@ -145,6 +145,10 @@ class Environment(Protocol):
         """Make the data as long as it says that it is."""
         ...
 
+    def settle(self) -> None:
+        """Return when everything that can be seen is durable; raise `OSError` if the disk fails."""
+        ...
+
     def close(self) -> None:
         """Close; harmless when repeated."""
         ...

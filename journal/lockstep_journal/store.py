@@ -200,6 +200,19 @@ class Journal:
         """Return how many reader slots are in use, this one included."""
         return self._environment.info()["num_readers"]
 
+    def settle(self) -> None:
+        """Wait until all that is seen here is durable; whoever sends it elsewhere calls this first.
+
+        A reader sees a commit a moment before the disk has it. Raises `CannotRunError` if the disk
+        fails.
+        """
+        try:
+            self._environment.settle()
+        except OSError as error:
+            raise CannotRunError(
+                f"{self.directory}: what was read cannot be made durable: {error.strerror}"
+            ) from None
+
     def copy_to(self, directory: Path, is_compact: bool = False) -> None:
         """Copy the whole environment, as one transaction sees it, into an empty directory.
 

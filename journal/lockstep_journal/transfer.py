@@ -104,12 +104,17 @@ class Exporter:
     def snapshot(self, seq: int) -> None:
         """Write the frame of a snapshot that stands where the stream stands."""
         _head, data = check_snapshot(self._journal, seq)
+        self._journal.settle()
         self._stream.snapshot(seq, data)
 
     def send_to(self, last_seq: int, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        """Write the records after what was written, up to `last_seq` or until `is_stopped`."""
+        """Write the records after what was written, up to `last_seq` or until `is_stopped`.
+
+        They are durable before the first of them leaves, even if their writer has just died.
+        """
         if last_seq <= self._seq:
             return
+        self._journal.settle()
         for raws, records in self._journal.pages(self._seq + 1, last_seq):
             fault = link_fault(records[0], self._hash, 0)
             if fault is not None:
