@@ -5,6 +5,7 @@ PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c 
 WORKERS ?= 2
 DEMO    ?=
 PROOFS  ?=
+SIM     ?= --seeds 2000 --need-all
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -16,7 +17,7 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs lint wheel check test-c bench record build clean
+.PHONY: help setup setup-test setup-dev no-so run test proofs sim lint wheel check test-c bench record build clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -62,6 +63,9 @@ test: setup-test no-so ## Run the tests on the interpreted build
 
 proofs: .venv/.installed-proofs no-so ## Prove contracts on the arithmetic with CrossHair, in minutes
 	@$(PY) -m tests.proofs --jobs $(WORKERS) $(PROOFS)
+
+sim: setup no-so ## Simulate the whole under drawn faults, 2,000 seeds
+	@$(BIN)/lockstep simulate $(SIM)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)

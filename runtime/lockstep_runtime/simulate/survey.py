@@ -1,0 +1,154 @@
+"""What is wrong with a journal's pages, by comparison with the truth: INV-4.
+
+A device that lied leaves a journal that is whole, damaged in its records, in a snapshot, in its
+meta entries, or in pages that cannot be followed. The product must name the first damage, and must
+never take a damaged journal for a good one.
+"""
+
+import lmdb
+import msgspec
+
+from lockstep_kernel import Fault
+from lockstep_runtime.simulate.disk import Pages
+from lockstep_runtime.simulate.framing import WrongBytes, read_end, read_meta, read_snapshot
+from lockstep_runtime.simulate.referee import Referee, Violation, kept_events
+from lockstep_runtime.simulate.tree import Tree, newest_meta
+
+_DATABASES = ("commands", "snapshots", "events", "meta")
+_BATCH_MAX = 64
+_KEY_BYTES = 8
+_META = (b"format", b"genesis", b"epoch", b"end", b"keep_events")
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What is wrong: records, snapshots, and whether pages or meta entries are."""
+
+    bad: list[int]
+    strange: list[int]
+    bad_snapshots: list[int]
+    is_unreadable: bool
+    is_meta_bad: bool
+    last_seq: int
+    snapshots: list[int]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        is_rest_sound = not (self.is_unreadable or self.is_meta_bad)
+        return is_rest_sound and not (self.bad or self.strange or self.bad_snapshots)
+
+    def is_only(self, snapshots: list[int]) -> bool:
+        """Whether nothing is wrong but these snapshots."""
+        is_rest_sound = not (self.bad or self.strange or self.is_unreadable or self.is_meta_bad)
+        return is_rest_sound and set(self.bad_snapshots) <= set(snapshots)
+
+    def may_name(self, seq: int | None, first_seq: int) -> bool:
+        """Whether a recovery may stop at `seq`: the first bad record behind where it began."""
+        if seq is None or self.is_unreadable:
+            return self.is_unreadable or self.is_meta_bad
+        starts = [first_seq - 1, *self.snapshots]
+        if first_seq > 1 and set(self.snapshots) <= set(self.bad_snapshots) and seq == first_seq:
+            return True
+        named = [next((bad for bad in self.bad if bad > start), None) for start in starts]
+        return (
+            seq in named or seq in self.strange or (self.is_meta_bad and seq <= self.last_seq + 1)
+        )
+
+    def must_fail(self, start: int) -> bool:
+        """Whether a recovery from `start` reads a damaged record."""
+        return any(seq > start for seq in self.bad)
+
+
+def survey(pages: Pages, referee: Referee) -> Survey:
+    """Compare what is on the pages with the truth."""
+    try:
+        tree = Tree(pages, newest_meta(pages))
+    except lmdb.Error:
+        return Survey([], [], [], True, True, 0, [])
+    unreadable: list[str] = []
+    found = {name: _entries(tree, name, unreadable) for name in _DATABASES}
+    records, snapshots, events = found["commands"], found["snapshots"], found["events"]
+    first, known = referee.first_seq, referee.snapshots
+    numbers = [_seq(key) for key in records]
+    last = max((seq for seq in numbers if seq <= referee.last_seq + _BATCH_MAX), default=0)
+    truth = range(first, referee.last_seq + 1)
+    bad = [seq for seq in truth if records.get(_key(seq)) != referee.kept[seq - 1].raw]
+    odd = [key for key, seq in zip(records, numbers, strict=True) if not first <= seq <= last]
+    bad_events = referee.keeps_events and any(
+        events.get(_key(seq)) != kept_events(seq, referee) for seq in truth
+    )
+    return Survey(
+        bad,
+        sorted({min(_seq(key), last + 1) for key in odd}),
+        sorted(_seq(key) for key, raw in snapshots.items() if _is_bad(_seq(key), raw, known)),
+        bool(unreadable) or any(len(key) != _KEY_BYTES for key in snapshots),
+        _is_meta_bad(found["meta"], (first, last)) or bad_events,
+        last,
+        sorted(_seq(key) for key in snapshots if _seq(key) <= last),
+    )
+
+
+def _entries(tree: Tree, name: str, unreadable: list[str]) -> dict[bytes, bytes]:
+    """Return all entries of a database that can be read."""
+    found: dict[bytes, bytes] = {}
+    for leaf in tree.databases.get(name, []):
+        try:
+            for entry in tree.entries(leaf):
+                # Of two entries with one key a cursor meets the first.
+                found.setdefault(entry[0], tree.value(entry))
+        except lmdb.Error:
+            unreadable.append(name)
+    return found
+
+
+def _is_meta_bad(meta: dict[bytes, bytes], expected: tuple[int, int]) -> bool:
+    try:
+        for name in _META:
+            read_meta(name, meta[name])
+        first, _count, last, *_rest = read_end(meta[b"end"])
+    except (KeyError, WrongBytes):
+        return True
+    return (first, max(last, first - 1)) != (expected[0], max(expected[1], first - 1))
+
+
+def _is_bad(seq: int, raw: bytes, known: dict[int, bytes]) -> bool:
+    """Whether a snapshot is not what it was; one that was never seen must at least be whole."""
+    if seq in known:
+        return raw != known[seq]
+    try:
+        return read_snapshot(raw).seq != seq
+    except WrongBytes:
+        return True
+
+
+def _seq(key: bytes) -> int:
+    return int.from_bytes(key, "big")
+
+
+def _key(seq: int) -> bytes:
+    return seq.to_bytes(8, "big")
+
+
+def judge_refusal(found: Survey, referee: Referee, fault: Fault, has_lied: bool) -> None:
+    """INV-4: a journal that is not recovered is damaged, and the first damage is named."""
+    seq = getattr(fault, "seq", None)
+    if not has_lied:
+        raise Violation(f"INV-1: a sound journal does not recover: {fault}")
+    if found.is_sound:
+        raise Violation(f"INV-4: a whole journal does not recover: {fault}")
+    if not found.may_name(seq, referee.first_seq):
+        raise Violation(
+            f"INV-4: damaged are {found.bad or 'pages or meta'}, named was {seq}: {fault}"
+        )
+
+
+def judge_success(found: Survey, start: int, skipped: list[int], has_lied: bool) -> None:
+    """INV-4: no damage is skipped, and no good snapshot either."""
+    if found.must_fail(start):
+        raise Violation(f"INV-4: recovered from {start} on, over the damaged {found.bad}")
+    wrong = [seq for seq in skipped if seq not in found.bad_snapshots]
+    wrong = [seq for seq in wrong if seq + 1 not in found.bad]
+    if wrong and not (has_lied and found.is_unreadable):
+        raise Violation(f"INV-4: snapshots {wrong} were passed over, which are good")
+    if start in found.bad_snapshots:
+        raise Violation(f"INV-4: snapshot {start} is damaged, and was recovered from")
