@@ -351,7 +351,7 @@ class Journal:
         if found != end.last_seq:
             raise DamagedError(
                 f"{self.directory}: expected records up to {end.last_seq}, found up to {found}",
-                min(found, end.last_seq) + 1,
+                min(_first_misplaced(cursor, end.first_seq), end.last_seq + 1),
             )
         entries = txn.stat(commands)["entries"]
         if entries != end.count:

@@ -68,8 +68,10 @@ class _Walk:
         self.snapshots = 0
 
     def findings(self) -> Iterator[Finding]:
-        """Yield every finding: the end, then records, events and snapshots."""
+        """Yield every finding: `meta`, then records, events and snapshots."""
         yield from self._check(self._journal.check_end)
+        yield from self._check(self._journal.epoch)
+        yield from self._check(self._journal.lmdb_version)
         if self._end.first_seq == 1 and self._end.base_hash != genesis_hash(self._journal.genesis):
             yield Finding(None, "meta: the hash before record 1 is not that of the genesis")
         yield from self._guarded(self._record_findings())
