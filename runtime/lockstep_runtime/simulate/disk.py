@@ -93,7 +93,7 @@ class Disk:
         if self._board.fires(Fault.SYNC_FAILS):
             self._forget_unsynced()
             raise lmdb.DiskError(f"mdb_txn_commit: {_EIO}")
-        for number, data in self._unsynced:
+        for number, data in dict(self._unsynced).items():
             self._maybe_lie(number, data)
         self._settled()
         process.step()
@@ -181,7 +181,8 @@ class Disk:
     def _forget_unsynced(self) -> None:
         """Leave the writes where processes see them, and never write them: what Linux does."""
         for number, data in self._before.items():
-            self._unwritten.setdefault(number, data)
+            if number not in META_SLOTS:
+                self._unwritten.setdefault(number, data)
         self._settled()
 
     def _maybe_lie(self, number: int, data: bytes) -> None:

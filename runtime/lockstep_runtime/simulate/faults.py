@@ -95,9 +95,7 @@ def draw_plan(dice: Random) -> Plan:
         return Plan({})
     percent = dice.choice((15, 35, 60))
     armed = [kind for kind in Fault if dice.randrange(100) < percent]
-    return Plan(
-        {kind: dice.choice(_RARE_CHANCES if kind in _RARE else _CHANCES) for kind in armed}
-    )
+    return Plan({kind: dice.choice(_RARE_CHANCES if kind in _RARE else _CHANCES) for kind in armed})
 
 
 class Board:

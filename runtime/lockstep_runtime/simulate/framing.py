@@ -67,6 +67,13 @@ def read_record(raw: bytes) -> RecordRow:
     return RecordRow(seq, epoch, ts_ns, previous, hash_, body)
 
 
+def write_record(row: RecordRow) -> bytes:
+    """Return the bytes of a record."""
+    *head, body = row
+    payload = _RECORD.pack(b"LKR", 1, *head, len(body)) + body
+    return payload + xxh3_64_digest(payload)
+
+
 def read_snapshot(raw: bytes) -> SnapshotRow:
     """Return what a snapshot says; raise `WrongBytes`."""
     if len(raw) < _SNAPSHOT.size + _CHECK_BYTES or xxh3_64_digest(raw[:-8]) != raw[-8:]:

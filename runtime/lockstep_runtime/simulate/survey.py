@@ -49,7 +49,9 @@ class Survey(msgspec.Struct, frozen=True):
         starts = [first_seq - 1, *self.snapshots]
         if first_seq > 1 and set(self.snapshots) <= set(self.bad_snapshots) and seq == first_seq:
             return True
-        named = [next((bad for bad in self.bad if bad > start), None) for start in starts]
+        # Wherever it begins, a recovery looks at the last record.
+        last = [seq for seq in self.bad if seq == self.last_seq]
+        named = last + [next((bad for bad in self.bad if bad > start), None) for start in starts]
         return (
             seq in named or seq in self.strange or (self.is_meta_bad and seq <= self.last_seq + 1)
         )
@@ -72,15 +74,15 @@ def survey(pages: Pages, referee: Referee) -> Survey:
     numbers = [_seq(key) for key in records]
     last = max((seq for seq in numbers if seq <= referee.last_seq + _BATCH_MAX), default=0)
     truth = range(first, referee.last_seq + 1)
-    bad = [seq for seq in truth if records.get(_key(seq)) != referee.kept[seq - 1].raw]
+    bad = [seq for seq in truth if referee.kept[seq - 1].raw not in records.get(_key(seq), ())]
     odd = [key for key, seq in zip(records, numbers, strict=True) if not first <= seq <= last]
     bad_events = referee.keeps_events and any(
-        events.get(_key(seq)) != kept_events(seq, referee) for seq in truth
+        kept_events(seq, referee) not in events.get(_key(seq), ()) for seq in truth
     )
     return Survey(
         bad,
         sorted({min(_seq(key), last + 1) for key in odd}),
-        sorted(_seq(key) for key, raw in snapshots.items() if _is_bad(_seq(key), raw, known)),
+        sorted(_seq(key) for key, raws in snapshots.items() if _is_bad(_seq(key), raws, known)),
         bool(unreadable) or any(len(key) != _KEY_BYTES for key in snapshots),
         _is_meta_bad(found["meta"], (first, last)) or bad_events,
         last,
@@ -88,35 +90,34 @@ def survey(pages: Pages, referee: Referee) -> Survey:
     )
 
 
-def _entries(tree: Tree, name: str, unreadable: list[str]) -> dict[bytes, bytes]:
-    """Return all entries of a database that can be read."""
-    found: dict[bytes, bytes] = {}
+def _entries(tree: Tree, name: str, unreadable: list[str]) -> dict[bytes, list[bytes]]:
+    """Return all entries of a database that can be read; a key may be there more than once."""
+    found: dict[bytes, list[bytes]] = {}
     for leaf in tree.databases.get(name, []):
         try:
             for entry in tree.entries(leaf):
-                # Of two entries with one key a cursor meets the first.
-                found.setdefault(entry[0], tree.value(entry))
+                found.setdefault(entry[0], []).append(tree.value(entry))
         except lmdb.Error:
             unreadable.append(name)
     return found
 
 
-def _is_meta_bad(meta: dict[bytes, bytes], expected: tuple[int, int]) -> bool:
+def _is_meta_bad(meta: dict[bytes, list[bytes]], expected: tuple[int, int]) -> bool:
     try:
         for name in _META:
-            read_meta(name, meta[name])
-        first, _count, last, *_rest = read_end(meta[b"end"])
+            read_meta(name, meta[name][0])
+        first, _count, last, *_rest = read_end(meta[b"end"][0])
     except (KeyError, WrongBytes):
         return True
     return (first, max(last, first - 1)) != (expected[0], max(expected[1], first - 1))
 
 
-def _is_bad(seq: int, raw: bytes, known: dict[int, bytes]) -> bool:
+def _is_bad(seq: int, raws: list[bytes], known: dict[int, bytes]) -> bool:
     """Whether a snapshot is not what it was; one that was never seen must at least be whole."""
     if seq in known:
-        return raw != known[seq]
+        return known[seq] not in raws
     try:
-        return read_snapshot(raw).seq != seq
+        return read_snapshot(raws[0]).seq != seq
     except WrongBytes:
         return True
 
