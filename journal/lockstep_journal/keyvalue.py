@@ -6,7 +6,7 @@ to an operator is decided in one place. The simulator of the runtime is the othe
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 Database = Any
 """The handle of a database; only the store that gave it looks into it."""
@@ -43,8 +43,8 @@ class Cursor(Protocol):
         """Return (key, value) here."""
         ...
 
-    def iternext(self, keys: bool = True, values: bool = True) -> Iterator[Any]:
-        """Yield entries from here, or from the first, on: keys, values or both."""
+    def iternext(self, *, values: Literal[False]) -> Iterator[bytes]:
+        """Yield the keys from here, or from the first, on."""
         ...
 
     def __iter__(self) -> Iterator[Any]:
@@ -81,15 +81,7 @@ class Transaction(Protocol):
         """Return a value, or None."""
         ...
 
-    def put(
-        self,
-        key: bytes,
-        value: bytes,
-        dupdata: bool = True,
-        overwrite: bool = True,
-        append: bool = False,
-        db: Database = None,
-    ) -> bool:
+    def put(self, key: bytes, value: bytes, *, db: Database) -> bool:
         """Write a value."""
         ...
 
@@ -125,7 +117,7 @@ class Environment(Protocol):
         """Return `last_pgno`, `last_txnid`, `map_size` and `num_readers`."""
         ...
 
-    def set_mapsize(self, size: int) -> None:
+    def set_mapsize(self, size: int, /) -> None:
         """Set the size of the map; 0 takes the size that another process set."""
         ...
 

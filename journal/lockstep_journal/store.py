@@ -198,7 +198,7 @@ class Journal:
 
     def reader_count(self) -> int:
         """Return how many reader slots are in use, this one included."""
-        return self._environment.info()["num_readers"]
+        return int(self._environment.info()["num_readers"])
 
     def settle(self) -> None:
         """Wait until all that is seen here is durable; whoever sends it elsewhere calls this first.

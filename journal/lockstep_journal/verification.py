@@ -135,7 +135,7 @@ class _Walk:
             yield Finding(None, f"expected {expected} snapshots, found {self.snapshots}")
 
     def _snapshot_count(self, txn: Transaction) -> int:
-        return txn.stat(self._journal.database(SNAPSHOTS))["entries"]
+        return int(txn.stat(self._journal.database(SNAPSHOTS))["entries"])
 
     def _entries(self, name: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries of a database, a page at a time; stop where LMDB cannot go on."""

@@ -102,6 +102,15 @@ def test_a_database_that_is_not_there_is_not_found(store: Environment) -> None:
         store.open_db(b"commands", create=False)
 
 
+def carry_out(store: Environment, databases: list[object], work: list[tuple]) -> None:
+    with store.begin(write=True) as txn:
+        for index, name, value in work:
+            if value is None:
+                txn.delete(name, db=databases[index])
+            else:
+                txn.put(name, value, db=databases[index])
+
+
 def test_both_stores_hold_the_same_after_the_same_random_work(tmp_path: Path) -> None:
     dice = Random(7)
     stores: list[Environment] = [open_for_writing(tmp_path, MAP_BYTES), simulated()]
@@ -119,12 +128,7 @@ def test_both_stores_hold_the_same_after_the_same_random_work(tmp_path: Path) ->
             for _ in range(dice.randrange(1, 9))
         ]
         for store, databases in zip(stores, handles, strict=True):
-            with store.begin(write=True) as txn:
-                for index, name, value in work:
-                    if value is None:
-                        txn.delete(name, db=databases[index])
-                    else:
-                        txn.put(name, value, db=databases[index])
+            carry_out(store, databases, work)
         found = [
             [everything(store, database) for database in databases]
             for store, databases in zip(stores, handles, strict=True)

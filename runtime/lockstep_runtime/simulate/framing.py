@@ -78,12 +78,14 @@ def read_snapshot(raw: bytes) -> SnapshotRow:
     """Return what a snapshot says; raise `WrongBytes`."""
     if len(raw) < _SNAPSHOT.size + _CHECK_BYTES or xxh3_64_digest(raw[:-8]) != raw[-8:]:
         raise WrongBytes("a snapshot whose check does not match")
-    magic, version, *head, clocks_len, rows_len = _SNAPSHOT.unpack_from(raw)
+    magic, version, seq, ts_ns, hash_, genesis, digest, *sizes = _SNAPSHOT.unpack_from(raw)
+    clocks_len, rows_len = sizes
     start = _SNAPSHOT.size + clocks_len
     rows = raw[start:-_CHECK_BYTES]
     if (magic, version, rows_len) != (b"LKSNAP", 1, len(rows)):
         raise WrongBytes("a snapshot with another head")
-    return SnapshotRow(*head, raw[_SNAPSHOT.size : start], rows)
+    clocks = raw[_SNAPSHOT.size : start]
+    return SnapshotRow(seq, ts_ns, hash_, genesis, digest, clocks, rows)
 
 
 def read_end(value: bytes) -> tuple[int, int, int, int, bytes, bytes]:

@@ -6,7 +6,6 @@ hashes is the referee's own, and the digest is a sum over everything, each time.
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from operator import or_
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -84,7 +83,8 @@ class Oracle:
 
     def command(self, body: bytes) -> msgspec.Struct:
         """Return the command of good bytes."""
-        return self._decode(body)
+        command: msgspec.Struct = self._decode(body)
+        return command
 
     def step(self, ts_ns: int, body: bytes) -> Expected:
         """Execute the next command."""
@@ -110,4 +110,8 @@ def _name(row: Sequence[Any]) -> tuple[Any, Any]:
 
 
 def _union(types: Sequence[type]) -> Any:
-    return reduce(or_, types)
+    return reduce(_either, types)
+
+
+def _either(left: Any, right: Any) -> Any:
+    return left | right

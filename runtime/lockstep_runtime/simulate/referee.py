@@ -168,6 +168,10 @@ class Referee:
 
     def claimed(self, epoch: int) -> None:
         """Judge an epoch that an owner claimed."""
+        if self._disk.has_lied and self.kept and epoch >= self.kept[-1].row.epoch:
+            # A lost write takes an epoch back under which nothing was written.
+            self.epochs.append(epoch)
+            return
         if epoch <= self.epochs[-1]:
             raise Violation(f"INV-2: epoch {epoch} was claimed after {self.epochs[-1]}")
         self.epochs.append(epoch)

@@ -6,7 +6,7 @@ belongs to a process and dies with it; two may be open on one disk, and see each
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 import lmdb
 
@@ -64,7 +64,7 @@ class SimulatedCursor:
         """Go to the first entry at or behind a key; False if there is none."""
         self._leaf = self._txn.place(self._name, key)
         leaves = self._txn.leaves(self._name)
-        entries = leaves[self._leaf] if leaves else []
+        entries: Entries = leaves[self._leaf] if leaves else []
         self._index = bisect_left([entry[0] for entry in entries], key)
         return self._settle()
 
@@ -80,19 +80,15 @@ class SimulatedCursor:
         """Return (key, value) here."""
         return self.key(), self.value()
 
-    def iternext(self, keys: bool = True, values: bool = True) -> Iterator[Any]:
-        """Yield entries from here, or from the first, on: keys, values or both."""
-        is_there = self._is_placed or self.first()
-        while is_there:
-            if keys and values:
-                yield self.item()
-            else:
-                yield self.key() if keys else self.value()
-            is_there = self.next()
+    def iternext(self, *, values: Literal[False]) -> Iterator[bytes]:
+        """Yield the keys from here, or from the first, on."""
+        for _place in self._places():
+            yield self.key()
 
     def __iter__(self) -> Iterator[Any]:
         """Yield (key, value) from here on."""
-        return self.iternext()
+        for _place in self._places():
+            yield self.item()
 
     def putmulti(
         self,
@@ -108,8 +104,15 @@ class SimulatedCursor:
                 added += self._txn.set(self._name, key, value)
         return len(items), added
 
+    def _places(self) -> Iterator[int]:
+        is_there = self._is_placed or self.first()
+        while is_there:
+            yield self._index
+            is_there = self.next()
+
     def _entry(self) -> Entry:
-        return self._txn.leaves(self._name)[self._leaf][self._index]
+        entries: Entries = self._txn.leaves(self._name)[self._leaf]
+        return entries[self._index]
 
     def _settle(self) -> bool:
         """Skip to the next leaf that has an entry, and say whether there is one."""
@@ -131,7 +134,7 @@ class _Leaves(Sequence[Entries]):
         return len(self.slots)
 
     def __getitem__(self, index: Any) -> Any:
-        slot = self.slots[index]
+        slot = cast("Leaf | Entries", self.slots[index])
         return self._tree.entries(slot) if isinstance(slot, Leaf) else slot
 
     def first(self, index: int) -> bytes:
@@ -163,9 +166,9 @@ class SimulatedTransaction:
         """Begin the block."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
+    def __exit__(self, *args: object) -> None:
         """Commit, or abort if the block raised."""
-        if self._is_writing and kind is None:
+        if self._is_writing and args[0] is None:
             _Commit(self._environment, self._tree, self._open).run()
 
     def id(self) -> int:
@@ -177,15 +180,7 @@ class SimulatedTransaction:
         cursor = SimulatedCursor(self, db)
         return cursor.value() if cursor.set_range(key) and cursor.key() == key else default
 
-    def put(
-        self,
-        key: bytes,
-        value: bytes,
-        dupdata: bool = True,
-        overwrite: bool = True,
-        append: bool = False,
-        db: Any = None,
-    ) -> bool:
+    def put(self, key: bytes, value: bytes, *, db: Any) -> bool:
         """Write a value."""
         self.set(db, key, value)
         return True
@@ -302,7 +297,7 @@ class SimulatedEnvironment:
             "num_readers": 1,
         }
 
-    def set_mapsize(self, size: int) -> None:
+    def set_mapsize(self, size: int, /) -> None:
         """Set the size of the map; 0 changes nothing here."""
         self.map_bytes = size or self.map_bytes
 

@@ -17,7 +17,7 @@ from lockstep_runtime.simulate.tree import Tree, newest_meta
 _DATABASES = ("commands", "snapshots", "events", "meta")
 _BATCH_MAX = 64
 _KEY_BYTES = 8
-_META = (b"format", b"genesis", b"epoch", b"end", b"keep_events")
+_META = (b"format", b"genesis", b"epoch", b"end", b"keep_events", b"lmdb")
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -67,8 +67,8 @@ def survey(pages: Pages, referee: Referee) -> Survey:
         tree = Tree(pages, newest_meta(pages))
     except lmdb.Error:
         return Survey([], [], [], True, True, 0, [])
-    unreadable: list[str] = []
-    found = {name: _entries(tree, name, unreadable) for name in _DATABASES}
+    broken: list[str] = []
+    found = {name: _entries(tree, name, broken) for name in _DATABASES}
     records, snapshots, events = found["commands"], found["snapshots"], found["events"]
     first, known = referee.first_seq, referee.snapshots
     numbers = [_seq(key) for key in records]
@@ -83,22 +83,35 @@ def survey(pages: Pages, referee: Referee) -> Survey:
         bad,
         sorted({min(_seq(key), last + 1) for key in odd}),
         sorted(_seq(key) for key, raws in snapshots.items() if _is_bad(_seq(key), raws, known)),
-        bool(unreadable) or any(len(key) != _KEY_BYTES for key in snapshots),
+        bool(broken) or any(len(key) != _KEY_BYTES for key in snapshots),
         _is_meta_bad(found["meta"], (first, last)) or bad_events,
         last,
         sorted(_seq(key) for key in snapshots if _seq(key) <= last),
     )
 
 
-def _entries(tree: Tree, name: str, unreadable: list[str]) -> dict[bytes, list[bytes]]:
-    """Return all entries of a database that can be read; a key may be there more than once."""
+def _entries(tree: Tree, name: str, broken: list[str]) -> dict[bytes, list[bytes]]:
+    """Return the entries that stand in the leaf where a cursor looks for them.
+
+    A key may be there more than once. Where keys do not ascend a cursor need not find what is
+    there; that is counted as broken, but for records, which are looked for one after the other.
+    """
     found: dict[bytes, list[bytes]] = {}
-    for leaf in tree.databases.get(name, []):
+    leaves = tree.databases.get(name, [])
+    ends: list[bytes | None] = [*(leaf.first for leaf in leaves[1:]), None]
+    for leaf, end in zip(leaves, ends, strict=False):
         try:
-            for entry in tree.entries(leaf):
-                found.setdefault(entry[0], []).append(tree.value(entry))
+            entries = [(entry[0], tree.value(entry)) for entry in tree.entries(leaf)]
         except lmdb.Error:
-            unreadable.append(name)
+            broken.append(name)
+            continue
+        keys = [key for key, _value in entries]
+        if name != "commands" and (keys != sorted(set(keys)) or keys[:1] != [leaf.first]):
+            broken.append(name)
+        for key, value in entries:
+            is_before_end = end is None or key < end
+            if is_before_end and (leaf is leaves[0] or leaf.first <= key):
+                found.setdefault(key, []).append(value)
     return found
 
 

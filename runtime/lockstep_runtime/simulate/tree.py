@@ -31,11 +31,11 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Leaf(NamedTuple):
-    """Where a leaf is: its first key, page, count of entries, and the pages of large values."""
+    """Where a leaf is: its first key, page, how many entries, and the pages of large values."""
 
     first: bytes
     page: int
-    count: int
+    entries: int
     extra: list[int]
 
 
@@ -95,7 +95,7 @@ class Tree:
 
     def count(self, name: str) -> int:
         """Return how many entries a database says that it has."""
-        return sum(leaf.count for leaf in self.databases.get(name, ()))
+        return sum(leaf.entries for leaf in self.databases.get(name, ()))
 
     def entries(self, leaf: Leaf) -> Entries:
         """Return the entries of a leaf."""

@@ -7,7 +7,7 @@ answered, recovered and found whole.
 
 from collections.abc import Sequence
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import lmdb
 import msgspec
@@ -25,7 +25,14 @@ from lockstep_journal import (
 from lockstep_journal.transfer import StreamImporter
 from lockstep_journal.writer import write_empty
 from lockstep_kernel import Fault as ProductFault
-from lockstep_kernel import FrameType, LockstepError, StreamReader, StreamWriter
+from lockstep_kernel import (
+    FrameType,
+    LockstepError,
+    Machine,
+    StreamReader,
+    StreamWriter,
+    find_machine,
+)
 from lockstep_replay import ImportVerifier
 from lockstep_runtime.simulate.clients import (
     Client,
@@ -98,10 +105,10 @@ class World:
         drawn = self.dice.randrange(_EXCHANGE_ONE_IN) == 0
         self._is_exchange = drawn if is_exchange is None else is_exchange
         self._clients = self._drawn_clients(seed)
-        market = self._clients[0]
-        is_market = isinstance(market, MarketClient)
-        machine = MACHINE if is_market else TILL
-        genesis = market.genesis() if is_market else till_genesis(self.dice.choice((1, 1, 1, 4)))
+        market = next((one for one in self._clients if isinstance(one, MarketClient)), None)
+        machine = find_machine(MACHINE.name) if market is not None else cast("Machine", TILL)
+        digest_every = self.dice.choice((1, 1, 1, 4))
+        genesis = till_genesis(digest_every) if market is None else market.genesis()
         self._disk = Disk(self.board)
         self.referee = Referee(self._disk, self.board, genesis)
         settings = drawn_settings(machine, genesis, self.dice)
@@ -273,7 +280,7 @@ class World:
     def _read_back(self, stream: bytes, start: int, last: int) -> None:
         source = [stream, b""]
         reader = StreamReader(lambda _size: source.pop(0))
-        seqs = []
+        seqs: list[int] = []
         for kind, seq, payload in reader.frames():
             if kind == FrameType.RECORD:
                 self.referee.followed(seq, payload)

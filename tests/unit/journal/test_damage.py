@@ -115,7 +115,7 @@ def test_a_record_beyond_the_end_is_named(broken: Path) -> None:
 def test_a_last_record_that_went_elsewhere_is_named_by_its_own_number(broken: Path) -> None:
     edit(broken, layout.COMMANDS, {COUNT: None, COUNT + (1 << 40): RECORDS[-1]})
     with open_reader(broken) as journal:
-        assert COUNT == first_fault(lambda: journal.check_end()).seq
+        assert COUNT == first_fault(journal.check_end).seq
     assert COUNT == first_finding(broken)
 
 
