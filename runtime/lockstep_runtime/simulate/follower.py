@@ -15,6 +15,8 @@ from lockstep_runtime.simulate.referee import Referee, Violation
 from lockstep_runtime.simulate.store import SimulatedEnvironment
 
 PLACE = Path("a simulated journal")
+_FRAME_BYTES = 25
+"""A frame's head, its check, and the check of what it holds."""
 
 
 class Follower:
@@ -66,8 +68,7 @@ class Follower:
         if journal is None or exporter is None or reader is None:
             return
         exporter.send_to(journal.end().last_seq)
-        if self._buffer and self._board.fires(Fault.CUT_STREAM):
-            self._buffer = self._buffer[: -self._board.dice.randrange(1, 30)]
+        is_cut = self._cut(journal.end().last_seq)
         try:
             for kind, seq, payload in reader.frames():
                 self._take(kind, seq, payload)
@@ -78,6 +79,19 @@ class Follower:
                 ) from None
             self._board.reach(Reached.STREAM_TORN)
             self.disconnect()
+        else:
+            if is_cut:
+                raise Violation(f"INV-4: a stream torn after {self._place} was taken for whole")
+
+    def _cut(self, last_seq: int) -> bool:
+        """Lose the end of the last frame, now and then, and say whether."""
+        if not last_seq or len(self._buffer) <= _FRAME_BYTES:
+            return False
+        frame = _FRAME_BYTES + len(self._referee.kept_at(last_seq, "the frame of").raw)
+        if frame > len(self._buffer) or not self._board.fires(Fault.CUT_STREAM):
+            return False
+        self._buffer = self._buffer[: -self._board.dice.randrange(1, frame)]
+        return True
 
     def _take(self, kind: int, seq: int, payload: bytes) -> None:
         if kind == FrameType.SNAPSHOT:

@@ -16,6 +16,8 @@ _END = struct.Struct(">QQQQ16s16s")
 _COMMAND = struct.Struct(">8sQ16sQQHII")
 _GENESIS = struct.Struct(">8sIQII")
 _CHECK_BYTES = 8
+_HASH_BYTES = (24, 40)
+"""Where the hash of a snapshot stands."""
 
 
 class WrongBytes(Exception):  # a word of the referee, as Violation is
@@ -134,13 +136,14 @@ def digest_of(rows: list[bytes]) -> int:
 
 
 def forged_snapshot(raw: bytes, dice: Random) -> bytes:
-    """Return a snapshot with one bit of its records changed, and a check that fits.
+    """Return a snapshot with one bit of its records or its hash changed, and a check that fits.
 
     Not of its clocks: they are in the hash of the next record, and in no digest.
     """
     payload = bytearray(raw[:-_CHECK_BYTES])
     rows = len(read_snapshot(raw).rows)
-    bit = dice.randrange(8 * (len(payload) - rows), 8 * len(payload))
+    ends = (len(payload) - rows, len(payload)) if dice.randrange(2) else _HASH_BYTES
+    bit = dice.randrange(8 * ends[0], 8 * ends[1])
     payload[bit // 8] ^= 1 << bit % 8
     return bytes(payload) + xxh3_64_digest(payload)
 

@@ -49,8 +49,10 @@ class Survey(msgspec.Struct, frozen=True):
         starts = [first_seq - 1, *self.snapshots]
         if first_seq > 1 and set(self.snapshots) <= set(self.bad_snapshots) and seq == first_seq:
             return True
-        # Wherever it begins, a recovery looks at the last record.
-        last = [seq for seq in self.bad if seq == self.last_seq]
+        # Wherever it begins, a recovery looks at the last record, and at all keys if their
+        # number is wrong: then it may name one before its snapshot.
+        newest = max(self.snapshots, default=0)
+        last = [one for one in self.bad if one == self.last_seq or one <= newest]
         named = last + [next((bad for bad in self.bad if bad > start), None) for start in starts]
         return (
             seq in named or seq in self.strange or (self.is_meta_bad and seq <= self.last_seq + 1)

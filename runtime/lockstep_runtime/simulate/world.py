@@ -106,7 +106,11 @@ class World:
         self._is_exchange = drawn if is_exchange is None else is_exchange
         self._clients = self._drawn_clients(seed)
         market = next((one for one in self._clients if isinstance(one, MarketClient)), None)
-        machine = find_machine(MACHINE.name) if market is not None else cast("Machine", TILL)
+        machine = (
+            find_machine(MACHINE.name)
+            if market is not None
+            else cast("Machine", cast("object", TILL))
+        )
         digest_every = self.dice.choice((1, 1, 1, 4))
         genesis = till_genesis(digest_every) if market is None else market.genesis()
         self._disk = Disk(self.board)
