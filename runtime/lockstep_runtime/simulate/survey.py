@@ -47,6 +47,9 @@ class Survey(msgspec.Struct, frozen=True):
         if seq is None or self.is_unreadable:
             return self.is_unreadable or self.is_meta_bad
         starts = [first_seq - 1, *self.snapshots]
+        if seq - 1 in starts and self.bad:
+            # Only who looks for a record, instead of reading on, is led astray by a border.
+            return True
         if first_seq > 1 and set(self.snapshots) <= set(self.bad_snapshots) and seq == first_seq:
             return True
         # Wherever it begins, a recovery looks at the last record, and at all keys if their
@@ -111,7 +114,8 @@ def _entries(tree: Tree, name: str, broken: list[str]) -> dict[bytes, list[bytes
         if name != "commands" and (keys != sorted(set(keys)) or keys[:1] != [leaf.first]):
             broken.append(name)
         for key, value in entries:
-            is_before_end = end is None or key < end
+            # Records are read one after the other, over the border of a leaf.
+            is_before_end = end is None or key < end or name == "commands"
             if is_before_end and (leaf is leaves[0] or leaf.first <= key):
                 found.setdefault(key, []).append(value)
     return found
