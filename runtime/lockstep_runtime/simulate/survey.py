@@ -24,6 +24,7 @@ class Survey(msgspec.Struct, frozen=True):
     """What is wrong: records, snapshots, and whether pages or meta entries are."""
 
     bad: list[int]
+    bad_in_order: list[int]
     strange: list[int]
     bad_snapshots: list[int]
     is_unreadable: bool
@@ -47,9 +48,6 @@ class Survey(msgspec.Struct, frozen=True):
         if seq is None or self.is_unreadable:
             return self.is_unreadable or self.is_meta_bad
         starts = [first_seq - 1, *self.snapshots]
-        if seq - 1 in starts and self.bad:
-            # Only who looks for a record, instead of reading on, is led astray by a border.
-            return True
         if first_seq > 1 and set(self.snapshots) <= set(self.bad_snapshots) and seq == first_seq:
             return True
         # Wherever it begins, a recovery looks at the last record, and at all keys if their
@@ -71,10 +69,11 @@ def survey(pages: Pages, referee: Referee) -> Survey:
     try:
         tree = Tree(pages, newest_meta(pages))
     except lmdb.Error:
-        return Survey([], [], [], True, True, 0, [])
+        return Survey([], [], [], [], True, True, 0, [])
     broken: list[str] = []
     found = {name: _entries(tree, name, broken) for name in _DATABASES}
     records, snapshots, events = found["commands"], found["snapshots"], found["events"]
+    in_order = _entries(tree, "commands", [], is_reading_on=True)
     first, known = referee.first_seq, referee.snapshots
     numbers = [_seq(key) for key in records]
     last = max((seq for seq in numbers if seq <= referee.last_seq + _BATCH_MAX), default=0)
@@ -86,6 +85,7 @@ def survey(pages: Pages, referee: Referee) -> Survey:
     )
     return Survey(
         bad,
+        [seq for seq in truth if referee.kept[seq - 1].raw not in in_order.get(_key(seq), ())],
         sorted({min(_seq(key), last + 1) for key in odd}),
         sorted(_seq(key) for key, raws in snapshots.items() if _is_bad(_seq(key), raws, known)),
         bool(broken) or any(len(key) != _KEY_BYTES for key in snapshots),
@@ -95,11 +95,14 @@ def survey(pages: Pages, referee: Referee) -> Survey:
     )
 
 
-def _entries(tree: Tree, name: str, broken: list[str]) -> dict[bytes, list[bytes]]:
+def _entries(
+    tree: Tree, name: str, broken: list[str], is_reading_on: bool = False
+) -> dict[bytes, list[bytes]]:
     """Return the entries that stand in the leaf where a cursor looks for them.
 
     A key may be there more than once. Where keys do not ascend a cursor need not find what is
     there; that is counted as broken, but for records, which are looked for one after the other.
+    Who reads on from leaf to leaf does not see that an entry is behind the border of its leaf.
     """
     found: dict[bytes, list[bytes]] = {}
     leaves = tree.databases.get(name, [])
@@ -114,8 +117,7 @@ def _entries(tree: Tree, name: str, broken: list[str]) -> dict[bytes, list[bytes
         if name != "commands" and (keys != sorted(set(keys)) or keys[:1] != [leaf.first]):
             broken.append(name)
         for key, value in entries:
-            # Records are read one after the other, over the border of a leaf.
-            is_before_end = end is None or key < end or name == "commands"
+            is_before_end = end is None or key < end or is_reading_on
             if is_before_end and (leaf is leaves[0] or leaf.first <= key):
                 found.setdefault(key, []).append(value)
     return found

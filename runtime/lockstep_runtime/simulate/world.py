@@ -253,7 +253,7 @@ class World:
             raise Violation(f"INV-4: damaged {found.bad or found.bad_snapshots} is not found")
         if found.bad and not found.is_unreadable:
             named = [one.seq for one in findings]
-            if found.bad[0] not in named:
+            if not {found.bad[0], *found.bad_in_order[:1]} & set(named):
                 raise Violation(f"INV-4: record {found.bad[0]} is damaged, named were {named}")
             self.board.reach(Reached.VERIFY_NAMED)
         elif found.is_sound:
