@@ -54,7 +54,9 @@ class Survey(msgspec.Struct, frozen=True):
         # number is wrong: then it may name one before its snapshot.
         newest = max(self.snapshots, default=0)
         last = [one for one in self.bad if one == self.last_seq or one <= newest]
-        named = last + [next((bad for bad in self.bad if bad > start), None) for start in starts]
+        lists = (self.bad, self.bad_in_order)
+        firsts = [next((n for n in bad if n > one), None) for bad in lists for one in starts]
+        named = [*last, *firsts]
         return (
             seq in named or seq in self.strange or (self.is_meta_bad and seq <= self.last_seq + 1)
         )
