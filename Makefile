@@ -9,6 +9,7 @@ FAULTS  ?=
 BEFORE  ?= HEAD
 SECONDS ?= 60
 FUZZ    ?=
+SIM     ?= --seeds 2000 --need-all
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -20,7 +21,7 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz lint wheel check compiled test-c
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz sim lint wheel check compiled test-c
 .PHONY: bench bench-durable record build clean
 .DEFAULT_GOAL := help
 
@@ -78,6 +79,9 @@ faults: setup-test no-so ## Fill the scorecard of faults; half an hour; FAULTS=-
 
 fuzz: .venv/.installed-fuzz no-so ## Fuzz everything that reads bytes from outside, SECONDS=60 each
 	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(FUZZ)
+
+sim: setup no-so ## Simulate the whole under drawn faults, 2,000 seeds
+	@$(BIN)/lockstep simulate $(SIM)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)

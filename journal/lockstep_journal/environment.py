@@ -2,17 +2,20 @@
 
 Every environment is opened with synced transactions and without a writable map. A truncated data
 file kills the process that reads it, or reads as zeros, so a file that is shorter than it says is
-refused before anything else is read. The writer keeps every file at its length (`fill_up`).
+refused before anything else is read. The writer keeps every file at its length
+(`LmdbEnvironment.fill_up`).
 """
 
 import errno
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import lmdb
 
 from lockstep_journal.errors import told
+from lockstep_journal.keyvalue import Database, Transaction
 from lockstep_journal.layout import DATABASES
 from lockstep_kernel import CannotRunError, DamagedError, Fault, UnsupportedError
 
@@ -27,6 +30,8 @@ _META_MAGIC = 0xBEEFC0DE
 _META_PAGES = 2
 _PAGE_BYTES_USUAL = 4096
 _NO_SPACE = os.strerror(errno.ENOSPC)
+_CANNOT_SYNC = (errno.EROFS, errno.EINVAL)
+"""What a file system without writes says to a sync: there is nothing to be written."""
 _WRITE_FACTOR = 2
 _FREE_BYTES_MIN = 1 << 20
 """With less than this and twice what a transaction needs, a disk is called full."""
@@ -50,6 +55,63 @@ _NO_DAMAGE = (
     lmdb.ReadonlyError,
 )
 """What goes wrong around a journal; every other error while pages are read is their damage."""
+
+
+class LmdbEnvironment:
+    """The store of a real journal: an LMDB environment in a directory."""
+
+    def __init__(self, environment: lmdb.Environment, directory: Path) -> None:
+        self.lmdb = environment
+        self._directory = directory
+        self.stat = environment.stat
+        self.info = environment.info
+        self.set_mapsize = environment.set_mapsize
+        self.reader_check = environment.reader_check
+        self.lib_version = environment.lib_version
+        self.close = environment.close
+
+    def begin(self, write: bool = False) -> Transaction:
+        """Begin a transaction; one at a time writes."""
+        return self.lmdb.begin(write=write)
+
+    def open_db(self, name: bytes, txn: Any = None, create: bool = True) -> Database:
+        """Return the handle of a database, which is created in `txn` if need be."""
+        return self.lmdb.open_db(name, txn=txn, create=create)
+
+    def copy(self, path: str, compact: bool = False) -> None:
+        """Copy everything, as one transaction sees it, into an empty directory."""
+        self.lmdb.copy(path, compact=compact)
+
+    def walk_pages(self) -> None:
+        """Follow every page that is in use, those of the list of free pages too; keep nothing."""
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        try:
+            self.lmdb.copyfd(descriptor, compact=True)
+        finally:
+            os.close(descriptor)
+
+    def fill_up(self) -> None:
+        """Make the data file as long as it says that it is.
+
+        LMDB need not write the last pages if they are free again; a short file means damage here.
+        """
+        expected, found = _lengths(self.lmdb, self._directory)
+        if found < expected:
+            os.truncate(data_path(self._directory), expected)
+
+    def settle(self) -> None:
+        """Return when everything that can be seen is durable; raise `OSError` if the disk fails.
+
+        The file may be opened again here: LMDB's own locks are on its lock file.
+        """
+        descriptor = os.open(data_path(self._directory), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            if error.errno not in _CANNOT_SYNC:
+                raise
+        finally:
+            os.close(descriptor)
 
 
 def data_path(directory: Path) -> Path:
@@ -85,7 +147,7 @@ def check_present(directory: Path) -> None:
         raise _truncated(path, _META_PAGES * page_bytes, size)
 
 
-def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
+def open_for_reading(directory: Path) -> tuple[LmdbEnvironment, bool]:
     """Open an environment beside a live writer; return it and whether it has a reader slot.
 
     Where the lock file cannot be written (a read-only directory or disk) there is no slot, and
@@ -104,7 +166,7 @@ def open_for_reading(directory: Path) -> tuple[lmdb.Environment, bool]:
         raise opening_fault(directory, error) from None
 
 
-def open_for_writing(directory: Path, map_bytes: int) -> lmdb.Environment:
+def open_for_writing(directory: Path, map_bytes: int) -> LmdbEnvironment:
     """Open or create an environment with a map of at least `map_bytes`.
 
     Raises `DamagedError` if the data file is truncated, and what `opening_fault` returns.
@@ -113,16 +175,6 @@ def open_for_writing(directory: Path, map_bytes: int) -> lmdb.Environment:
         return _open(directory, map_bytes, is_readonly=False, has_lock=True)
     except lmdb.Error as error:
         raise opening_fault(directory, error) from None
-
-
-def fill_up(environment: lmdb.Environment, directory: Path) -> None:
-    """Make the data file as long as it says that it is.
-
-    LMDB need not write the last pages if they are free again; a short file means damage here.
-    """
-    expected, found = _lengths(environment, directory)
-    if found < expected:
-        os.truncate(data_path(directory), expected)
 
 
 def opening_fault(directory: Path, error: lmdb.Error) -> Fault:
@@ -208,9 +260,7 @@ def _truncated(path: Path, expected: int, found: int) -> DamagedError:
     return DamagedError(f"{path}: expected {expected} bytes, found {found}: truncated", None)
 
 
-def _open(
-    directory: Path, map_bytes: int, *, is_readonly: bool, has_lock: bool
-) -> lmdb.Environment:
+def _open(directory: Path, map_bytes: int, *, is_readonly: bool, has_lock: bool) -> LmdbEnvironment:
     environment = lmdb.open(
         str(directory),
         map_size=map_bytes,
@@ -233,4 +283,4 @@ def _open(
     if size < expected:
         environment.close()
         raise _truncated(data_path(directory), expected, size)
-    return environment
+    return LmdbEnvironment(environment, directory)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import Self, TypeVar
 
 import lmdb
 
@@ -23,10 +23,12 @@ from lockstep_journal.environment import (
     opening_fault,
     reading_fault,
 )
+from lockstep_journal.keyvalue import Cursor, Database, Environment, Transaction
 from lockstep_journal.layout import (
     COMMANDS,
     DATABASES,
     EVENTS,
+    KEY_BYTES,
     META,
     META_END,
     META_EPOCH,
@@ -62,7 +64,6 @@ _ATTEMPTS = 20
 Page = tuple[list[bytes], list[JournalRecord]]
 """Records in order: their bytes, and what the bytes say."""
 
-ReadTransaction: TypeAlias = "lmdb.Transaction[bytes]"
 _T = TypeVar("_T")
 
 
@@ -70,7 +71,7 @@ class Journal:
     """An open journal. Use it as a context manager, in the process that opened it."""
 
     def __init__(
-        self, environment: lmdb.Environment, directory: Path, has_reader_slot: bool = True
+        self, environment: Environment, directory: Path, has_reader_slot: bool = True
     ) -> None:
         self.directory = directory
         self._environment = environment
@@ -176,9 +177,12 @@ class Journal:
     def snapshot_seqs(self) -> list[int]:
         """Return the sequence numbers of all snapshots, ascending."""
 
-        def keys(txn: ReadTransaction) -> list[int]:
+        def keys(txn: Transaction) -> list[int]:
             cursor = txn.cursor(self._databases[SNAPSHOTS])
-            return [unpack_key(key) for key in cursor.iternext(values=False)]
+            # What has no sequence number is no snapshot; a verification counts and says so.
+            return [
+                unpack_key(key) for key in cursor.iternext(values=False) if len(key) == KEY_BYTES
+            ]
 
         return self.read(keys)
 
@@ -197,7 +201,20 @@ class Journal:
 
     def reader_count(self) -> int:
         """Return how many reader slots are in use, this one included."""
-        return self._environment.info()["num_readers"]
+        return int(self._environment.info()["num_readers"])
+
+    def settle(self) -> None:
+        """Wait until all that is seen here is durable; whoever sends it elsewhere calls this first.
+
+        A reader sees a commit a moment before the disk has it. Raises `CannotRunError` if the disk
+        fails.
+        """
+        try:
+            self._environment.settle()
+        except OSError as error:
+            raise CannotRunError(
+                f"{self.directory}: what was read cannot be made durable: {error.strerror}"
+            ) from None
 
     def copy_to(self, directory: Path, is_compact: bool = False) -> None:
         """Copy the whole environment, as one transaction sees it, into an empty directory.
@@ -214,20 +231,17 @@ class Journal:
     def walk_pages(self) -> None:
         """Follow every page that is in use, those of the list of free pages too; keep nothing."""
         self._check_process()
-        descriptor = os.open(os.devnull, os.O_WRONLY)
         try:
             with self._map_lock:
-                self._environment.copyfd(descriptor, compact=True)
+                self._environment.walk_pages()
         except lmdb.Error as error:
             raise reading_fault(self.directory, error) from None
-        finally:
-            os.close(descriptor)
 
-    def database(self, name: bytes) -> lmdb._Database:
+    def database(self, name: bytes) -> Database:
         """Return the handle of a database; for this package."""
         return self._databases[name]
 
-    def _open_databases(self) -> dict[bytes, lmdb._Database]:
+    def _open_databases(self) -> dict[bytes, Database]:
         try:
             return {name: self._environment.open_db(name, create=False) for name in DATABASES}
         except lmdb.NotFoundError:
@@ -242,14 +256,14 @@ class Journal:
         meta = self._databases[META]
         return unpack_meta(name, self.read(lambda txn: txn.get(name, db=meta)))
 
-    def _meta_entries(self, txn: ReadTransaction) -> dict[bytes, bytes]:
+    def _meta_entries(self, txn: Transaction) -> dict[bytes, bytes]:
         return dict(txn.cursor(self._databases[META]))
 
-    def _end_of(self, txn: ReadTransaction) -> End:
+    def _end_of(self, txn: Transaction) -> End:
         value = txn.get(META_END, db=self._databases[META])
         return unpack_end(unpack_meta(META_END, value))
 
-    def read(self, body: Callable[[ReadTransaction], _T]) -> _T:
+    def read(self, body: Callable[[Transaction], _T]) -> _T:
         """Run `body` in a transaction of its own, again if a writer overtook it; for this package.
 
         It must not keep anything of the transaction, and raises `DamagedError` for bad pages.
@@ -268,7 +282,7 @@ class Journal:
             f"give the reader write access, or read a backup"
         )
 
-    def _begin(self) -> ReadTransaction:
+    def _begin(self) -> Transaction:
         try:
             return self._environment.begin()
         except lmdb.MapResizedError:
@@ -277,7 +291,7 @@ class Journal:
         except lmdb.Error as error:
             raise beginning_fault(self.directory, error) from None
 
-    def _attempt(self, txn: ReadTransaction, body: Callable[[ReadTransaction], _T]) -> _T | Fault:
+    def _attempt(self, txn: Transaction, body: Callable[[Transaction], _T]) -> _T | Fault:
         try:
             return body(txn)
         except lmdb.Error as error:
@@ -303,7 +317,7 @@ class Journal:
                 f"{self.directory}: expected records up to {end.last_seq}, asked for {last}"
             )
 
-    def _raw_page(self, txn: ReadTransaction, first: int, last: int) -> list[bytes]:
+    def _raw_page(self, txn: Transaction, first: int, last: int) -> list[bytes]:
         """Return the bytes of at least one record from `first` on, up to the page's size.
 
         Stops before a gap, and raises `DamagedError` if it begins with one.
@@ -323,7 +337,7 @@ class Journal:
             raise DamagedError(f"{self.directory}: record {first} is missing", first)
         return raws
 
-    def _event_values(self, txn: ReadTransaction, first: int, last: int) -> list[bytes]:
+    def _event_values(self, txn: Transaction, first: int, last: int) -> list[bytes]:
         values: list[bytes] = []
         for key, value in self._from(txn, EVENTS, first):
             if first + len(values) > last or key != pack_key(first + len(values)):
@@ -334,27 +348,25 @@ class Journal:
             raise DamagedError(f"{self.directory}: events of record {missing} missing", missing)
         return values
 
-    def _from(
-        self, txn: ReadTransaction, database: bytes, seq: int
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def _from(self, txn: Transaction, database: bytes, seq: int) -> Iterator[tuple[bytes, bytes]]:
         cursor = txn.cursor(self._databases[database])
         return iter(cursor) if cursor.set_range(pack_key(seq)) else iter(())
 
-    def _checked_end(self, txn: ReadTransaction) -> End:
+    def _checked_end(self, txn: Transaction) -> End:
         end = self._end_of(txn)
         commands = self._databases[COMMANDS]
         cursor = txn.cursor(commands)
-        if cursor.first() and unpack_key(cursor.key()) != end.first_seq:
+        if cursor.first() and cursor.key() != pack_key(end.first_seq):
             raise DamagedError(
                 f"{self.directory}: expected record {end.first_seq} first, "
-                f"found {unpack_key(cursor.key())}",
+                f"found key {cursor.key().hex()}",
                 end.first_seq,
             )
-        found = unpack_key(cursor.key()) if cursor.last() else end.first_seq - 1
+        found = self._last_key(cursor, end)
         if found != end.last_seq:
             raise DamagedError(
                 f"{self.directory}: expected records up to {end.last_seq}, found up to {found}",
-                min(found, end.last_seq) + 1,
+                min(_first_misplaced(cursor, end.first_seq), end.last_seq + 1),
             )
         entries = txn.stat(commands)["entries"]
         if entries != end.count:
@@ -367,7 +379,18 @@ class Journal:
         self._check_last(cursor, end)
         return end
 
-    def _check_last(self, cursor: "lmdb.Cursor[bytes]", end: End) -> None:
+    def _last_key(self, cursor: Cursor, end: End) -> int:
+        if not cursor.last():
+            return end.first_seq - 1
+        if len(cursor.key()) != KEY_BYTES:
+            raise DamagedError(
+                f"{self.directory}: expected record {end.last_seq} last, "
+                f"found key {cursor.key().hex()}",
+                _first_misplaced(cursor, end.first_seq),
+            )
+        return unpack_key(cursor.key())
+
+    def _check_last(self, cursor: Cursor, end: End) -> None:
         if end.count == 0:
             is_same = end.last_hash == end.base_hash
         else:
@@ -396,7 +419,7 @@ def open_reader(directory: str | Path) -> Journal:
         raise
 
 
-def _first_misplaced(cursor: "lmdb.Cursor[bytes]", first_seq: int) -> int:
+def _first_misplaced(cursor: Cursor, first_seq: int) -> int:
     """Return the first sequence number whose key does not stand where it must."""
     cursor.first()
     seq = first_seq

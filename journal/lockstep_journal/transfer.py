@@ -122,12 +122,17 @@ class Exporter:
     def snapshot(self, seq: int) -> None:
         """Write the frame of a snapshot that stands where the stream stands."""
         _head, data = check_snapshot(self._journal, seq)
+        self._journal.settle()
         self._stream.snapshot(seq, data)
 
     def send_to(self, last_seq: int, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        """Write the records after what was written, up to `last_seq` or until `is_stopped`."""
+        """Write the records after what was written, up to `last_seq` or until `is_stopped`.
+
+        They are durable before the first of them leaves, even if their writer has just died.
+        """
         if last_seq <= self._seq:
             return
+        self._journal.settle()
         for raws, records in self._journal.pages(self._seq + 1, last_seq):
             fault = link_fault(records[0], self._hash, 0)
             if fault is not None:
@@ -232,7 +237,7 @@ def import_streams(
     try:
         with create_unchecked(partial, streams[0].genesis, keeps_events) as owner:
             owner.claim()
-            importer = _Importer(owner, verifier)
+            importer = StreamImporter(owner, verifier)
             for stream in streams:
                 importer.take(stream)
             end = owner.end()
@@ -245,7 +250,7 @@ def import_streams(
     return Transferred(end.first_seq, end.last_seq, end.last_hash, heads=left_out)
 
 
-class _Importer:
+class StreamImporter:
     """Takes the frames of streams into an owned journal, a page at a time."""
 
     def __init__(self, owner: Owner, verifier: StreamVerifier | None) -> None:

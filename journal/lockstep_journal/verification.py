@@ -9,9 +9,10 @@ from functools import partial
 
 import msgspec
 
+from lockstep_journal.keyvalue import Transaction
 from lockstep_journal.layout import COMMANDS, EVENTS, KEY_BYTES, SNAPSHOTS, End, unpack_events
 from lockstep_journal.snapshots import check_snapshot
-from lockstep_journal.store import Journal, ReadTransaction, link_fault
+from lockstep_journal.store import Journal, link_fault
 from lockstep_kernel import DamagedError, Fault, UnsupportedError, genesis_hash, unpack_record
 
 _PAGE = 1024
@@ -76,8 +77,10 @@ class _Walk:
         self.snapshots = 0
 
     def findings(self) -> Iterator[Finding]:
-        """Yield every finding: the end, then records, events and snapshots."""
+        """Yield every finding: `meta`, then records, events and snapshots."""
         yield from self._check(self._journal.check_end)
+        yield from self._check(self._journal.epoch)
+        yield from self._check(self._journal.lmdb_version)
         if self._end.first_seq == 1 and self._end.base_hash != genesis_hash(self._journal.genesis):
             yield Finding(None, "meta: the hash before record 1 is not that of the genesis")
         yield from self._guarded(self._record_findings())
@@ -140,8 +143,8 @@ class _Walk:
         if self.snapshots != expected and len(self._journal.snapshot_seqs()) != expected:
             yield Finding(None, f"expected {expected} snapshots, found {self.snapshots}")
 
-    def _snapshot_count(self, txn: ReadTransaction) -> int:
-        return txn.stat(self._journal.database(SNAPSHOTS))["entries"]
+    def _snapshot_count(self, txn: Transaction) -> int:
+        return int(txn.stat(self._journal.database(SNAPSHOTS))["entries"])
 
     def _entries(self, name: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries of a database, a page at a time; stop where LMDB cannot go on."""
@@ -154,7 +157,7 @@ class _Walk:
                 raise DamagedError(f"the keys do not ascend: {after.hex()} then {last.hex()}", None)
             after = last
 
-    def _page(self, txn: ReadTransaction, name: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
+    def _page(self, txn: Transaction, name: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
         cursor = txn.cursor(self._journal.database(name))
         page: list[tuple[bytes, bytes]] = []
         is_there = cursor.set_range(after + b"\x00") if after else cursor.first()

@@ -16,12 +16,12 @@ import msgspec
 
 from lockstep_journal.environment import (
     check_present,
-    fill_up,
     open_for_writing,
     sync_directory,
     writing_sentence,
 )
 from lockstep_journal.errors import JournalFailed, MapFull
+from lockstep_journal.keyvalue import Environment, Lock, Transaction
 from lockstep_journal.layout import (
     COMMANDS,
     DATABASES,
@@ -45,7 +45,7 @@ from lockstep_journal.layout import (
     pack_meta,
 )
 from lockstep_journal.owner import OwnerLock
-from lockstep_journal.store import Journal, Page, ReadTransaction
+from lockstep_journal.store import Journal, Page
 from lockstep_journal.waiting import Tell, wait_for_writer
 from lockstep_kernel import (
     Applied,
@@ -83,7 +83,7 @@ class Owner(Journal):
     """
 
     def __init__(
-        self, environment: lmdb.Environment, directory: Path, lock: OwnerLock, policy: MapPolicy
+        self, environment: Environment, directory: Path, lock: Lock, policy: MapPolicy
     ) -> None:
         super().__init__(environment, directory)
         self._lock = lock
@@ -258,7 +258,7 @@ class Owner(Journal):
         if self._appends % _READER_CHECK_EVERY == 0:
             self.stale_readers_freed += self._environment.reader_check()
 
-    def _put_all(self, txn: ReadTransaction, name: bytes, items: Sequence[_Item]) -> None:
+    def _put_all(self, txn: Transaction, name: bytes, items: Sequence[_Item]) -> None:
         if not items:
             return
         _consumed, added = txn.cursor(self._databases[name]).putmulti(
@@ -270,11 +270,11 @@ class Owner(Journal):
                 f"LMDB took {added}"
             )
 
-    def _put_meta(self, txn: ReadTransaction, name: bytes, payload: bytes) -> None:
+    def _put_meta(self, txn: Transaction, name: bytes, payload: bytes) -> None:
         txn.put(name, pack_meta(name, payload), db=self._databases[META])
 
     @contextmanager
-    def _transaction(self, needed_bytes: int) -> Generator[ReadTransaction]:
+    def _transaction(self, needed_bytes: int) -> Generator[Transaction]:
         """Begin, check epoch and end, and commit with a sync; end the writer if anything raises."""
         self._check_usable()
         if not self._busy.acquire(blocking=False):
@@ -285,7 +285,7 @@ class Owner(Journal):
                 self._check_epoch(txn)
                 self._check_end(txn)
                 yield txn
-            fill_up(self._environment, self.directory)
+            self._environment.fill_up()
         except lmdb.MapFullError as error:
             raise self._ended(
                 MapFull(
@@ -315,7 +315,7 @@ class Owner(Journal):
             )
         check(self._epoch_value is not None, "expected claim() before the first write")
 
-    def _check_epoch(self, txn: ReadTransaction) -> None:
+    def _check_epoch(self, txn: Transaction) -> None:
         found = txn.get(META_EPOCH, db=self._databases[META])
         if found != self._epoch_value:
             raise JournalFailed(
@@ -323,7 +323,7 @@ class Owner(Journal):
                 f"a newer owner took over"
             )
 
-    def _check_end(self, txn: ReadTransaction) -> None:
+    def _check_end(self, txn: Transaction) -> None:
         """Check that nobody wrote since, and that the disk did not lose what this owner wrote."""
         if txn.get(META_END, db=self._databases[META]) != self._end_value:
             raise JournalFailed(
@@ -375,7 +375,9 @@ def create_unchecked(
     try:
         environment = open_for_writing(path, policy.first_bytes)
         try:
-            _initialise(environment, path, genesis, keep_events)
+            write_empty(environment, path, genesis, keep_events)
+            sync_directory(path)
+            sync_directory(path.absolute().parent)
             return Owner(environment, path, lock, policy)
         except BaseException:
             environment.close()
@@ -404,7 +406,7 @@ def open_owner(
         environment = open_for_writing(path, policy.first_bytes)
         try:
             if tell is not None:
-                wait_for_writer(environment, path, tell)
+                wait_for_writer(environment.lmdb, path, tell)
             owner = Owner(environment, path, lock, policy)
             if machine is not None:
                 check_genesis(machine, owner.genesis)
@@ -431,12 +433,15 @@ def check_follows(end: End, batch: Sequence[Applied]) -> tuple[int, int, bytes]:
     return last[0], last[1], last[6]
 
 
-def _initialise(
-    environment: lmdb.Environment, path: Path, genesis: Genesis, keep_events: bool
+def write_empty(
+    environment: Environment, directory: Path, genesis: Genesis, keep_events: bool
 ) -> None:
-    """Write all databases and all of `meta` in one transaction."""
+    """Write all databases and all of `meta` in one transaction; for this package.
+
+    Raises `CannotRunError` if there is a journal, or if the transaction fails.
+    """
     if environment.stat()["entries"]:
-        raise CannotRunError(f"{path}: expected no journal, found one")
+        raise CannotRunError(f"{directory}: expected no journal, found one")
     base = genesis_hash(genesis)
     entries = {
         META_FORMAT: pack_format(),
@@ -452,10 +457,8 @@ def _initialise(
             for name, payload in entries.items():
                 txn.put(name, pack_meta(name, payload), db=databases[META])
     except lmdb.Error as error:
-        sentence = writing_sentence(path, error, 0)
+        sentence = writing_sentence(directory, error, 0)
         raise CannotRunError(f"a journal cannot be created: {sentence}") from error
-    sync_directory(path)
-    sync_directory(path.absolute().parent)
 
 
 def _end_value(end: End) -> bytes:

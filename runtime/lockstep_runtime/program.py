@@ -27,6 +27,7 @@ _SUMMARIES = {
     "journal": "Look after a journal: verify, measure, back up, archive.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
     "run": "Run a feed through sequencer, engine and journal.",
+    "simulate": "Simulate clients, sequencer, journal and disk under faults, seed by seed.",
     "status": "Say what a journal holds, who writes it, and how full it is.",
 }
 """What help says of the commands of this distribution, so that it need not import them."""

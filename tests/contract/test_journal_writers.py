@@ -1,11 +1,13 @@
-"""What every journal writer does, in memory and on LMDB."""
+"""What every journal writer does: in memory, on LMDB, and on a simulated disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from lockstep_journal import MemoryJournal, create
+from lockstep_journal import MapPolicy, MemoryJournal, Owner, create
+from lockstep_journal.writer import write_empty
 from lockstep_kernel import (
     Applied,
     DamagedError,
@@ -15,6 +17,10 @@ from lockstep_kernel import (
     genesis_hash,
     initial,
 )
+from lockstep_runtime.simulate.disk import Disk, Process
+from lockstep_runtime.simulate.faults import Board, Plan
+from lockstep_runtime.simulate.host import NoLock
+from lockstep_runtime.simulate.store import SimulatedEnvironment
 from tests.machines.counter import COUNTER
 from tests.machines.histories import GENESIS, applied, pack, sequenced
 
@@ -27,15 +33,23 @@ class Subject:
         self.records = records
 
 
-@pytest.fixture(params=["memory", "lmdb", "lmdb with events"])
+@pytest.fixture(params=["memory", "lmdb", "lmdb with events", "simulated"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "memory":
         memory = MemoryJournal(GENESIS)
         yield Subject(memory, lambda: memory.records)
         return
-    with create(tmp_path / "journal", COUNTER, GENESIS, request.param != "lmdb") as owner:
+    with _created(tmp_path / "journal", request.param) as owner:
         owner.claim()
         yield Subject(owner, lambda: [raw for raws, _ in owner.pages() for raw in raws])
+
+
+def _created(place: Path, kind: str) -> Owner:
+    if kind != "simulated":
+        return create(place, COUNTER, GENESIS, kind == "lmdb with events")
+    environment = SimulatedEnvironment(Disk(Board(Plan({}), Random(1))), Process(), 1 << 20)
+    write_empty(environment, place, GENESIS, keep_events=False)
+    return Owner(environment, place, NoLock(), MapPolicy())
 
 
 BATCH: list[Applied] = applied(30)[1]

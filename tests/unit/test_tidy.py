@@ -39,7 +39,7 @@ LIBRARIES = {
     "validator/lockstep_validator": {"msgspec", "xxhash", "cryptography", "lockstep_kernel"},
     "validator/lockstep_naive": {"msgspec", "lockstep_kernel", "lockstep_engine"},
     "runtime/lockstep_runtime": {
-        *("msgspec", "lmdb", "click", "rich", "matplotlib", "lets_be_rational"),
+        *("msgspec", "xxhash", "lmdb", "click", "rich", "matplotlib", "lets_be_rational"),
         *("lockstep_kernel", "lockstep_engine"),
         *("lockstep_journal", "lockstep_replay", "lockstep_validator", "lockstep_naive"),
     },

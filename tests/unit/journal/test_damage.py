@@ -127,6 +127,24 @@ def test_a_record_beyond_the_end_is_named(broken: Path) -> None:
     assert COUNT + 1 == first_fault(lambda: recover_all(broken)).seq
 
 
+def test_a_last_record_that_went_elsewhere_is_named_by_its_own_number(broken: Path) -> None:
+    edit(broken, layout.COMMANDS, {COUNT: None, COUNT + (1 << 40): RECORDS[-1]})
+    with open_reader(broken) as journal:
+        assert COUNT == first_fault(journal.check_end).seq
+    assert COUNT == first_finding(broken)
+
+
+@pytest.mark.parametrize("name", [layout.META_EPOCH, layout.META_LMDB])
+def test_a_damaged_entry_of_meta_is_found(broken: Path, name: bytes) -> None:
+    with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
+        meta = environment.open_db(layout.META, txn=txn)
+        value = txn.get(name, db=meta)
+        txn.put(name, b"\x01" + value[1:], db=meta)
+    with open_reader(broken) as journal:
+        found = [(finding.seq, finding.what) for finding in verify(journal).findings]
+    assert [(None, f"meta: check of '{name.decode()}' does not match its bytes")] == found
+
+
 def test_something_between_two_records_is_named(broken: Path) -> None:
 
     with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
@@ -134,6 +152,26 @@ def test_something_between_two_records_is_named(broken: Path) -> None:
         txn.put(layout.pack_key(7) + b"\x00", RECORDS[7], db=commands)
     assert 8 == first_fault(lambda: recover_all(broken)).seq
     assert 8 == first_finding(broken)
+
+
+@pytest.mark.parametrize(("key", "seq"), [(b"\x00", 1), (b"end", COUNT + 1)])
+def test_a_key_that_is_no_number_is_named_by_its_place(broken: Path, key: bytes, seq: int) -> None:
+    with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
+        txn.put(key, b"x", db=environment.open_db(layout.COMMANDS, txn=txn))
+    assert seq == first_fault(lambda: recover_all(broken)).seq
+
+
+def test_a_key_among_the_snapshots_that_is_no_number_stops_nobody_and_is_found(
+    broken: Path,
+) -> None:
+    with lmdb.open(str(broken), max_dbs=4) as environment, environment.begin(write=True) as txn:
+        txn.put(b"end", b"x", db=environment.open_db(layout.SNAPSHOTS, txn=txn))
+    state, report = recover(broken, COUNTER)
+    assert (COUNT, []) == (state.seq, report.skipped)
+    with open_reader(broken) as journal:
+        expected = len(journal.snapshot_seqs())
+        found = [finding.what for finding in verify(journal).findings]
+    assert [f"expected {expected + 1} snapshots, found {expected}"] == found
 
 
 def test_forged_hashes_and_commands_diverge_though_every_check_is_good(broken: Path) -> None:

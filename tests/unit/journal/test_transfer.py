@@ -1,11 +1,14 @@
 """Journals go out as streams and come back the same; bad streams leave nothing behind."""
 
+import errno
+import os
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from lockstep_journal import (
+    Exporter,
     Journal,
     Transferred,
     export,
@@ -15,6 +18,7 @@ from lockstep_journal import (
     retained_events,
     verify,
 )
+from lockstep_journal.environment import LmdbEnvironment
 from lockstep_kernel import (
     CannotRunError,
     DamagedError,
@@ -67,6 +71,51 @@ def test_a_journal_exports_as_the_stream_of_its_history(tmp_path: Path, has_even
         data, done = exported(journal, events=events)
     assert stream(COUNT, has_events=has_events) == data
     assert Transferred(1, COUNT, state.hash) == done
+
+
+def test_nothing_leaves_before_all_that_was_read_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_journal(tmp_path / "j", 40, snapshot_every=15)
+    done: list[str] = []
+    settle = LmdbEnvironment.settle
+
+    def settled(environment: LmdbEnvironment) -> None:
+        settle(environment)
+        done.append("durable")
+
+    monkeypatch.setattr(LmdbEnvironment, "settle", settled)
+    with open_reader(tmp_path / "j") as journal:
+        exporter = Exporter(journal, lambda data: done.append("sent"))
+        exporter.begin(30)
+        exporter.send_to(40)
+    assert ["durable", "sent", "durable", "sent"] == done
+
+
+def test_nothing_leaves_when_the_disk_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_journal(tmp_path / "j", 40)
+    sent: list[bytes] = []
+    with open_reader(tmp_path / "j") as journal:
+        exporter = Exporter(journal, sent.append)
+        exporter.begin()
+        before = len(sent)
+
+        def fail(_descriptor: int) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(os, "fdatasync", fail)
+        with pytest.raises(CannotRunError, match="cannot be made durable: Input/output error"):
+            exporter.send_to(40)
+        assert before == len(sent)
+
+        def refuse(_descriptor: int) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        monkeypatch.setattr(os, "fdatasync", refuse)
+        exporter.send_to(40)
+        assert before < len(sent)
 
 
 def test_events_that_were_not_kept_are_recomputed(tmp_path: Path) -> None:

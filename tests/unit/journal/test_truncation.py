@@ -10,7 +10,7 @@ import lmdb
 import pytest
 
 from lockstep_journal import open_owner, open_reader
-from lockstep_journal.environment import fill_up
+from lockstep_journal.environment import LmdbEnvironment
 from lockstep_kernel import DamagedError
 from tests.machines.histories import write_journal
 from tests.unit.journal.damage import PAGE, copy_of, data_of, truncate
@@ -131,7 +131,7 @@ def test_the_writer_keeps_the_file_at_its_length(broken: Path) -> None:
     size = data_of(broken).stat().st_size
     with lmdb.open(str(broken), max_dbs=4) as environment:
         truncate(broken, size - PAGE)
-        fill_up(environment, broken)
+        LmdbEnvironment(environment, broken).fill_up()
     assert size == data_of(broken).stat().st_size
     with open_owner(broken) as owner:
         truncate(broken, size - PAGE)

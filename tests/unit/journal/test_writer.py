@@ -167,7 +167,7 @@ print(open_reader(sys.argv[1]).check_end().last_seq)
         owner.claim()
         owner.append(applied(7)[1])
         assert "7\n" == run_python(["-c", code, tmp_path / "j"]).out
-        flags = owner._environment.flags()
+        flags = owner._environment.lmdb.flags()
         assert (True, True) == (flags["sync"], flags["metasync"])
         assert (False, False) == (flags["writemap"], flags["map_async"])
 

@@ -1,0 +1,1 @@
+"""The simulator is proved: bugs planted in the product, each of which it must catch."""
