@@ -221,8 +221,8 @@ BUGS = (
     Bug(
         "admission trusts a sum that another holding made stale",
         f"{_ENGINE}/risk/margin.py",
-        "is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding)",
-        "is_current = len(dirty) < 2",
+        "is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding and ",
+        "is_current = len(dirty) < 2 and (not dirty or ",
     ),
     Bug(
         "an order that helps is admitted though it does not reduce",
@@ -246,8 +246,8 @@ BUGS = (
     Bug(
         "one order too many may be open",
         f"{_ENGINE}/admission/limits.py",
-        "if holding.open_orders >= instrument.max_open_orders",
-        "if holding.open_orders > instrument.max_open_orders",
+        "if len(holding.orders) >= instrument.max_open_orders",
+        "if len(holding.orders) > instrument.max_open_orders",
     ),
     Bug(
         "a quote of the same size is not kept",
