@@ -249,12 +249,6 @@ BUGS = (
         "sells)\n    free =",
     ),
     Bug(
-        "admission trusts what orders lost before they changed",
-        f"{_ENGINE}/risk/margin.py",
-        " and not holding.shortfall_e6)",
-        ")",
-    ),
-    Bug(
         "what orders lose outlives them until the mark moves",
         f"{_ENGINE}/risk/margin.py",
         "if holding.shortfall_e6 or holding.seen_version != version:",
@@ -283,12 +277,6 @@ BUGS = (
         f"{_ENGINE}/risk/shortfall.py",
         "if instrument.is_option and holding.account.mode != _PORTFOLIO:",
         "if instrument.is_option:",
-    ),
-    Bug(
-        "what orders lose of V may be lost a second time",
-        f"{_ENGINE}/risk/margin.py",
-        "value_e6 >= set_aside_e6(account)",
-        "value_e6 >= account.reserve_e6",
     ),
     Bug(
         "an order that helps is admitted though it does not reduce",
