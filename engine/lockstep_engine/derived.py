@@ -155,15 +155,16 @@ def _portfolio(found: UnderlyingPortfolio) -> object:
 
 def _add_holding(values: Derived, holding: Holding) -> None:
     """Add a holding unless it is empty: an empty one is the same as none."""
-    if not (holding.qty_lots or holding.cost_e6 or holding.open_orders):
+    if not (holding.qty_lots or holding.cost_e6 or holding.orders):
         return
     name = f"holding {holding.account.account}/{holding.instrument.instrument}"
     values[name] = (
         holding.open_buy_lots,
         holding.open_sell_lots,
-        holding.open_orders,
+        sorted(holding.orders),
         [order.order_id for order in holding.reduce_only_buys],
         [order.order_id for order in holding.reduce_only_sells],
         sorted(holding.mmp_orders),
         holding.margin_e6,
+        holding.shortfall_e6,
     )

@@ -15,6 +15,7 @@ from lockstep_engine.risk.margin import free_e6
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.open_margin import open_margin_e6
 from lockstep_engine.risk.portfolio import BASIS, Explanation, explain
+from lockstep_engine.risk.shortfall import account_shortfall_e6, shortfall_e6
 from lockstep_engine.risk.spread import spread_margin
 from lockstep_engine.risk.standing import alone_e6
 from lockstep_engine.risk.sums import UnderlyingPortfolio
@@ -28,13 +29,18 @@ _E27: Final = 10**27
 
 
 class MarginTotals(msgspec.Struct, frozen=True):
-    """free = collateral - initial - open - reserve; collateral must not fall below maintenance."""
+    """free = collateral - initial - open - reserve - shortfall.
+
+    Collateral must not fall below maintenance. `shortfall_e6` is what orders may lose at the marks
+    now beyond their reserves.
+    """
 
     collateral_e6: int
     initial_e6: int
     maintenance_e6: int
     open_e6: int
     reserve_e6: int
+    shortfall_e6: int
     free_e6: int
 
 
@@ -127,7 +133,10 @@ class OpenMargin(msgspec.Struct, frozen=True):
 
 
 class OrderMargin(msgspec.Struct, frozen=True):
-    """A live order: its reserve, and what the open margin would fall by without it."""
+    """A live order: what it sets aside, and what the open margin would fall by without it.
+
+    It sets aside its reserve, and the shortfall: what it may lose at the mark now beyond that.
+    """
 
     order_id: int
     instrument: int
@@ -136,6 +145,7 @@ class OrderMargin(msgspec.Struct, frozen=True):
     remaining_lots: int
     open_e6: int
     reserve_e6: int
+    shortfall_e6: int
 
 
 class MarginReport(msgspec.Struct, frozen=True):
@@ -175,7 +185,7 @@ def margin_report_of(core: ExchangeCore, account: Account) -> MarginReport:
         tuple(
             _portfolio(name, portfolio) for name, portfolio in sorted(assessed.portfolios.items())
         ),
-        tuple(_open_lots(core, holding) for holding in holdings if holding.open_orders),
+        tuple(_open_lots(core, holding) for holding in holdings if holding.orders),
         tuple(_order(core, order) for order in orders),
     )
 
@@ -184,12 +194,14 @@ def totals_of(core: ExchangeCore, account: Account, assessed: Assessment) -> Mar
     """Return the totals of an account whose positions were assessed."""
     collateral = collateral_e6(account, assessed)
     free = free_e6(core, account)
+    shortfall = account_shortfall_e6(account)
     return MarginTotals(
         collateral,
         assessed.initial_e6,
         assessed.maintenance_e6,
-        collateral - assessed.initial_e6 - account.reserve_e6 - free,
+        collateral - assessed.initial_e6 - account.reserve_e6 - shortfall - free,
         account.reserve_e6,
+        shortfall,
         free,
     )
 
@@ -281,6 +293,7 @@ def _order(core: ExchangeCore, order: Order) -> OrderMargin:
         order.remaining_lots,
         now - without,
         order.reserve_e6,
+        shortfall_e6(order),
     )
 
 

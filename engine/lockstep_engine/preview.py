@@ -82,6 +82,7 @@ def _opened(core: ExchangeCore, order: Order, before: MarginTotals) -> MarginTot
         before.maintenance_e6,
         before.open_e6 + then - now,
         before.reserve_e6 + order.reserve_e6,
+        before.shortfall_e6,
         before.free_e6 - (then - now) - order.reserve_e6,
     )
 
@@ -103,5 +104,6 @@ def _filled(core: ExchangeCore, order: Order, before: MarginTotals, gain_e6: int
         assessed.maintenance_e6,
         opened,
         before.reserve_e6,
-        collateral - assessed.initial_e6 - opened - before.reserve_e6,
+        before.shortfall_e6,
+        collateral - assessed.initial_e6 - opened - before.reserve_e6 - before.shortfall_e6,
     )

@@ -344,14 +344,16 @@ class Account(Entity):
 class Holding(Entity):
     """What an account has in one instrument: its position, and (derived) its open orders.
 
-    Derived: open lots and orders, reduce-only orders by order_id, those with flag MMP, and
-    `margin_e6`, its own part in the account's sum as it was computed last.
+    Derived: open lots, open orders (all, reduce-only ones by order_id, those with flag MMP), and
+    `margin_e6`, its own part in the account's sum as it was computed last; in it is `shortfall_e6`,
+    what the orders may lose beyond their reserves ([MRG-1], see risk.shortfall). `seen_version` 0:
+    neither was computed yet.
     """
 
     __slots__ = (
         *("account", "cost_e6", "instrument", "is_dirty", "margin_e6", "mmp_orders"),
-        *("open_buy_lots", "open_orders", "open_sell_lots", "qty_lots", "reduce_only_buys"),
-        *("reduce_only_sells", "seen_version"),
+        *("open_buy_lots", "open_sell_lots", "orders", "qty_lots", "reduce_only_buys"),
+        *("reduce_only_sells", "seen_version", "shortfall_e6"),
     )
 
     def __init__(self, account: Account, instrument: Instrument) -> None:
@@ -362,13 +364,14 @@ class Holding(Entity):
         self.cost_e6 = 0
         self.open_buy_lots = 0
         self.open_sell_lots = 0
-        self.open_orders = 0
+        self.orders: dict[int, Order] = {}
         self.reduce_only_buys: list[Order] = []
         self.reduce_only_sells: list[Order] = []
         self.mmp_orders: dict[int, Order] = {}
         self.is_dirty = False
         self.seen_version = 0
         self.margin_e6 = 0
+        self.shortfall_e6 = 0
 
     def record(self) -> Record | None:
         if self.qty_lots == 0 and self.cost_e6 == 0:

@@ -10,6 +10,7 @@ from lockstep_engine.preview import OrderPreview, preview_of
 from lockstep_engine.protection import Mmp
 from lockstep_engine.risk.assessment import assess, collateral_e6, positions_of
 from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.risk.shortfall import account_shortfall_e6
 from lockstep_engine.risk.standard import unrealised_e6
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Instrument, Order
 from lockstep_kernel.chain import State
@@ -62,10 +63,11 @@ class MmpView(msgspec.Struct, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account with its margin. `free_e6` is collateral less everything reserved.
+    """An account with its margin. `free_e6` is collateral less everything set aside.
 
     Collateral is cash and unrealised profit, in mode PORTFOLIO with options at their marks.
-    `debt_e6` is what an account that was closed could not pay.
+    `debt_e6` is what an account that was closed could not pay; `shortfall_e6` is what its orders
+    may lose at the marks now beyond their reserves.
     """
 
     account: int
@@ -82,6 +84,7 @@ class AccountView(msgspec.Struct, frozen=True):
     collateral_e6: int
     maintenance_margin_e6: int
     debt_e6: int
+    shortfall_e6: int
 
 
 def best(state: State, instrument: int) -> tuple[int, int]:
@@ -308,12 +311,13 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
     )
     assessed = assess(core, found, positions_of(found))
     collateral = collateral_e6(found, assessed)
+    shortfall = account_shortfall_e6(found)
     return AccountView(
         found.account,
         found.cash_e6,
         assessed.unrealised_e6,
         assessed.initial_e6,
-        collateral - assessed.initial_e6 - found.reserve_e6 - free,
+        collateral - assessed.initial_e6 - found.reserve_e6 - shortfall - free,
         found.reserve_e6,
         free,
         len(found.orders),
@@ -323,6 +327,7 @@ def _account_view(core: ExchangeCore, found: Account) -> AccountView:
         collateral,
         assessed.maintenance_e6,
         found.debt_e6,
+        shortfall,
     )
 
 

@@ -227,8 +227,62 @@ BUGS = (
     Bug(
         "admission trusts a sum that another holding made stale",
         f"{_ENGINE}/risk/margin.py",
-        "is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding)",
-        "is_current = len(dirty) < 2",
+        "is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding and ",
+        "is_current = len(dirty) < 2 and (not dirty or ",
+    ),
+    Bug(
+        "an option sold in a portfolio does not reserve what it loses",
+        f"{_ENGINE}/risk/margin.py",
+        "        if instrument.is_option and account.mode != _PORTFOLIO:\n            adverse",
+        "        if instrument.is_option:\n            adverse",
+    ),
+    Bug(
+        "what orders lose at the mark is free",
+        f"{_ENGINE}/risk/margin.py",
+        "sells) + holding.shortfall_e6\n    account.margin_e6 +=",
+        "sells)\n    account.margin_e6 +=",
+    ),
+    Bug(
+        "admission forgets what orders of the instrument lose",
+        f"{_ENGINE}/risk/margin.py",
+        "account.margin_e6 - holding.margin_e6 + holding.shortfall_e6\n",
+        "account.margin_e6 - holding.margin_e6\n",
+    ),
+    Bug(
+        "admission beyond STANDARD forgets what orders lose",
+        f"{_ENGINE}/risk/margin.py",
+        "sells) + holding.shortfall_e6\n    free =",
+        "sells)\n    free =",
+    ),
+    Bug(
+        "what orders lose outlives them until the mark moves",
+        f"{_ENGINE}/risk/margin.py",
+        "if holding.shortfall_e6 or holding.seen_version != version:",
+        "if holding.seen_version != version:",
+    ),
+    Bug(
+        "a refused amend takes what its order loses away",
+        f"{_ENGINE}/book/queue.py",
+        "    order.holding.seen_version = 0\n",
+        "",
+    ),
+    Bug(
+        "what an order loses is beside its reserve",
+        f"{_ENGINE}/risk/shortfall.py",
+        "shortfall = loss_e6(order) - order.reserve_e6",
+        "shortfall = loss_e6(order)",
+    ),
+    Bug(
+        "bids are not looked at for what they lose",
+        f"{_ENGINE}/risk/shortfall.py",
+        "is_low = bid is None or bid.price_ticks * value <= mark",
+        "is_low = True",
+    ),
+    Bug(
+        "options that are offered lose in no mode",
+        f"{_ENGINE}/risk/shortfall.py",
+        "if instrument.is_option and holding.account.mode != _PORTFOLIO:",
+        "if instrument.is_option:",
     ),
     Bug(
         "an order that helps is admitted though it does not reduce",
@@ -252,8 +306,8 @@ BUGS = (
     Bug(
         "one order too many may be open",
         f"{_ENGINE}/admission/limits.py",
-        "if holding.open_orders >= instrument.max_open_orders",
-        "if holding.open_orders > instrument.max_open_orders",
+        "if len(holding.orders) >= instrument.max_open_orders",
+        "if len(holding.orders) > instrument.max_open_orders",
     ),
     Bug(
         "a quote of the same size is not kept",

@@ -9,7 +9,15 @@ from functools import partial
 from tests.property import operations
 from tests.property.blocks import block, open_up, opening
 from tests.property.dice import Dice, one_in, pick
-from tests.property.dramas import bad_expiry, bad_funding, closing_twice, crowd, sampling, squeeze
+from tests.property.dramas import (
+    bad_expiry,
+    bad_funding,
+    closing_twice,
+    crowd,
+    outrun,
+    sampling,
+    squeeze,
+)
 from tests.property.moves import (
     AMEND,
     BATCH,
@@ -76,13 +84,13 @@ FOCUSES: Sequence[Sequence[Move]] = (
         *(*TROUBLE, *DATES, *(block,) * 3),
     ),
     (*TRADING, *MANY, *MARKET, PROTECT, MODE),
-    (*TRADING, closing_twice, *(money,) * 3, *(PRICES,) * 3),
+    (*TRADING, closing_twice, *(outrun,) * 3, *(money,) * 3, *(PRICES,) * 3),
     (*QUOTING, *MARKET, PROTECT),
     (*QUOTING * 2, *TRADING, *MANY),
     (*TRADING * 2, closing_twice, *MANY, pass_time, CANCEL_ALL),
     (*TRADING, *ADMINISTRATION * 3, *MARKET, PROTECT),
     (*TRADING, *QUOTING * 2, *(PROTECT,) * 4, *MARKET, MODE),
-    (*TRADING * 2, *MARKET, *(MODE,) * 4, *(MODELS,) * 2, PROTECT),
+    (*TRADING * 2, *MARKET, *(MODE,) * 4, *(outrun,) * 2, *(MODELS,) * 2, PROTECT),
     (*TRADING, *TROUBLE, *(block,) * 2, bad_expiry),
     (*TRADING, *TROUBLE * 2, *(PROTECT,) * 2, PRICES, STATUS, MODE, block),
     (*TROUBLE, *(block,) * 3, *(DEPOSIT,) * 2, PLACE, REDUCE, QUOTE, TAKE, MODE, money),

@@ -7,13 +7,19 @@ from functools import partial
 
 from lockstep_engine.codes import OrderFlag, Side, TimeInForce
 from lockstep_engine.commands import (
+    Action,
     AdvanceTime,
+    AmendOrder,
+    Batch,
     CancelAll,
+    CancelOrder,
     Deposit,
     PlaceOrder,
     UpdateFundingRate,
     UpdateIndexPrice,
+    UpdateMarkPrice,
 )
+from lockstep_engine.state import Holding
 from tests.property import clock, trouble
 from tests.property.blocks import block_of, is_own, open_future, open_up, share, suits
 from tests.property.dice import Dice, one_in, pick
@@ -80,6 +86,46 @@ def closing_twice(dice: Dice, scene: Scene) -> Item:
 
 def _place(dice: Dice, scene: Scene, account: int, order: PlaceOrder) -> Item:
     return scene.by_account(dice, scene.time(dice), account, order)
+
+
+def outrun(dice: Dice, scene: Scene) -> Item:
+    """Plan a mark that passes an order, next to nothing free, and more orders beside that one."""
+    owners = [n for n in ACCOUNTS if (found := scene.account(n)) is not None and found.orders]
+    if not owners:
+        return open_up(dice, scene)
+    account = pick(dice, owners)
+    found = scene.account(account)
+    order = pick(
+        dice, [] if found is None else [each for _id, each in sorted(found.orders.items())]
+    )
+    instrument = order.instrument
+    percent = pick(dice, (50, 90, 99) if order.side == Side.BUY else (150, 110, 101))
+    mark = order.price_ticks * instrument.tick_e6 * percent // 100
+    more = PlaceOrder(instrument.instrument, order.side, order.price_ticks, order.qty_lots)
+    large = AmendOrder(order.order_id, order.price_ticks, order.qty_lots * pick(dice, (2, 10)))
+    less = PlaceOrder(
+        instrument.instrument, order.side, order.price_ticks, max(1, order.qty_lots // 2)
+    )
+    end = CancelOrder(order.order_id)
+    acts: list[Action] = [more, large, end, Batch((large, more)), Batch((end, less))]
+    acts += [_near_mark(holding) for holding in trouble.positions(scene, account)] * 2
+    passing = staff_move(lambda _dice, _scene: (ORACLE, UpdateMarkPrice(less.instrument, mark)))
+    first, second = pick(dice, ((passing, _thin(account)), (_thin(account), passing)))
+    later = [partial(_act, account=account, action=pick(dice, acts)) for _ in range(3)]
+    scene.plan = [second, *later]
+    return first(dice, scene)
+
+
+def _near_mark(holding: Holding) -> PlaceOrder:
+    """Return the order that closes a position one per cent worse than at the mark."""
+    instrument, lots = holding.instrument, holding.qty_lots
+    price = instrument.mark.price_e6 * (99 if lots > 0 else 101) // (100 * instrument.tick_e6)
+    side = Side.SELL if lots > 0 else Side.BUY
+    return PlaceOrder(instrument.instrument, side, max(1, price), abs(lots))
+
+
+def _act(dice: Dice, scene: Scene, account: int, action: Action) -> Item:
+    return scene.by_account(dice, scene.time(dice), account, action)
 
 
 def crowd(dice: Dice, scene: Scene) -> Item:

@@ -183,7 +183,7 @@ def free_in_e6(
         if candidate is not None and candidate.instrument == number:
             holding = holding.with_order(candidate)
         free -= open_margin_e6(core, mode, holding)
-        free -= sum(order.reserve_e6 for order in holding.orders)
+        free -= sum(_set_aside_e6(core, mode, order) for order in holding.orders)
     return free
 
 
@@ -210,12 +210,12 @@ def open_margin_e6(core: NaiveCore, mode: MarginMode, holding: Holding) -> int:
 def reserve_e6(core: NaiveCore, order: Order) -> int:
     """Return the reserve of an order that is admitted now, for its price and what remains."""
     instrument = core.instruments.must(order.instrument)
-    signed_lots = order.sign * order.remaining_lots
-    signed_value = trade_value_e6(instrument, order.price_ticks, signed_lots)
     fee = taker_fee_e6(core, order)
-    if instrument.is_option:
-        return fee + max(0, signed_value)
-    return fee + max(0, signed_value - signed_lots * mark_lot_e6(core, instrument))
+    if instrument.is_option and order.side == Side.BUY:
+        return fee + trade_value_e6(instrument, order.price_ticks, order.remaining_lots)
+    if _counts_at_mark(instrument, margin_mode_of(core, order.account)):
+        return fee + max(0, -_gain_at_mark_e6(core, order))
+    return fee
 
 
 def has_margin(core: NaiveCore, order: Order) -> bool:
@@ -226,10 +226,7 @@ def has_margin(core: NaiveCore, order: Order) -> bool:
     holding = holding_of(core, order.account, order.instrument)
     if not is_reducing(order, holding) or _change_if_filled_e6(core, mode, order) < 0:
         return False
-    instrument = core.instruments.must(order.instrument)
-    signed_lots = order.sign * order.remaining_lots
-    change = signed_lots * mark_lot_e6(core, instrument)
-    change -= trade_value_e6(instrument, order.price_ticks, signed_lots)
+    change = _gain_at_mark_e6(core, order)
     value_after = value_e6(core, order.account) + change - taker_fee_e6(core, order)
     return has_no_hole(core, order.account, value_after, change)
 
@@ -237,10 +234,14 @@ def has_margin(core: NaiveCore, order: Order) -> bool:
 def has_no_hole(core: NaiveCore, account: int, value_after_e6: int, change_e6: int) -> bool:
     """Return whether a change of value, fees apart, costs an account no more than it has to spare.
 
-    What its resting orders have reserved is not to spare.
+    What its resting orders may cost it is not to spare: everything counts at its mark in value, so
+    sold options too, in every mode.
     """
-    reserved = sum(order.reserve_e6 for order in orders_of_account(core, account))
-    return change_e6 >= 0 or value_after_e6 >= reserved
+    promised = sum(
+        _set_aside_e6(core, MarginMode.PORTFOLIO, order)
+        for order in orders_of_account(core, account)
+    )
+    return change_e6 >= 0 or value_after_e6 >= promised
 
 
 def relieve(core: NaiveCore, account: int, instrument: int) -> None:
@@ -308,6 +309,21 @@ def _change_if_filled_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int
     margin_before = margin_in(core, order.account, mode, before).initial_e6
     margin_after = margin_in(core, order.account, mode, after).initial_e6
     return change - (margin_after - margin_before)
+
+
+def _set_aside_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:
+    """Return what a resting order takes from what is free: what it may lose now, if it is more."""
+    if not _counts_at_mark(core.instruments.must(order.instrument), mode):
+        return order.reserve_e6
+    return max(order.reserve_e6, -_gain_at_mark_e6(core, order))
+
+
+def _gain_at_mark_e6(core: NaiveCore, order: Order) -> int:
+    """Return what an order is worth at the mark now beyond what it pays, if it filled whole."""
+    instrument = core.instruments.must(order.instrument)
+    signed_lots = order.sign * order.remaining_lots
+    value = trade_value_e6(instrument, order.price_ticks, signed_lots)
+    return signed_lots * mark_lot_e6(core, instrument) - value
 
 
 def _unrealised_e6(core: NaiveCore, mode: MarginMode, position: Position) -> int:

@@ -58,7 +58,7 @@ def check_limits(core: ExchangeCore, order: Order) -> int:
         if code != _ACCEPTED:
             return code
     holding = order.holding
-    if holding.open_orders >= instrument.max_open_orders and not is_reducing(order):
+    if len(holding.orders) >= instrument.max_open_orders and not is_reducing(order):
         return _OPEN_ORDERS_LIMIT
     if exceeds_position(holding, order.side, order.remaining_lots):
         return _POSITION_LIMIT

@@ -68,7 +68,10 @@ def detach(core: ExchangeCore, order: Order) -> None:
 
 
 def reattach(core: ExchangeCore, order: Order) -> None:
-    """Undo `detach`; nothing else may have changed in the book in between."""
+    """Undo `detach`; nothing else may have changed in the book in between.
+
+    Margin may have been computed without the order: what it loses at the mark is to be found anew.
+    """
     instrument = order.instrument
     side = instrument.bids if order.side == _BUY else instrument.asks
     level = side.levels.get(order.price_ticks)
@@ -89,6 +92,8 @@ def reattach(core: ExchangeCore, order: Order) -> None:
     order.level = level
     _index(core, order)
     order.account.exposure_e6 += order.remaining_lots * instrument.worst_lot_e6
+    order.holding.seen_version = 0
+    order.account.seen_prices = -1
 
 
 def shrink(core: ExchangeCore, order: Order, lots: int) -> None:
@@ -138,7 +143,7 @@ def _index(core: ExchangeCore, order: Order) -> None:
     holding = order.holding
     account.orders[order.order_id] = order
     account.reserve_e6 += order.reserve_e6
-    holding.open_orders += 1
+    holding.orders[order.order_id] = order
     if order.side == _BUY:
         holding.open_buy_lots += order.remaining_lots
     else:
@@ -167,7 +172,7 @@ def _unindex(core: ExchangeCore, order: Order) -> None:
     holding = order.holding
     del account.orders[order.order_id]
     account.reserve_e6 -= order.reserve_e6
-    holding.open_orders -= 1
+    del holding.orders[order.order_id]
     if order.side == _BUY:
         holding.open_buy_lots -= order.remaining_lots
     else:

@@ -36,14 +36,14 @@ def _check_open_lots(account: Account) -> None:
 def _is_in_use(holding: Holding) -> bool:
     """Return whether a holding says that it has orders."""
     lots = holding.open_buy_lots != 0 or holding.open_sell_lots != 0
-    return lots or holding.open_orders != 0 or len(holding.mmp_orders) > 0
+    return lots or len(holding.orders) > 0 or len(holding.mmp_orders) > 0
 
 
 def _check_holding(holding: Holding, orders: list[Order]) -> None:
     buys = sum(order.remaining_lots for order in orders if order.side == _BUY)
     sells = sum(order.remaining_lots for order in orders if order.side != _BUY)
-    found = (holding.open_buy_lots, holding.open_sell_lots, holding.open_orders)
-    expected = (buys, sells, len(orders))
+    found = (holding.open_buy_lots, holding.open_sell_lots, sorted(holding.orders))
+    expected = (buys, sells, sorted(order.order_id for order in orders))
     where = f"account {holding.account.account} in {holding.instrument.instrument}"
     check(found == expected, f"open lots of {where}: expected {expected}, found {found}")
     protected = sorted(order.order_id for order in orders if order.flags & _MMP)

@@ -47,7 +47,7 @@ def cut_uncovered(core: ExchangeCore, holding: Holding, events: Events) -> None:
     What they close may be gone, so that they would open what no margin was asked for ([LIQ-2]).
     """
     account = holding.account
-    if holding.open_orders == 0 or free_e6(core, account) >= 0:
+    if not holding.orders or free_e6(core, account) >= 0:
         return
     orders = [order for order in account.orders.values() if order.instrument is holding.instrument]
     _cancel_newest(core, account, orders, events)

@@ -44,7 +44,7 @@ def change_highest_price(core: ExchangeCore, instrument: Instrument, max_price_t
     found: list[Account] = []
     for account in core.accounts.values():
         holding = account.holdings.get(number)
-        if holding is not None and (holding.qty_lots or holding.open_orders):
+        if holding is not None and (holding.qty_lots or holding.orders):
             found.append(account)
     least = before if found else div_ceil(instrument.mark.price_e6, instrument.tick_e6)
     instrument.set_highest_price(max(max_price_ticks, least))

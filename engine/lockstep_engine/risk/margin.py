@@ -13,6 +13,7 @@ from lockstep_engine.matching.reduce_only import is_reducing
 from lockstep_engine.risk.expired import expired_margin
 from lockstep_engine.risk.lots import lot_risk
 from lockstep_engine.risk.open_lots import counted_lots
+from lockstep_engine.risk.shortfall import holding_shortfall_e6, set_aside_e6
 from lockstep_engine.risk.spread import SpreadGroup, SpreadLeg
 from lockstep_engine.risk.standard import (
     initial_e6,
@@ -49,7 +50,7 @@ def refresh_account(core: ExchangeCore, account: Account) -> None:
 
 
 def free_e6(core: ExchangeCore, account: Account) -> int:
-    """Return collateral less initial margin, open margins and reserves ([MRG-1])."""
+    """Return collateral less initial margin, open margins and what orders set aside ([MRG-1])."""
     refresh_account(core, account)
     return account.cash_e6 - account.margin_e6 - account.reserve_e6
 
@@ -58,7 +59,8 @@ def admits(core: ExchangeCore, order: Order) -> bool:
     """Set the order's reserve and return whether margin admits it ([MRG-1], [MRG-4]).
 
     The sum of the account is needed without this holding only: if no other is out of date, none is
-    recomputed.
+    recomputed. A shortfall of 0 stays 0 while no price moves (see risk.shortfall), but any other
+    follows the orders.
     """
     account, holding, instrument = order.account, order.holding, order.instrument
     lots = order.remaining_lots
@@ -67,12 +69,14 @@ def admits(core: ExchangeCore, order: Order) -> bool:
     if order.side == _BUY:
         adverse = value if instrument.is_option else value - instrument.mark_lot_e6 * lots
     else:
-        adverse = 0 if instrument.is_option else instrument.mark_lot_e6 * lots - value
+        adverse = instrument.mark_lot_e6 * lots - value
+        if instrument.is_option and account.mode != _PORTFOLIO:
+            adverse = 0
     order.reserve_e6 = reserve = fee + adverse if adverse > 0 else fee
     if not account.is_plain or instrument.addon_product:
         return _admits_any(core, order, value, fee)
     dirty = account.dirty
-    is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding)
+    is_current = not dirty or (len(dirty) == 1 and dirty[0] is holding and not holding.shortfall_e6)
     if not is_current or account.seen_prices != core.price_version:
         refresh_account(core, account)
     up = held = down = holding.qty_lots
@@ -89,16 +93,16 @@ def admits(core: ExchangeCore, order: Order) -> bool:
         margin = margin_down
     if not instrument.is_option:
         margin -= held * instrument.mark_lot_e6 - holding.cost_e6
-    others = account.margin_e6 - holding.margin_e6
-    free = account.cash_e6 - others - margin - account.reserve_e6 - reserve
+    margin += account.margin_e6 - holding.margin_e6 + holding.shortfall_e6
+    free = account.cash_e6 - margin - account.reserve_e6 - reserve
     return free >= 0 or (is_reducing(order) and _helps(core, order, value, fee))
 
 
 def part_e6(core: ExchangeCore, holding: Holding, buys: int, sells: int) -> int:
     """Return a holding's own part in the account's sum with so many open lots ([MRG-4]).
 
-    Everything but the IM that its group or underlying has, and what an expired position needs
-    beside it; prices must be up to date.
+    Everything but its shortfall, the IM that its group or underlying has, and what an expired
+    position needs beside it; prices must be up to date.
     """
     instrument, qty = holding.instrument, holding.qty_lots
     mode = holding.account.mode
@@ -167,11 +171,11 @@ def account_value_e6(account: Account) -> int:
 
 
 def leaves_no_hole(account: Account, value_e6: int, change_e6: int) -> bool:
-    """Return whether a loss of value is the account's own: what open orders reserve is spoken for.
+    """Return whether a loss of value is the account's own: what open orders may take is not.
 
     `value_e6` is V after it; `change_e6` leaves fees out, so whoever owes may close at the mark.
     """
-    return change_e6 >= 0 or value_e6 >= account.reserve_e6
+    return change_e6 >= 0 or value_e6 >= set_aside_e6(account)
 
 
 def initial_change_e6(core: ExchangeCore, holding: Holding, before: int, after: int) -> int:
@@ -201,7 +205,7 @@ def _admits_any(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) ->
     refresh_account(core, account)
     buys, sells = counted_lots(holding, order, None)
     others = account.margin_e6 - holding.margin_e6
-    margin = others + part_e6(core, holding, buys, sells)
+    margin = others + part_e6(core, holding, buys, sells) + holding.shortfall_e6
     free = account.cash_e6 - margin - account.reserve_e6 - order.reserve_e6
     return free >= 0 or (is_reducing(order) and _helps(core, order, value_e6, fee_e6))
 
@@ -238,7 +242,7 @@ def _follow_marks(core: ExchangeCore, account: Account) -> None:
     for holding in account.holdings.values():
         is_expired = holding.qty_lots != 0 and holding.instrument.settlement is not None
         is_moved = holding.seen_version != holding.instrument.mark_version
-        if is_moved or holding.open_orders or is_expired:
+        if is_moved or holding.orders or is_expired:
             _refresh_holding(core, account, holding)
 
 
@@ -253,13 +257,16 @@ def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> 
         buys, sells = counted_lots(holding, None, None)
         if account.mode != _STANDARD:
             _count(core, account, holding)
-    margin = part_e6(core, holding, buys, sells)
+    is_portfolio = account.mode == _PORTFOLIO
+    version = instrument.mark_version if is_portfolio else instrument.version
+    if holding.shortfall_e6 or holding.seen_version != version:
+        holding.seen_version = version
+        holding.shortfall_e6 = holding_shortfall_e6(holding)
+    margin = part_e6(core, holding, buys, sells) + holding.shortfall_e6
     if is_expired:
         margin += expired_margin(account, instrument, holding.qty_lots)[0]
     account.margin_e6 += margin - holding.margin_e6
     holding.margin_e6 = margin
-    is_portfolio = account.mode == _PORTFOLIO
-    holding.seen_version = instrument.mark_version if is_portfolio else instrument.version
 
 
 def _count(core: ExchangeCore, account: Account, holding: Holding) -> None:

@@ -48,6 +48,7 @@ def enter_mode(account: Account, mode: int) -> None:
     account.margin_e6 = 0
     for holding in account.holdings.values():
         holding.margin_e6 = 0
+        holding.seen_version = 0
         if not holding.is_dirty:
             holding.is_dirty = True
             account.dirty.append(holding)
@@ -57,7 +58,7 @@ def _account_code(core: ExchangeCore, account: Account) -> int:
     """Return what portfolio margin lacks for the positions and live orders, 0 if nothing."""
     code = _ACCEPTED
     for holding in account.holdings.values():
-        if holding.qty_lots == 0 and holding.open_orders == 0:
+        if holding.qty_lots == 0 and not holding.orders:
             continue
         instrument = holding.instrument
         if instrument.underlying.model is None:

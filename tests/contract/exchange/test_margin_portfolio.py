@@ -235,13 +235,16 @@ def test_a_long_option_carries_orders_but_does_not_leave(portfolio: Exchange) ->
         (PERP, 4, 7, 70_000),
         (C110, 0, 10, 50_000),
         (C110, 10, 0, 0),
-        (C80, 10, 4, 100_000),
+        (C80, 10, 4, 100_000 + 4 * 9_000),
     ],
 )
 def test_open_orders_need_each_lot_alone(
     portfolio: Exchange, instrument: int, bids: int, asks: int, expected: int
 ) -> None:
-    """With a premium of 10,000 a lot bid; nothing that is held helps."""
+    """With a premium of 10,000 a lot bid; nothing that is held helps.
+
+    A call worth 20 that is offered at 11 may lose 9,000 a lot.
+    """
     hold(portfolio, ALICE, 10, 100, FUTURE)
     reserve = 0
     price = 100 if instrument == PERP else 10

@@ -9,6 +9,7 @@ import pytest
 from lockstep_engine.codes import Code, EntityKind, OrderFlag, SelfTradeMode
 from lockstep_engine.commands import (
     AdvanceTime,
+    Batch,
     BlockLeg,
     Deposit,
     ExecuteBlock,
@@ -23,6 +24,7 @@ from lockstep_engine.commands import (
     SetSettlementPrice,
     SettleExpiry,
     Transfer,
+    UpdateMarkPrice,
     Withdraw,
 )
 from lockstep_engine.events import AutoDeleveraged
@@ -360,3 +362,90 @@ def test_what_open_orders_may_lose_is_not_lost_a_second_time(conserved: Exchange
     assert [] == codes(conserved.sell(ALICE, 97, 5))
     assert Code.INSUFFICIENT_MARGIN == conserved.refusal(PlaceOrder(PERP, 1, 97, 5), ALICE)
     assert [] == codes(conserved.sell(ALICE, 99, 5))
+
+
+# Profit promised away by orders that rest
+
+
+@pytest.mark.rule("MRG-4", "MRG-1")
+def test_calls_that_are_hedged_are_not_sold_to_a_friend_for_a_tick(conserved: Exchange) -> None:
+    """Twenty calls worth 20 each, a future sold against each, and cash of -200,000: worth 200,000.
+
+    The pairs need no margin, an offer of all the calls 200,000 and what it loses at the mark.
+    """
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.create(C80, "BTC-20261225-80-C")
+    sharpen(conserved, 100)
+    conserved.do(SetPortfolioModel("BTC", MODEL))
+    choose(conserved, ALICE, PORTFOLIO)
+    leave(conserved, ALICE, 200_000)
+    for _ in range(20):
+        conserved.trade(ALICE, BOB, 20, 1, C80)
+        conserved.trade(CAROL, ALICE, 100, 1)
+    assert (-200_000, 20, -20) == (
+        conserved.cash(ALICE),
+        conserved.position(ALICE, C80)[0],
+        conserved.position(ALICE)[0],
+    )
+    for price in (1, 10, 19):
+        sale = PlaceOrder(C80, 1, price, 20)
+        assert Code.INSUFFICIENT_MARGIN == conserved.refusal(sale, ALICE)
+    assert [] == codes(conserved.send(PlaceOrder(C80, 1, 20, 20), ALICE))
+    assert_conserved(conserved)
+
+
+def _give_away(market: Exchange, price: int) -> ExecuteBlock:
+    """Return the block in which Alice sells Bob her ten perpetuals at a price."""
+    nonce = market.now_ns // 10**6 + 500
+    return ExecuteBlock(BOB, root_of(BOB), nonce, (BlockLeg(PERP, 1, price, 100),))
+
+
+@pytest.mark.rule("MRG-1", "CMD-3")
+@pytest.mark.parametrize(("price", "is_good"), [(1, False), (8, False), (9, True)])
+def test_value_that_an_order_gives_away_is_not_given_away_again(
+    conserved: Exchange, price: int, is_good: bool
+) -> None:
+    """210,000, ten calls worth 50 and a loss of 110,000: worth 600,000, and short of margin.
+
+    A sale of the perpetuals at 97 leaves 410,000. At 9 the calls lose as much, at 8 420,000; in the
+    order in which they come only the second may be too much. In the book, in one batch or a block.
+    """
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.do(FundInsurance(1_000_000))
+    conserved.mark(50, CALL)
+    conserved.trade(ALICE, BOB, 100, 100)
+    conserved.trade(ALICE, CAROL, 50, 10, CALL)
+    leave(conserved, ALICE, 210_000)
+    conserved.send(UpdateMarkPrice(PERP, 98_900_000))
+    expected = [] if is_good else [Code.INSUFFICIENT_MARGIN]
+    conserved.bid(BOB, 97, 100, flags=OrderFlag.REDUCE_ONLY)
+    twin = conserved.fork()
+    orders = (PlaceOrder(CALL, 1, price, 10), PlaceOrder(PERP, 1, 97, 100))
+    assert expected == codes(conserved.send(Batch(orders), ALICE))
+    twin.do(orders[0], ALICE)
+    assert expected == codes(twin.send(_give_away(twin, 97), ALICE))
+    for market in (conserved, twin):
+        market.buy(BOB, price, 10, CALL)
+        assert market.cash(ALICE) >= 0
+        assert_conserved(market)
+
+
+@pytest.mark.rule("MRG-1", "AUT-3")
+def test_a_profit_that_an_old_order_gives_away_does_not_leave(conserved: Exchange) -> None:
+    """Twenty lots bought at 120 are offered at 99, the mark of that time: a reserve of 0.
+
+    At 119 Alice is worth 480,000 again; 47,600 are margin, and 400,000 are Bob's to take.
+    """
+    conserved.do(SetFeeSchedule(0, *(0,) * 10))
+    conserved.mark(120)
+    conserved.trade(ALICE, BOB, 120, 20)
+    leave(conserved, ALICE, 500_000)
+    conserved.mark(99)
+    order = conserved.ask(ALICE, 99, 20, flags=OrderFlag.REDUCE_ONLY)
+    conserved.mark(119)
+    assert 0 == conserved.row(order).reserve_e6
+    conserved.assert_can_withdraw(ALICE, 480_000 - 47_600 - 400_000)
+    conserved.do(Withdraw(32_400), ALICE)
+    conserved.buy(BOB, 99, 20)
+    assert 47_600 == conserved.cash(ALICE)
+    assert_conserved(conserved)

@@ -23,6 +23,7 @@ from tests.support.exchange import (
     Exchange,
     standard_market,
 )
+from tests.support.margins import sharpen
 from tests.unit.engine.test_preview import MODEL
 
 LOT = 100_000
@@ -53,11 +54,12 @@ def check_totals(report: MarginReport) -> None:
     if report.mode == MarginMode.PORTFOLIO:
         collateral += report.option_value_e6
     assert collateral == totals.collateral_e6
-    free = collateral - totals.initial_e6 - totals.open_e6 - totals.reserve_e6
-    assert free == totals.free_e6
+    aside = totals.reserve_e6 + totals.shortfall_e6
+    assert collateral - totals.initial_e6 - totals.open_e6 - aside == totals.free_e6
     assert totals.maintenance_e6 <= totals.initial_e6
     assert totals.open_e6 == sum(row.open_e6 for row in report.open_lots)
     assert totals.reserve_e6 == sum(row.reserve_e6 for row in report.orders)
+    assert totals.shortfall_e6 == sum(row.shortfall_e6 for row in report.orders)
 
 
 @pytest.mark.parametrize("mode", list(MarginMode))
@@ -70,6 +72,23 @@ def test_the_totals_follow_from_the_parts(market: Exchange, mode: MarginMode) ->
     assert [3, 2] == [len(report.orders), len(report.open_lots)]
     assert [PERP, CALL, PUT] == [row.instrument for row in report.positions]
     assert [10, -6, 4] == [row.qty_lots for row in report.positions]
+
+
+@pytest.mark.parametrize("mode", list(MarginMode))
+def test_the_totals_have_what_orders_may_lose_beyond_their_reserves(
+    market: Exchange, mode: MarginMode
+) -> None:
+    """A bid at 95, calls offered at 30, then marks of 60 and 50; options count in PORTFOLIO."""
+    bid = market.bid(ALICE, 95, 5)
+    ask = market.ask(ALICE, 30, 2, CALL)
+    reserves = {row.order_id: row.reserve_e6 for row in market.orders(ALICE)}
+    market.mark(60)
+    sharpen(market, 150)
+    report = report_in(market, mode)
+    check_totals(report)
+    call = 40_000 - reserves[ask] if mode == MarginMode.PORTFOLIO else 0
+    expected = {bid: 175_000 - reserves[bid], ask: call}
+    assert expected == {row.order_id: row.shortfall_e6 for row in report.orders}
 
 
 def test_standard_positions_add_up(market: Exchange) -> None:

@@ -130,6 +130,21 @@ def test_filled_is_the_margin_after_a_whole_fill(
     assert expected.filled == margin_report(market.state, ALICE).totals
 
 
+def test_a_preview_has_what_resting_orders_may_lose(market: Exchange) -> None:
+    """The five bids at 95 lose 75,000 at a mark of 80."""
+    (reserve,) = [row.reserve_e6 for row in market.orders(ALICE) if row.instrument == PERP]
+    market.mark(80)
+    expected = preview(market.state, ALICE, ORDERS[6])
+    assert 75_000 - reserve == expected.before.shortfall_e6
+    market.do(ORDERS[6], ALICE)
+    assert expected.opened == margin_report(market.state, ALICE).totals
+    market.bid(CAROL, 100, 2, PUT)
+    sale = PlaceOrder(PUT, Side.SELL, 100, 2)
+    expected = preview(market.state, ALICE, sale)
+    market.do(sale, ALICE)
+    assert expected.filled == margin_report(market.state, ALICE).totals
+
+
 def test_a_refusal_before_margin_has_no_numbers(market: Exchange) -> None:
     found = preview(market.state, ALICE, PlaceOrder(99, Side.BUY, 1, 1))
     assert (Code.UNKNOWN_INSTRUMENT, 0, 0) == (found.code, found.fee_e6, found.reserve_e6)
@@ -158,5 +173,6 @@ def test_the_account_view_agrees_with_the_report(market: Exchange) -> None:
         view.maintenance_margin_e6,
         view.open_margin_e6,
         view.reserve_e6,
+        view.shortfall_e6,
         view.free_e6,
     )

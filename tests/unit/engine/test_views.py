@@ -102,7 +102,7 @@ def test_an_account_that_did_nothing_has_only_cash(market: Exchange) -> None:
     found = account(market.state, CAROL)
     assert (
         *(CAROL, CASH, 0, 0, 0, 0, CASH, 0, (), ()),
-        *(MarginMode.STANDARD, CASH, 0, 0),
+        *(MarginMode.STANDARD, CASH, 0, 0, 0),
     ) == msgspec.structs.astuple(found)
 
 
