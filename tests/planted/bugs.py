@@ -239,8 +239,8 @@ BUGS = (
     Bug(
         "what orders lose at the mark is free",
         f"{_ENGINE}/risk/margin.py",
-        "sells) + holding.shortfall_e6\n    account.margin_e6 +=",
-        "sells)\n    account.margin_e6 +=",
+        "sells) + holding.shortfall_e6\n    if is_expired:",
+        "sells)\n    if is_expired:",
     ),
     Bug(
         "admission forgets what orders of the instrument lose",

@@ -124,8 +124,8 @@ TROUBLE_BUGS = (
     Bug(
         "expired positions of a portfolio keep the margin of old rates",
         f"{_ENGINE}/risk/margin.py",
-        "if is_moved or holding.open_orders or is_expired:",
-        "if is_moved or holding.open_orders:",
+        "if is_moved or holding.orders or is_expired:",
+        "if is_moved or holding.orders:",
     ),
     Bug(
         "a settlement leaves its cost in the clearing cash",

@@ -89,7 +89,7 @@ _BY_ADMIN = (
 def late(scene: Scene) -> Iterator[Item]:
     """Yield the commands after the set-up of `LATE_WORLD`."""
     now = LATE_WORLD.start_ns + SECOND
-    closing = (books, group_and_protection, rounds, against_others, fund, modes)
+    closing = (books, group_and_protection, rounds, against_others, fund, bearing, modes)
     for chapter in (listings, blocks, *closing, fundings, first_expiry, debt, later_expiries):
         for ask in chapter():
             if isinstance(ask, int):
@@ -251,6 +251,16 @@ def fund() -> Iterator[Ask]:
     yield 3, order(BUY, 90, 12)
     yield 0, Liquidate(14)
     yield 3, CancelAll()
+
+
+def bearing() -> Iterator[Ask]:
+    """Two accounts are deleveraged, one of them a latecomer that won nothing; the fund pays."""
+    yield from opened(21, 150)
+    yield mark(1_000, NEXT_FUTURE)
+    yield 21, block(FIFTH, (NEXT_FUTURE, 100, 7))
+    yield mark(900, NEXT_FUTURE)
+    yield FIFTH, block(SIXTH, (NEXT_FUTURE, 90, 3))
+    yield 0, Liquidate(21)
 
 
 def modes() -> Iterator[Ask]:

@@ -48,7 +48,7 @@ LIQUIDATIONS = (
     "liquidation that ends above nothing",
     "liquidation against several accounts",
     "liquidation of several positions against others",
-    "liquidation at the lowest bankruptcy price",
+    "liquidation at what each of several accounts can bear",
     "liquidation that cuts reduce-only orders of others",
     "liquidation that cancels makers of its group",
     "liquidation that triggers a protection",
@@ -138,8 +138,8 @@ def _deleveraging(events: Sequence[Event], fills: Sequence[AutoDeleveraged]) -> 
         yield "liquidation against several accounts"
     if len(places) > 1:
         yield "liquidation of several positions against others"
-    if any(event.lot_e6 == 0 for event in fills):
-        yield "liquidation at the lowest bankruptcy price"
+    if len({(event.instrument, event.lot_e6) for event in fills}) > len(places):
+        yield "liquidation at what each of several accounts can bear"
     if any(isinstance(one, AutoDeleveraged) and _is_cut(other) for one, other in pairwise(events)):
         yield "liquidation that cuts reduce-only orders of others"
 

@@ -309,13 +309,14 @@ def test_an_order_needs_a_model_and_an_option_a_surface(market: Exchange) -> Non
 
 
 @pytest.mark.rule("MRG-3", "TIM-2")
-def test_an_expired_option_counts_at_its_mark_and_in_no_sum(portfolio: Exchange) -> None:
+def test_an_expired_option_needs_beside_its_mark_what_standard_asks(portfolio: Exchange) -> None:
+    """In no sum of scenarios: the perpetual alone is 100,000 and 85,000; 15 % and 7.5 % of 10 lots."""
     hold(portfolio, ALICE, -10, 20, C80)
     hold(portfolio, ALICE, 10, 100)
     leave(portfolio, ALICE, 500_000)
     portfolio.do(AdvanceTime(), at=MARKET_EXPIRY_NS)
-    assert (100_000, 85_000) == requirement(portfolio, ALICE)
-    portfolio.assert_can_withdraw(ALICE, 500_000 - 200_000 - 100_000)
+    assert (100_000 + 150_000, 85_000 + 75_000) == requirement(portfolio, ALICE)
+    portfolio.assert_can_withdraw(ALICE, 500_000 - 200_000 - 250_000)
 
 
 @pytest.mark.rule("MRG-3", "MRG-6")
