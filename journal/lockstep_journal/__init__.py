@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lockstep_journal.archiving import Archived, archive, backup
+    from lockstep_journal.compacting import Compacted, compact
     from lockstep_journal.errors import JournalFailed, MapFull, OutletFailed
     from lockstep_journal.interrupts import held_interrupts
     from lockstep_journal.layout import End
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "archiving": ("Archived", "archive", "backup"),
+    "compacting": ("Compacted", "compact"),
     "errors": ("JournalFailed", "MapFull", "OutletFailed"),
     "interrupts": ("held_interrupts",),
     "layout": ("End",),
@@ -74,6 +76,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Accepted",
     "Archived",
+    "Compacted",
     "End",
     "EventSource",
     "Exporter",
@@ -105,6 +108,7 @@ __all__ = [
     "archive",
     "backup",
     "check_snapshot",
+    "compact",
     "create",
     "export",
     "held_interrupts",

@@ -21,7 +21,7 @@ _json = click.option("--json", "is_json", is_flag=True, help="Print one JSON doc
 
 @click.group(epilog=_EXIT_CODES)
 def journal() -> None:
-    """Look after a journal: verify, measure, back up, archive."""
+    """Look after a journal: verify, measure, back up, archive, compact."""
 
 
 @journal.command(epilog="Example: lockstep journal verify data/journal")
@@ -100,6 +100,19 @@ def archive(
         below_seq=below_seq,
         is_json=is_json,
     )
+
+
+@journal.command(epilog="Example: lockstep journal compact data/journal")
+@_directory
+@_json
+@click.pass_context
+def compact(context: click.Context, directory: str, is_json: bool) -> None:
+    """Leave the free pages out of the file of the journal in DIR.
+
+    A compact copy is made inside DIR, verified and compared with the original, and takes its place
+    only then. Nobody may have the journal open meanwhile, and the disk needs room for the copy.
+    """
+    _run(context, directory, directory=directory, is_json=is_json)
 
 
 @click.command(epilog="Example: lockstep status data/journal --json")

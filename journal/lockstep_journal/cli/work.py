@@ -7,6 +7,7 @@ from lockstep_journal.archiving import archive as archive_records
 from lockstep_journal.archiving import backup as copy_journal
 from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_report, put_table
+from lockstep_journal.compacting import compact as compact_journal
 from lockstep_journal.stats import Statistics, statistics
 from lockstep_journal.stats import status as status_of
 from lockstep_journal.store import open_reader
@@ -63,6 +64,15 @@ def archive(directory: str, destination: str, below_seq: int, is_json: bool) -> 
     return EXIT_OK
 
 
+def compact(directory: str, is_json: bool) -> int:
+    """Leave the free pages out of a journal's file."""
+    progress = Progress("verifying the copy")
+    done = compact_journal(directory, progress)
+    progress.close()
+    put_report(plain_struct(done, has_types=False), is_json)
+    return EXIT_OK
+
+
 def status(directory: str, is_json: bool) -> int:
     """Say what a journal holds and who writes it."""
     seen = status_of(directory)
@@ -106,6 +116,7 @@ def main(argv: Sequence[str]) -> int:
         "stats": stats,
         "backup": backup,
         "archive": archive,
+        "compact": compact,
         "status": status,
     }
     return serve(works, argv)
