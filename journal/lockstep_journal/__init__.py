@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lockstep_journal.owner import OwnerLock, owner_pid
     from lockstep_journal.publisher import StreamPublisher
     from lockstep_journal.rehearsal import rehearse
+    from lockstep_journal.repairing import Repaired, RepairOptions, repair
     from lockstep_journal.sequencer import (
         Accepted,
         Item,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from lockstep_journal.stats import Statistics, Status, statistics, status
     from lockstep_journal.store import Journal, open_reader
+    from lockstep_journal.surveying import LostRecord
     from lockstep_journal.transfer import (
         EventSource,
         Exporter,
@@ -56,6 +58,7 @@ _HOMES = {
     "owner": ("OwnerLock", "owner_pid"),
     "publisher": ("StreamPublisher",),
     "rehearsal": ("rehearse",),
+    "repairing": ("RepairOptions", "Repaired", "repair"),
     "sequencer": (
         *("Accepted", "Item", "Outlets", "Result", "Sequencer", "SequencerJournal"),
         "SnapshotPolicy",
@@ -63,6 +66,7 @@ _HOMES = {
     "snapshots": ("SkippedSnapshot", "check_snapshot", "newest_snapshot", "newest_state"),
     "stats": ("Statistics", "Status", "statistics", "status"),
     "store": ("Journal", "open_reader"),
+    "surveying": ("LostRecord",),
     "transfer": (
         *("EventSource", "Exporter", "StreamVerifier", "Transferred", "export"),
         *("import_streams", "retained_events"),
@@ -84,6 +88,7 @@ __all__ = [
     "Item",
     "Journal",
     "JournalFailed",
+    "LostRecord",
     "MapFull",
     "MapPolicy",
     "MemoryJournal",
@@ -94,6 +99,8 @@ __all__ = [
     "Owner",
     "OwnerLock",
     "Plain",
+    "RepairOptions",
+    "Repaired",
     "Result",
     "Sequencer",
     "SequencerJournal",
@@ -121,6 +128,7 @@ __all__ = [
     "plain",
     "plain_struct",
     "rehearse",
+    "repair",
     "retained_events",
     "statistics",
     "status",
