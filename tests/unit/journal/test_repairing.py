@@ -295,6 +295,8 @@ def test_without_one_of_its_two_first_pages_nobody_knows_what_was_last(
     done = repair(journal, options(tmp_path, BEFORE))
     assert (BEFORE if is_newest else COUNT) == done.last_seq
     check_repaired(journal, done)
+    with open_owner(journal) as owner:
+        assert 2 == owner.epoch(), "what was lost may have been a claim"
 
 
 def test_a_dry_run_says_the_same_and_changes_no_byte(journal: Path, tmp_path: Path) -> None:
