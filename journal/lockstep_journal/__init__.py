@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lockstep_journal.archiving import Archived, archive, backup
+    from lockstep_journal.compacting import Compacted, compact
     from lockstep_journal.errors import JournalFailed, MapFull, OutletFailed
     from lockstep_journal.heads import (
         HeadDirectory,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lockstep_journal.owner import OwnerLock, owner_pid
     from lockstep_journal.publisher import StreamPublisher
     from lockstep_journal.rehearsal import rehearse
+    from lockstep_journal.repairing import Repaired, RepairOptions, repair
     from lockstep_journal.sequencer import (
         Accepted,
         Item,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     )
     from lockstep_journal.stats import Statistics, Status, statistics, status
     from lockstep_journal.store import Journal, open_reader
+    from lockstep_journal.surveying import LostRecord
     from lockstep_journal.transfer import (
         EventSource,
         Exporter,
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "archiving": ("Archived", "archive", "backup"),
+    "compacting": ("Compacted", "compact"),
     "errors": ("JournalFailed", "MapFull", "OutletFailed"),
     "heads": (
         *("HeadDirectory", "HeadRequest", "PublishedHeads", "heads_between", "publish_heads"),
@@ -66,6 +70,7 @@ _HOMES = {
     "owner": ("OwnerLock", "owner_pid"),
     "publisher": ("StreamPublisher",),
     "rehearsal": ("rehearse",),
+    "repairing": ("RepairOptions", "Repaired", "repair"),
     "sequencer": (
         *("Accepted", "Item", "Outlets", "Result", "Sequencer", "SequencerJournal"),
         "SnapshotPolicy",
@@ -73,6 +78,7 @@ _HOMES = {
     "snapshots": ("SkippedSnapshot", "check_snapshot", "newest_snapshot", "newest_state"),
     "stats": ("Statistics", "Status", "statistics", "status"),
     "store": ("Journal", "open_reader"),
+    "surveying": ("LostRecord",),
     "transfer": (
         *("EventSource", "Exporter", "StreamVerifier", "Transferred", "export"),
         *("import_streams", "retained_events"),
@@ -86,6 +92,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Accepted",
     "Archived",
+    "Compacted",
     "End",
     "EventSource",
     "Exporter",
@@ -95,6 +102,7 @@ __all__ = [
     "Item",
     "Journal",
     "JournalFailed",
+    "LostRecord",
     "MapFull",
     "MapPolicy",
     "MemoryJournal",
@@ -106,6 +114,8 @@ __all__ = [
     "OwnerLock",
     "Plain",
     "PublishedHeads",
+    "RepairOptions",
+    "Repaired",
     "Result",
     "Sequencer",
     "SequencerJournal",
@@ -121,6 +131,7 @@ __all__ = [
     "archive",
     "backup",
     "check_snapshot",
+    "compact",
     "create",
     "export",
     "heads_between",
@@ -137,6 +148,7 @@ __all__ = [
     "plain_struct",
     "publish_heads",
     "rehearse",
+    "repair",
     "retained_events",
     "statistics",
     "status",

@@ -13,6 +13,7 @@ import msgspec
 
 from lockstep_journal.environment import DATA_NAME, sync_directory
 from lockstep_journal.places import check_place
+from lockstep_journal.replacing import sync_file
 from lockstep_journal.snapshots import check_snapshot, newest_state
 from lockstep_journal.store import Journal, open_reader
 from lockstep_journal.transfer import Exporter, Transferred, retained_events
@@ -97,7 +98,7 @@ def backup(
     try:
         partial.mkdir()
         journal.copy_to(partial, is_compact)
-        _sync_file(partial / DATA_NAME)
+        sync_file(partial / DATA_NAME)
         with open_reader(partial) as copy:
             verification = verify(copy, progress=progress)
         first = verification.first
@@ -153,11 +154,3 @@ def _check_archive(owner: Owner, path: Path, written: Transferred) -> None:
         stream.finish()
     if next(records, None) is not None:
         raise DamagedError(f"{path}: expected records up to {written.last_seq}, found fewer", None)
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

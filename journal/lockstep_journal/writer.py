@@ -102,13 +102,13 @@ class Owner(Journal):
         super().close()
         self._lock.release()
 
-    def claim(self) -> int:
-        """Raise the epoch, which ends every older owner, and return it.
+    def claim(self, at_least: int = 0) -> int:
+        """Raise the epoch, to `at_least` or by one, which ends every older owner; return it.
 
         Called after recovery, so that a damaged journal is never written to. Raises
         `JournalFailed` if anybody wrote since this owner opened the journal.
         """
-        old, new = self._epoch, self._epoch + 1
+        old, new = self._epoch, max(self._epoch + 1, at_least)
         self._epoch_value = _epoch_value(old)
         with self._transaction(0) as txn:
             self._put_meta(txn, META_EPOCH, new.to_bytes(8, "big"))

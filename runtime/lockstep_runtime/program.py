@@ -24,7 +24,7 @@ EXIT_CLOSED_PIPE = 141
 _SUMMARIES = {
     "bench": "Measure speed against a bare matcher.",
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
-    "journal": "Look after a journal: verify, measure, back up, archive.",
+    "journal": "Look after a journal: verify, back up, archive, compact, repair.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
     "run": "Run a feed through sequencer, engine and journal.",
     "simulate": "Simulate clients, sequencer, journal and disk under faults, seed by seed.",

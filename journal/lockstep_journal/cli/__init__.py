@@ -21,7 +21,7 @@ _json = click.option("--json", "is_json", is_flag=True, help="Print one JSON doc
 
 @click.group(epilog=_EXIT_CODES)
 def journal() -> None:
-    """Look after a journal: verify, measure, back up, archive."""
+    """Look after a journal: verify, measure, back up, archive, compact, repair."""
 
 
 @journal.command(epilog="Example: lockstep journal verify data/journal")
@@ -100,6 +100,47 @@ def archive(
         below_seq=below_seq,
         is_json=is_json,
     )
+
+
+@journal.command(epilog="Example: lockstep journal compact data/journal")
+@_directory
+@_json
+@click.pass_context
+def compact(context: click.Context, directory: str, is_json: bool) -> None:
+    """Leave the free pages out of the file of the journal in DIR.
+
+    A compact copy is made inside DIR, verified and compared with the original, and takes its place
+    only then. Nobody may have the journal open meanwhile, and the disk needs room for the copy.
+    """
+    _run(context, directory, directory=directory, is_json=is_json)
+
+
+@journal.command(epilog="Example: lockstep journal repair data/journal --dry-run")
+@_directory
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Say what would be done, do nothing.")
+@click.option(
+    "--acknowledged",
+    "acknowledged_seq",
+    type=click.IntRange(min=0),
+    metavar="SEQ",
+    help="No client and no replica ever heard of anything after SEQ.",
+)
+@click.option(
+    "--backup",
+    metavar="NEW_DIR",
+    help="Where the old file is kept.  [default: DIR.before-repair]",
+)
+@_json
+@click.pass_context
+def repair(context: click.Context, /, directory: str, **options: Any) -> None:
+    """Rebuild the journal in DIR from all that is good in it, and cut a damaged end.
+
+    What was committed may have been acknowledged: without --acknowledged nothing is cut that the
+    journal ever held, and with it nothing at or before SEQ, nor anything that was there before the
+    last transaction. The old file is copied to NEW_DIR first. Exit code 2: it cannot be repaired
+    so, and nothing was changed. docs/operations.md says what to do then.
+    """
+    _run(context, directory, directory=directory, **options)
 
 
 @click.command(epilog="Example: lockstep status data/journal --json")

@@ -7,6 +7,9 @@ from lockstep_journal.archiving import archive as archive_records
 from lockstep_journal.archiving import backup as copy_journal
 from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_report, put_table
+from lockstep_journal.compacting import compact as compact_journal
+from lockstep_journal.repairing import RepairOptions
+from lockstep_journal.repairing import repair as repair_journal
 from lockstep_journal.stats import Statistics, statistics
 from lockstep_journal.stats import status as status_of
 from lockstep_journal.store import open_reader
@@ -63,6 +66,39 @@ def archive(directory: str, destination: str, below_seq: int, is_json: bool) -> 
     return EXIT_OK
 
 
+def compact(directory: str, is_json: bool) -> int:
+    """Leave the free pages out of a journal's file."""
+    progress = Progress("verifying the copy")
+    done = compact_journal(directory, progress)
+    progress.close()
+    put_report(plain_struct(done, has_types=False), is_json)
+    return EXIT_OK
+
+
+def repair(
+    directory: str,
+    is_json: bool,
+    is_dry_run: bool,
+    acknowledged_seq: int | None,
+    backup: str | None,
+) -> int:
+    """Rebuild a journal from what is good, or say what would be done."""
+    done = repair_journal(directory, RepairOptions(is_dry_run, acknowledged_seq, backup))
+    report = plain_struct(done, has_types=False)
+    if is_json:
+        put_report(report, is_json)
+        return EXIT_OK
+    for name in ("cut", "dropped_snapshots", "findings"):
+        rows = report[name]
+        if isinstance(rows, list):
+            report[name] = len(rows)
+            put_table([row for row in rows if isinstance(row, dict)], name)
+    put_report(report, is_json)
+    if not done.is_changed:
+        say(f"{directory}: there is nothing to repair")
+    return EXIT_OK
+
+
 def status(directory: str, is_json: bool) -> int:
     """Say what a journal holds and who writes it."""
     seen = status_of(directory)
@@ -105,6 +141,8 @@ def main(argv: Sequence[str]) -> int:
         "stats": stats,
         "backup": backup,
         "archive": archive,
+        "compact": compact,
+        "repair": repair,
         "status": status,
     }
     return serve(works, argv)

@@ -310,7 +310,7 @@ def test_an_order_needs_a_model_and_an_option_a_surface(market: Exchange) -> Non
 
 @pytest.mark.rule("MRG-3", "TIM-2")
 def test_an_expired_option_needs_beside_its_mark_what_standard_asks(portfolio: Exchange) -> None:
-    """In no sum of scenarios: the perpetual alone is 100,000 and 85,000; 15 % and 7.5 % of 10 lots."""
+    """In no sum of scenarios: the perpetual alone is 100,000 and 85,000; 15 and 7.5 % are more."""
     hold(portfolio, ALICE, -10, 20, C80)
     hold(portfolio, ALICE, 10, 100)
     leave(portfolio, ALICE, 500_000)
