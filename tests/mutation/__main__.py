@@ -3,8 +3,8 @@
     python -m tests.mutation [--only MODULE]... [--jobs N] [--nice 19]
 
 It needs the extra `mutation`. A module is named as in `matching.sweep`. The verdicts stand in
-build/mutation/MODULE.jsonl. The exit code is 1 if a mutant survives that explained.py does not
-explain, or if one that it explains does not survive.
+build/mutation/MODULE.jsonl. The exit code is 1 if a mutant survives that docs/mutation.md
+does not explain, or if one that it explains does not survive.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from tests.mutation.explained import EXPLAINED
+from tests.mutation.explained import PAGE, explained
 from tests.mutation.subjects import MODULES, ROOT
 from tests.mutation.verdicts import BUILD, Verdict, read
 
@@ -60,14 +60,10 @@ def main(arguments: list[str]) -> int:
 def outcome_of(name: str, verdicts: list[Verdict]) -> Outcome:
     """Compare the survivors with those that are explained."""
     survived = Counter(verdict.change for verdict in verdicts if not verdict.killer)
-    explained = Counter(one.change for one in EXPLAINED if one.module == name)
-    return Outcome(
-        verdicts,
-        [
-            *(f"{name}: survives: {' -> '.join(change)}" for change in survived - explained),
-            *(f"{name}: does not survive: {' -> '.join(c)}" for c in explained - survived),
-        ],
-    )
+    listed = Counter(explained(PAGE.read_text("utf-8")).get(name, []))
+    new = (f"{name}: survives: {change}" for change in survived - listed)
+    old = (f"{name}: does not survive: {change}" for change in listed - survived)
+    return Outcome(verdicts, [*new, *old])
 
 
 def _row(name: str, outcome: Outcome) -> str:

@@ -69,8 +69,7 @@ class Judge:
             raise session.Interrupted("the tests cannot be collected")
         self._known = self._measured(session.items)
         for mutant in self._mutants:
-            change = mutant.function, mutant.before, mutant.after
-            add(self._name, Verdict(change, self._killer(mutant, session.items)))
+            add(self._name, Verdict(str(mutant), self._killer(mutant, session.items)))
         return True
 
     def _measured(self, items: list[pytest.Item]) -> dict[str, Known]:

@@ -13,16 +13,16 @@ _CONTRACT = "tests/contract/exchange/test_{}.py"
 _ALWAYS = "tests/mutation/test_short_flows.py"
 
 _JUDGES: Final = {
-    "money.bounds": "money bounds",
+    "money.bounds": "money bounds extreme_values admission block funding",
     "money.cash": "money fees debt",
-    "money.fees": "fees money",
+    "money.fees": "fees money bounds",
     "money.settle": "positions money fees settlement",
     "money.exposure": "bounds",
     "access.nonces": "nonces block",
-    "matching.sweep": "matching fees positions self_trade reduce_only time_in_force mmp bounds",
-    "matching.reduce_only": "reduce_only",
+    "matching.sweep": "matching fees positions self_trade reduce_only mmp bounds relief money",
+    "matching.reduce_only": "reduce_only admission bounds margin_admission block",
     "matching.self_trade": "self_trade",
-    "matching.fill_or_kill": "fill_or_kill",
+    "matching.fill_or_kill": "fill_or_kill mmp mmp_sweeps",
     "matching.protection": "mmp mmp_config mmp_sweeps",
     "protection": "mmp mmp_config mmp_sweeps",
     "operations.mmp": "mmp mmp_config relief",

@@ -7,21 +7,18 @@ from tests.mutation.subjects import ROOT
 
 BUILD = ROOT / "build" / "mutation"
 
-Change = tuple[str, str, str]
-"""A function, and its lines before and after."""
-
 
 class Verdict(NamedTuple):
-    """A change and what killed it: a test, `time` or a signal; "" if it survived."""
+    """`function: line before -> line after`, and what killed it: a test, `time` or a signal; "" if it survived."""
 
-    change: Change
+    change: str
     killer: str
 
 
 def read(name: str) -> list[Verdict]:
     """Return the verdicts on the mutants of a module."""
     with (BUILD / f"{name}.jsonl").open(encoding="utf-8") as file:
-        return [Verdict((line[0], line[1], line[2]), line[3]) for line in map(json.loads, file)]
+        return [Verdict(*line) for line in map(json.loads, file)]
 
 
 def clear(name: str) -> None:
@@ -33,4 +30,4 @@ def clear(name: str) -> None:
 def add(name: str, verdict: Verdict) -> None:
     """Add a verdict to those on a module."""
     with (BUILD / f"{name}.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps([*verdict.change, verdict.killer]) + "\n")
+        file.write(json.dumps(verdict) + "\n")
