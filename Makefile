@@ -9,6 +9,7 @@ FAULTS  ?=
 BEFORE  ?= HEAD
 SECONDS ?= 60
 FUZZ    ?=
+MUTATION ?=
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -20,7 +21,7 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz lint wheel check compiled test-c
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz mutation lint wheel check compiled test-c
 .PHONY: bench bench-durable record build clean
 .DEFAULT_GOAL := help
 
@@ -59,6 +60,10 @@ setup-dev: .venv/.installed-dev
 	@LOCKSTEP_MYPYC= $(PIP) --editable '.[fuzz]'
 	@touch $@
 
+.venv/.installed-mutation: .venv/.installed-test
+	@LOCKSTEP_MYPYC= $(PIP) --editable '.[mutation]'
+	@touch $@
+
 no-so:
 	@found=$$(find $(FOLDERS) -name '*.so' -o -name '*.pyd'); test -z "$$found" || \
 	  { echo "make: compiled files hide the sources beside them, delete:" $$found >&2; exit 1; }
@@ -78,6 +83,9 @@ faults: setup-test no-so ## Fill the scorecard of faults; half an hour; FAULTS=-
 
 fuzz: .venv/.installed-fuzz no-so ## Fuzz everything that reads bytes from outside, SECONDS=60 each
 	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(FUZZ)
+
+mutation: .venv/.installed-mutation no-so ## Mutate matching, money, nonces and MMP; hours
+	@$(PY) -m tests.mutation --jobs $(WORKERS) $(MUTATION)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)

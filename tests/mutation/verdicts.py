@@ -9,7 +9,10 @@ BUILD = ROOT / "build" / "mutation"
 
 
 class Verdict(NamedTuple):
-    """`function: line before -> line after`, and what killed it: a test, `time` or a signal; "" if it survived."""
+    """`function: line before -> line after`, and what killed it.
+
+    That is a test, `time` or a signal; "" if it survived.
+    """
 
     change: str
     killer: str
