@@ -10,6 +10,7 @@ BEFORE  ?= HEAD
 SECONDS ?= 60
 FUZZ    ?=
 SIM     ?= --seeds 2000 --need-all
+MUTATION ?=
 
 BIN     := .venv/bin
 PY      := $(BIN)/python
@@ -21,7 +22,8 @@ LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
 EMPTY   :=
 PYPATH  := $(subst $(EMPTY) ,:,$(addprefix $(CURDIR)/,$(FOLDERS)))
 
-.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz sim lint wheel check compiled test-c
+.PHONY: help setup setup-test setup-dev no-so run test proofs faults fuzz sim mutation lint wheel check
+.PHONY: compiled test-c
 .PHONY: bench bench-durable record build clean
 .DEFAULT_GOAL := help
 
@@ -60,6 +62,10 @@ setup-dev: .venv/.installed-dev
 	@LOCKSTEP_MYPYC= $(PIP) --editable '.[fuzz]'
 	@touch $@
 
+.venv/.installed-mutation: .venv/.installed-test
+	@LOCKSTEP_MYPYC= $(PIP) --editable '.[mutation]'
+	@touch $@
+
 no-so:
 	@found=$$(find $(FOLDERS) -name '*.so' -o -name '*.pyd'); test -z "$$found" || \
 	  { echo "make: compiled files hide the sources beside them, delete:" $$found >&2; exit 1; }
@@ -82,6 +88,9 @@ fuzz: .venv/.installed-fuzz no-so ## Fuzz everything that reads bytes from outsi
 
 sim: setup no-so ## Simulate the whole under drawn faults, 2,000 seeds
 	@$(BIN)/lockstep simulate $(SIM)
+
+mutation: .venv/.installed-mutation no-so ## Mutate matching, money, nonces and MMP; hours
+	@$(PY) -m tests.mutation --jobs $(WORKERS) $(MUTATION)
 
 lint: setup-dev ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check --quiet $(LINTED)

@@ -37,6 +37,7 @@ from lockstep_validator.evidence.proofs import (
     unpack_proof,
 )
 from lockstep_validator.report import readable
+from tests.evidence.examples import framed, fraud, kinds
 from tests.evidence.world import (
     COUNT,
     FORGETFUL,
@@ -53,12 +54,6 @@ from tests.evidence.world import (
 )
 from tests.machines.counter import COUNTER, ActivateRules, counter_genesis
 from tests.machines.histories import sequenced
-
-
-def fraud(history: World, size: int = COUNT, start: int = 0, **fields: object) -> Proved:
-    """Prove that a head signs what the rules do not yield."""
-    old = history.signed(start) if start else None
-    return prove_fraud(history.file(start), KEYS, history.signed(size, **fields), old, COUNTER)
 
 
 def forged(proof: Proof, **fields: object) -> bytes:
@@ -355,21 +350,6 @@ def test_bytes_moved_between_neighbouring_hashes_prove_nothing() -> None:
         check_proof(forged(proof, peaks=moved), KEYS, COUNTER)
 
 
-def kinds() -> dict[str, Proved]:
-    """Return a small proof of every kind and form."""
-    heads = HONEST.signed(3), HONEST.signed(COUNT)
-    other = OTHER.signed(3)
-    same = HONEST.signed(3, root=b"r" * 32)
-    return {
-        "inclusion": prove_inclusion(HONEST.source(), KEYS, heads[1], 7),
-        "consistency": prove_consistency(HONEST.source(), KEYS, *heads),
-        "equivocation": prove_equivocation(HONEST.source(), KEYS, other, heads[1]),
-        "equivocation of one size": prove_equivocation(None, KEYS, same, heads[0]),
-        "fraud": fraud(FORGETFUL, FORGETFUL_AT + 1),
-        "fraud from a dump": fraud(FORGETFUL, FORGETFUL_AT + 1, FORGETFUL_AT - 2),
-    }
-
-
 SMALL = kinds()
 
 
@@ -424,16 +404,6 @@ def test_another_key_makes_no_proof_true(kind: str) -> None:
     for key in (key_of(2), key_of(1, "exchange.example/other")):
         with pytest.raises(NotProved, match="expected a signature of"):
             check_proof(SMALL[kind].data, Keys([key.public]), COUNTER)
-
-
-def framed(payload: bytes) -> bytes:
-    """Return a file with this value and good checks, as a liar would write it."""
-    import struct
-
-    from xxhash import xxh3_64_digest
-
-    header = struct.pack(">7sBQ", b"LKPROOF", 1, len(payload))
-    return header + xxh3_64_digest(header) + payload + xxh3_64_digest(header + payload)
 
 
 def test_a_file_is_laid_out_as_documented() -> None:

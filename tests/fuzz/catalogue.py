@@ -10,6 +10,7 @@ TARGETS = (
     Target("snapshot", "snapshot loader of all machines", 1 << 14),
     Target("journal", "journal opener, verifier, reader and recovery, in a child", 1 << 10),
     Target("feed", "order flows, recordings and the xz container", 1 << 14),
+    Target("proof", "check-proof", 1 << 14),
 )
 
 

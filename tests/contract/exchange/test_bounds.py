@@ -214,6 +214,14 @@ def test_a_maximum_price_that_exposes_somebody_too_much_is_refused(row: Exchange
 
 
 @pytest.mark.rule("NUM-4", "ADM-4")
+def test_one_account_exposed_too_much_is_enough_to_refuse_a_maximum_price(row: Exchange) -> None:
+    row.bid(BOB, 1, 1, FIRST)
+    row.bid(ALICE, 1, GIANT_LOTS, FIRST)
+    high = TradingLimits(max_price_ticks=GIANT_PRICE * 1_000, max_position_lots=10**6)
+    assert ABOVE == row.refusal(SetTradingLimits(FIRST, high))
+
+
+@pytest.mark.rule("NUM-4", "ADM-4")
 def test_a_live_order_alone_counts_for_the_maximum_price(row: Exchange) -> None:
     row.bid(ALICE, 1, GIANT_LOTS, FIRST)
     row.bid(ALICE, 1, GIANT_LOTS, SECOND)
@@ -395,6 +403,22 @@ def test_a_builder_whose_cash_is_at_its_bound_gets_nothing(market: Exchange) -> 
     assert [(5_000, 5_000), (0, 0)] == shares
     assert BOUND_E6 - 1 + 10_000 == rich_builder.cash(ERIN)
     assert 10_000 + 20_000 == rich_builder.treasury()[0]
+
+
+@pytest.mark.rule("NUM-4", "FEE-1")
+@pytest.mark.parametrize("is_maker", [False, True])
+def test_the_only_builder_of_a_trade_gets_nothing_at_its_bound(
+    market: Exchange, is_maker: bool
+) -> None:
+    """The other side pays no fee and has no builder."""
+    rates = (10**8, 0) if is_maker else (0, 10**8)
+    market.do(SetFeeSchedule(0, *rates, 0, 0, 0, 5_000, 0, 0, 0, 0))
+    rich_builder = rich(market, ERIN, BOUND_E6)
+    maker, taker = (ERIN, 0) if is_maker else (0, ERIN)
+    rich_builder.ask(BOB, 100, 1, builder=maker)
+    (trade,) = trades(rich_builder.buy(ALICE, 100, 1, builder=taker))
+    assert (0, 0) == (trade.maker.builder_fee_e6, trade.taker.builder_fee_e6)
+    assert BOUND_E6 == rich_builder.cash(ERIN)
 
 
 @pytest.mark.rule("NUM-4", "SET-2")

@@ -285,3 +285,17 @@ def test_a_resting_order_keeps_its_builder_for_every_fill(market: Exchange) -> N
     for expected in (CASH + 10, CASH + 20):
         market.buy(ALICE, 100, 5)
         assert expected == market.cash(CAROL)
+
+
+@pytest.mark.rule("FEE-1", "NUM-2")
+@pytest.mark.parametrize(
+    ("index", "rate_e9", "expected"),
+    [(100, -200_000, -200), (100, -600_000, -500), (1_000, -200_000, -500)],
+)
+def test_a_takers_rebate_on_an_option_is_of_the_index_and_capped(
+    market: Exchange, index: int, rate_e9: int, expected: int
+) -> None:
+    """10 lots: at 100 their index value is 1,000,000; the cap is 5 % of the premium of 10,000."""
+    market.index(index)
+    maker, taker = Rates(10**8, 50_000_000), Rates(rate_e9, 50_000_000)
+    assert (500, 0, expected, 0) == fees(market, maker, taker, (CALL, 1, 10))

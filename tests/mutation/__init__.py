@@ -1,0 +1,1 @@
+"""Mutation testing of the engine's core; see docs/mutation.md."""

@@ -1,0 +1,49 @@
+"""The modules that are mutated, the most important first, and the tests that judge their mutants.
+
+Few tests, so that a mutant takes seconds. The short flows compare the engine with the naive machine
+after every command and judge all of them.
+"""
+
+from pathlib import Path
+from typing import Final
+
+ROOT = Path(__file__).parents[2]
+_ENGINE = "lockstep_engine."
+_CONTRACT = "tests/contract/exchange/test_{}.py"
+_ALWAYS = "tests/mutation/test_short_flows.py"
+
+_JUDGES: Final = {
+    "money.bounds": "money bounds extreme_values admission block funding",
+    "money.cash": "money fees debt",
+    "money.fees": "fees money bounds",
+    "money.settle": "positions money fees settlement",
+    "money.exposure": "bounds",
+    "access.nonces": "nonces block",
+    "matching.sweep": "matching fees positions self_trade reduce_only mmp bounds relief money",
+    "matching.reduce_only": "reduce_only admission bounds margin_admission block",
+    "matching.self_trade": "self_trade",
+    "matching.fill_or_kill": "fill_or_kill mmp mmp_sweeps",
+    "matching.protection": "mmp mmp_config mmp_sweeps",
+    "protection": "mmp mmp_config mmp_sweeps",
+    "operations.mmp": "mmp mmp_config relief",
+    "matching.relief": "relief",
+    "matching.reports": "matching amend cancel replace mass_quote",
+}
+
+MODULES = tuple(_JUDGES)
+"""Their names, below the engine's package."""
+
+
+def full(name: str) -> str:
+    """Return the name under which a module is imported."""
+    return _ENGINE + name
+
+
+def path_of(name: str) -> Path:
+    """Return the file of a module."""
+    return ROOT / "engine" / Path(*full(name).split(".")).with_suffix(".py")
+
+
+def judges_of(name: str) -> list[str]:
+    """Return the files of the tests that judge the mutants of a module."""
+    return [*(_CONTRACT.format(subject) for subject in _JUDGES[name].split()), _ALWAYS]
