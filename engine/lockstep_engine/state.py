@@ -275,9 +275,7 @@ class Account(Entity):
     """
 
     __slots__ = (
-        "account",
-        "agents",
-        "cash_e6",
+        *("account", "agents", "cash_e6"),
         "client_ids",
         "debt_e6",
         "dirty",
