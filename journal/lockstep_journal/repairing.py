@@ -194,9 +194,15 @@ def _check_free(place: Path, path: Path) -> None:
 
 
 def _is_backup_of(place: Path, path: Path) -> bool:
-    """Return whether an earlier repair that was ended early left its backup here."""
-    copy = data_path(place)
-    return copy.is_file() and filecmp.cmp(copy, data_path(path), shallow=False)
+    """Return whether an earlier repair that was ended early left its backup here.
+
+    The journal itself has the same bytes under any of its names, and is no backup of them.
+    """
+    copy, data = data_path(place), data_path(path)
+    is_backup = (place / REPORT_NAME).is_file() and copy.is_file() and not copy.is_symlink()
+    if not is_backup or place.samefile(path) or copy.samefile(data):
+        return False
+    return filecmp.cmp(copy, data, shallow=False)
 
 
 def _states(path: Path, scratch: _Scratch) -> list[_State]:

@@ -357,6 +357,36 @@ def test_a_taken_place_a_newer_format_and_no_journal_are_refused(
     assert UnsupportedError.exit_code == caught.value.exit_code
 
 
+@pytest.mark.parametrize("kind", ["itself", "link", "same file", "linked file", "no report"])
+def test_only_the_backup_of_an_earlier_repair_counts_as_one_never_the_journal(
+    journal: Path, tmp_path: Path, kind: str
+) -> None:
+    damaged = copy_of(journal, tmp_path / "damaged")
+    flip(damaged, value_of(damaged, layout.COMMANDS, COUNT), 70, 1)
+    kept = damaged if kind == "itself" else tmp_path / "kept"
+    if kind == "link":
+        kept.symlink_to(damaged)
+    elif kind != "itself":
+        kept.mkdir()
+    if kind == "same file":
+        data_of(kept).hardlink_to(data_of(damaged))
+    elif kind == "linked file":
+        data_of(kept).symlink_to(copy_of(damaged, tmp_path / "other") / "data.mdb")
+    elif kind == "no report":
+        shutil.copyfile(data_of(damaged), data_of(kept))
+    if kind != "no report":
+        (kept / "repair.json").write_text("{}\n")
+    before, names = data_of(damaged).read_bytes(), names_in(tmp_path)
+    run = run_command(
+        "lockstep_journal.cli:journal",
+        ["repair", damaged, "--acknowledged", BEFORE, "--backup", kept],
+        [],
+    )
+    assert (3, "") == (run.code, run.out), run.err
+    run.check_sentence(f"{kept}: expected a new place for the backup, found this")
+    assert (before, names) == (data_of(damaged).read_bytes(), names_in(tmp_path))
+
+
 def test_killed_at_any_step_the_old_or_the_new_file_is_there_and_the_next_run_is_through(
     tmp_path: Path,
 ) -> None:
