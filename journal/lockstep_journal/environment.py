@@ -8,6 +8,7 @@ refused before anything else is read. The writer keeps every file at its length
 
 import errno
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Any
@@ -122,11 +123,13 @@ def data_path(directory: Path) -> Path:
 def check_present(directory: Path) -> None:
     """Raise `CannotRunError` without a data file, `DamagedError` for an empty or very short one.
 
-    LMDB would turn an empty file into a new environment. A data format that LMDB 0.9 does not have
+    A pipe would never be opened if nobody writes to it, so it is looked at first. LMDB would turn an empty file into a new environment. A data format that LMDB 0.9 does not have
     is `UnsupportedError`; LMDB's own words for it depend on its version.
     """
     path = data_path(directory)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CannotRunError(f"{path}: expected a regular file, found something else")
         with path.open("rb") as file:
             head = file.read(_META_HEAD.size)
             size = os.fstat(file.fileno()).st_size
