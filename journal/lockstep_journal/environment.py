@@ -8,6 +8,7 @@ refused before anything else is read. The writer keeps every file at its length
 
 import errno
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import lmdb
 from lockstep_journal.errors import told
 from lockstep_journal.keyvalue import Database, Transaction
 from lockstep_journal.layout import DATABASES
+from lockstep_journal.metapages import MetaPage, are_possible, meta_pages, transactions
 from lockstep_kernel import CannotRunError, DamagedError, Fault, UnsupportedError
 
 DATA_NAME = "data.mdb"
@@ -122,11 +124,14 @@ def data_path(directory: Path) -> Path:
 def check_present(directory: Path) -> None:
     """Raise `CannotRunError` without a data file, `DamagedError` for an empty or very short one.
 
-    LMDB would turn an empty file into a new environment. A data format that LMDB 0.9 does not have
-    is `UnsupportedError`; LMDB's own words for it depend on its version.
+    A pipe would never be opened if nobody writes to it, so it is looked at first. LMDB would turn
+    an empty file into a new environment. A data format that LMDB 0.9 does not have is
+    `UnsupportedError`; LMDB's own words for it depend on its version.
     """
     path = data_path(directory)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CannotRunError(f"{path}: expected a regular file, found something else")
         with path.open("rb") as file:
             head = file.read(_META_HEAD.size)
             size = os.fstat(file.fileno()).st_size
@@ -256,6 +261,24 @@ def _check_data_format(path: Path, found: int, page_bytes: int) -> None:
     raise DamagedError(f"{expected} in one of its two meta pages", None)
 
 
+def _check_transactions(path: Path) -> None:
+    """Raise `DamagedError` if LMDB never wrote the transaction numbers of the two meta pages.
+
+    A live writer may commit between the reading of the one and of the other, so only what is read
+    twice counts.
+    """
+    before: list[MetaPage] = []
+    while len(pages := meta_pages(path)) == _META_PAGES and not are_possible(pages):
+        if pages == before:
+            found = " and ".join(map(str, transactions(pages)))
+            raise DamagedError(
+                f"{path}: expected an even and an odd transaction number, one apart, in its two "
+                f"meta pages, found {found}: it is not sure which transaction was the last",
+                None,
+            )
+        before = pages
+
+
 def _truncated(path: Path, expected: int, found: int) -> DamagedError:
     return DamagedError(f"{path}: expected {expected} bytes, found {found}: truncated", None)
 
@@ -283,4 +306,9 @@ def _open(directory: Path, map_bytes: int, *, is_readonly: bool, has_lock: bool)
     if size < expected:
         environment.close()
         raise _truncated(data_path(directory), expected, size)
+    try:
+        _check_transactions(data_path(directory))
+    except BaseException:
+        environment.close()
+        raise
     return LmdbEnvironment(environment, directory)

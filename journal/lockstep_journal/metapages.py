@@ -3,15 +3,21 @@
 A transaction writes its pages beside those in use, syncs, and then writes one of these two: the
 other one still names the state before, and none of the pages of that state is used again until the
 next transaction. So the state before the last transaction is in every file, and no other one is.
+
+Transaction N writes page N & 1, and N is one more than the transaction before; a file without any
+has 0 in both pages, and a compact copy 0 and 1. Other numbers are damaged, and LMDB, which believes
+the higher one, may show the state before the last.
 """
 
 import os
 import struct
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 _PAGE = struct.Struct("=Q2xH4xII8xQI92xQQ")
 """Page number, flags; magic, version, map size; page size; last page, transaction."""
+_TRANSACTION = slice(_PAGE.size - 8, _PAGE.size)
 _FLAG_META = 0x08
 _MAGIC = 0xBEEFC0DE
 _PAGE_BYTES_MIN = 256
@@ -40,14 +46,31 @@ def meta_pages(path: Path) -> list[MetaPage]:
     return sorted(found, key=lambda page: -page.transaction)
 
 
+def are_possible(pages: list[MetaPage]) -> bool:
+    """Return whether LMDB may have written these two transaction numbers."""
+    even, odd = transactions(pages)
+    if even == odd == 0:
+        return True
+    return even % 2 == 0 and odd % 2 == 1 and abs(even - odd) == 1
+
+
+def transactions(pages: list[MetaPage]) -> list[int]:
+    """Return the transaction numbers in the order of the pages."""
+    return [page.transaction for page in sorted(pages)]
+
+
 def show(path: Path, page: MetaPage) -> None:
     """Make a copy of a data file name the state of one of its pages, in both, at full length."""
     with path.open("r+b") as file:
         file.seek(page.number * page.page_bytes)
         content = bytearray(file.read(page.page_bytes))
-        content[:8] = (1 - page.number).to_bytes(8, "little" if _is_little() else "big")
-        file.seek((1 - page.number) * page.page_bytes)
-        file.write(content)
+        for number in (0, 1):
+            is_its_own = page.transaction & 1 == number
+            transaction = page.transaction if is_its_own else max(page.transaction - 1, 0)
+            content[:8] = number.to_bytes(8, sys.byteorder)
+            content[_TRANSACTION] = transaction.to_bytes(8, sys.byteorder)
+            file.seek(number * page.page_bytes)
+            file.write(content)
     fill(path, page.file_bytes)
 
 
@@ -71,7 +94,3 @@ def _unpack(head: bytes, number: int) -> MetaPage | None:
         and (last + 1) * page_bytes <= map_bytes
     )
     return MetaPage(number, page_bytes, (last + 1) * page_bytes, transaction) if is_sane else None
-
-
-def _is_little() -> bool:
-    return struct.pack("=H", 1) == b"\1\0"

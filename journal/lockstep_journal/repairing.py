@@ -23,7 +23,7 @@ from lockstep_journal.entries import entries
 from lockstep_journal.environment import DATA_NAME, data_path, sync_directory
 from lockstep_journal.errors import told
 from lockstep_journal.layout import COMMANDS, EVENTS, unpack_events, unpack_key
-from lockstep_journal.metapages import MetaPage, fill, meta_pages, show
+from lockstep_journal.metapages import MetaPage, are_possible, fill, meta_pages, show
 from lockstep_journal.owner import OwnerLock, owner_pid
 from lockstep_journal.places import check_place
 from lockstep_journal.replacing import (
@@ -194,9 +194,15 @@ def _check_free(place: Path, path: Path) -> None:
 
 
 def _is_backup_of(place: Path, path: Path) -> bool:
-    """Return whether an earlier repair that was ended early left its backup here."""
-    copy = data_path(place)
-    return copy.is_file() and filecmp.cmp(copy, data_path(path), shallow=False)
+    """Return whether an earlier repair that was ended early left its backup here.
+
+    The journal itself has the same bytes under any of its names, and is no backup of them.
+    """
+    copy, data = data_path(place), data_path(path)
+    is_backup = (place / REPORT_NAME).is_file() and copy.is_file() and not copy.is_symlink()
+    if not is_backup or place.samefile(path) or copy.samefile(data):
+        return False
+    return filecmp.cmp(copy, data, shallow=False)
 
 
 def _states(path: Path, scratch: _Scratch) -> list[_State]:
@@ -206,6 +212,8 @@ def _states(path: Path, scratch: _Scratch) -> list[_State]:
     if not pages:
         return [_State("the file", path, survey(path), True)]
     states: list[_State] = []
+    if len(pages) > 1 and not are_possible(pages):
+        return _both_states(path, scratch, pages)
     if len(pages) > 1:
         states.append(_last_state(path, scratch, pages[0], size))
         if states[0].directory == path and _is_whole(states[0].seen):
@@ -214,6 +222,28 @@ def _states(path: Path, scratch: _Scratch) -> list[_State]:
     show(data_path(older), pages[-1])
     states.append(_State("the state before the last transaction", older, survey(older)))
     return states
+
+
+def _both_states(path: Path, scratch: _Scratch, pages: list[MetaPage]) -> list[_State]:
+    """Return the states of two pages whose numbers do not say which one is the last.
+
+    The one that goes further is, if both can be read; else nobody knows.
+    """
+    states: list[_State] = []
+    for page in pages:
+        copy = _copy_of(path, scratch / f"page-{page.number}")
+        show(data_path(copy), page)
+        states.append(_State(f"the state of meta page {page.number}", copy, survey(copy)))
+    if all(isinstance(state.seen, Survey) for state in states):
+        states.sort(key=_top_seq, reverse=True)
+        states[0].is_last = True
+    else:
+        states.sort(key=_top_seq)
+    return states
+
+
+def _top_seq(state: _State) -> int:
+    return state.seen.top_seq if isinstance(state.seen, Survey) else -1
 
 
 def _last_state(path: Path, scratch: _Scratch, page: MetaPage, size: int) -> _State:

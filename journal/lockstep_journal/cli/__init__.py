@@ -117,7 +117,13 @@ def compact(context: click.Context, directory: str, is_json: bool) -> None:
 
 @journal.command(epilog="Example: lockstep journal repair data/journal --dry-run")
 @_directory
-@click.option("--dry-run", "is_dry_run", is_flag=True, help="Say what would be done, do nothing.")
+@click.option(
+    "--dry-run",
+    "is_dry_run",
+    is_flag=True,
+    help="Say what would be done and leave DIR alone; copies of its file are made beside it in "
+    "DIR.dry-run-* and removed.",
+)
 @click.option(
     "--acknowledged",
     "acknowledged_seq",

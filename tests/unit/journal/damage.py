@@ -1,13 +1,16 @@
 """Damages a journal's file on purpose."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import lmdb
 
 from lockstep_journal import layout
+from lockstep_journal.metapages import MetaPage
 
 PAGE = 4096
+_TRANSACTION_OFFSET = 144
 
 
 def data_of(directory: Path) -> Path:
@@ -28,6 +31,15 @@ def flip(directory: Path, record: bytes, offset: int, mask: int) -> None:
     changed = bytearray(record)
     changed[offset] ^= mask
     data_of(directory).write_bytes(data.replace(record, bytes(changed)))
+
+
+def flip_transaction(directory: Path, page: MetaPage, mask: int) -> None:
+    """Change the transaction number of one of the two pages with which the file starts."""
+    with data_of(directory).open("r+b") as file:
+        file.seek(page.number * PAGE + _TRANSACTION_OFFSET)
+        assert page.transaction.to_bytes(8, sys.byteorder) == file.read(8)
+        file.seek(page.number * PAGE + _TRANSACTION_OFFSET)
+        file.write((page.transaction ^ mask).to_bytes(8, sys.byteorder))
 
 
 def truncate(directory: Path, size: int) -> None:

@@ -155,6 +155,19 @@ def test_a_symbolic_link_is_not_replaced(journal: Path, tmp_path: Path) -> None:
     assert data_of(journal).is_symlink()
 
 
+@pytest.mark.parametrize("line", ["compact", "repair --dry-run", "repair", "verify"])
+def test_a_pipe_in_the_place_of_the_data_file_is_refused_and_not_waited_for(
+    journal: Path, line: str
+) -> None:
+    data_of(journal).unlink()
+    os.mkfifo(data_of(journal))
+    name, *flags = line.split()
+    run = run_command("lockstep_journal.cli:journal", [name, journal, *flags], [])
+    assert (3, "") == (run.code, run.out)
+    run.check_sentence(f"{data_of(journal)}: expected a regular file, found something else")
+    assert data_of(journal).is_fifo()
+
+
 def test_what_is_no_journal_or_of_a_newer_format_is_refused(journal: Path, tmp_path: Path) -> None:
     with pytest.raises(CannotRunError, match=r"found no data\.mdb"):
         compact(tmp_path)

@@ -6,7 +6,8 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from lockstep_journal import layout, open_owner, open_reader, verify
+from lockstep_journal import environment, layout, open_owner, open_reader, verify
+from lockstep_journal.metapages import are_possible, meta_pages, transactions
 from lockstep_kernel import DamagedError, DivergedError, Fault, unpack_record
 from lockstep_replay import recover
 from tests.machines.counter import COUNTER
@@ -275,3 +276,34 @@ def test_pages_full_of_zeros_are_never_taken_for_data(pristine: Path, tmp_path: 
         data_of(directory).write_bytes(bytes(wiped))
         with open_reader(directory) as journal:
             assert RECORDS == [raw for raws, _ in journal.pages() for raw in raws]
+
+
+def test_the_transaction_numbers_of_every_file_that_lmdb_makes_are_possible(
+    tmp_path: Path,
+) -> None:
+    found: list[list[int]] = []
+    with lmdb.open(str(tmp_path / "made"), max_dbs=4) as made:
+        for number in range(4):
+            for is_compact in (False, True):
+                copy = tmp_path / f"copy-{number}-{is_compact}"
+                copy.mkdir()
+                made.copy(str(copy), compact=is_compact)
+                pages = meta_pages(data_of(copy))
+                assert are_possible(pages), pages
+                found.append(transactions(pages))
+            with made.begin(write=True) as txn:
+                txn.put(b"key", b"%d" % number)
+    assert [[0, 0], [0, 0], [0, 1], [0, 1], [2, 1], [0, 1], [2, 3], [0, 1]] == found
+
+
+def test_numbers_that_a_live_writer_changes_between_two_looks_are_no_damage(
+    broken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, older = meta_pages(data_of(broken))
+    torn = [newest._replace(transaction=newest.transaction + 2), older]
+    looks = [torn, [newest, older]]
+    monkeypatch.setattr(environment, "meta_pages", lambda _path: looks.pop(0))
+    open_reader(broken).close()
+    looks.extend([torn, torn])
+    with pytest.raises(DamagedError, match="in its two meta pages, found"):
+        open_reader(broken)

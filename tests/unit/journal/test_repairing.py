@@ -21,16 +21,27 @@ from lockstep_journal import (
     open_owner,
     open_reader,
     repair,
+    repairing,
     verify,
 )
 from lockstep_journal.layout import META, META_END, META_FORMAT, pack_end, pack_meta
 from lockstep_journal.metapages import meta_pages
+from lockstep_journal.surveying import Survey, survey
 from lockstep_kernel import CannotRunError, DamagedError, Fault, UnsupportedError, initial
 from lockstep_replay import recover, resume
 from tests.machines.counter import COUNTER
 from tests.machines.histories import GENESIS, applied, bodies, submit_all, write_journal
-from tests.unit.journal.damage import PAGE, copy_of, data_of, edit, flip, truncate, value_of
-from tests.unit.journal.programs import install_counter, run_command
+from tests.unit.journal.damage import (
+    PAGE,
+    copy_of,
+    data_of,
+    edit,
+    flip,
+    flip_transaction,
+    truncate,
+    value_of,
+)
+from tests.unit.journal.programs import ROOT, install_counter, run_command
 from tests.unit.journal.replacing import killed_at_every_step, names_in
 
 BEFORE, COUNT = 150, 190
@@ -312,6 +323,26 @@ def test_a_dry_run_says_the_same_and_changes_no_byte(journal: Path, tmp_path: Pa
     assert (said.cut, said.last_seq, said.findings) == (done.cut, done.last_seq, done.findings)
 
 
+def test_a_dry_run_works_in_the_place_beside_the_journal_that_its_help_and_the_manual_name(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(journal, value_of(journal, layout.COMMANDS, 171), 70, 4)
+    seen: list[str] = []
+
+    def look(directory: Path) -> Survey | str:
+        seen.extend(names_in(tmp_path))
+        return survey(directory)
+
+    monkeypatch.setattr(repairing, "survey", look)
+    repair(journal, options(tmp_path, BEFORE, dry=True))
+    assert 1 == len([name for name in set(seen) if name.startswith("j.dry-run-")])
+    run = run_command("lockstep_journal.cli:journal", ["repair", "--help"])
+    manual = (ROOT / "docs/operations.md").read_text().split("## Damage")[1].split("```")[0]
+    for text in (run.out, manual):
+        assert "DIR.dry-run-*" in text
+        assert "remove" in text
+
+
 def test_who_may_not_repair_is_told_so_in_one_sentence(journal: Path, tmp_path: Path) -> None:
     path = [install_counter(tmp_path / "site")]
     call = ("lockstep_journal.cli:journal", ["repair", journal, "--dry-run"], path)
@@ -355,6 +386,60 @@ def test_a_taken_place_a_newer_format_and_no_journal_are_refused(
     with pytest.raises(Fault, match="expected journal format 1, found 2") as caught:
         repair(tmp_path / "k", options(tmp_path))
     assert UnsupportedError.exit_code == caught.value.exit_code
+
+
+@pytest.mark.parametrize("is_newest", [True, False], ids=["newest", "older"])
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_of_a_transaction_number_loses_no_record_unseen(
+    journal: Path, tmp_path: Path, bit: int, is_newest: bool
+) -> None:
+    newest, older = meta_pages(data_of(journal))
+    flip_transaction(journal, newest if is_newest else older, 1 << bit)
+    changed = {page.number: page.transaction for page in meta_pages(data_of(journal))}
+    try:
+        with open_reader(journal) as reader:
+            found = reader.end().last_seq
+    except DamagedError as error:
+        assert f"found {changed[0]} and {changed[1]}" in str(error)
+        done = repair(journal, options(tmp_path))
+        assert (COUNT, []) == (done.last_seq, done.cut)
+        check_repaired(journal, done)
+    else:
+        is_step_back = (newest.transaction - 2, older.transaction) == (
+            changed[newest.number],
+            changed[older.number],
+        )
+        assert (BEFORE if is_step_back else COUNT) == found, "the one exception in the guarantees"
+
+
+@pytest.mark.parametrize("kind", ["itself", "link", "same file", "linked file", "no report"])
+def test_only_the_backup_of_an_earlier_repair_counts_as_one_never_the_journal(
+    journal: Path, tmp_path: Path, kind: str
+) -> None:
+    damaged = copy_of(journal, tmp_path / "damaged")
+    flip(damaged, value_of(damaged, layout.COMMANDS, COUNT), 70, 1)
+    kept = damaged if kind == "itself" else tmp_path / "kept"
+    if kind == "link":
+        kept.symlink_to(damaged)
+    elif kind != "itself":
+        kept.mkdir()
+    if kind == "same file":
+        data_of(kept).hardlink_to(data_of(damaged))
+    elif kind == "linked file":
+        data_of(kept).symlink_to(copy_of(damaged, tmp_path / "other") / "data.mdb")
+    elif kind == "no report":
+        shutil.copyfile(data_of(damaged), data_of(kept))
+    if kind != "no report":
+        (kept / "repair.json").write_text("{}\n")
+    before, names = data_of(damaged).read_bytes(), names_in(tmp_path)
+    run = run_command(
+        "lockstep_journal.cli:journal",
+        ["repair", damaged, "--acknowledged", BEFORE, "--backup", kept],
+        [],
+    )
+    assert (3, "") == (run.code, run.out), run.err
+    run.check_sentence(f"{kept}: expected a new place for the backup, found this")
+    assert (before, names) == (data_of(damaged).read_bytes(), names_in(tmp_path))
 
 
 def test_killed_at_any_step_the_old_or_the_new_file_is_there_and_the_next_run_is_through(
