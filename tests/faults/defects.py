@@ -121,8 +121,8 @@ DEFECTS = (
         "C5",
         "epochs may fall from one record to the next",
         f"{_JOURNAL}/store.py",
-        "    if record.epoch < epoch:\n",
-        "    if False:\n",
+        "    elif record.epoch < epoch:\n",
+        "    elif False:\n",
         "of an older epoch",
     ),
     Defect(

@@ -103,8 +103,8 @@ BUGS = (
     Bug(
         "an epoch is used again",
         f"{_JOURNAL}/writer.py",
-        "old, new = self._epoch, self._epoch + 1",
-        "old, new = self._epoch, max(self._epoch, 1)",
+        "old, new = self._epoch, max(self._epoch + 1, at_least)",
+        "old, new = self._epoch, max(self._epoch, 1, at_least)",
     ),
     Bug(
         "a transaction does not check the epoch",
@@ -115,17 +115,17 @@ BUGS = (
     Bug(
         "a claim does not see what was written meanwhile",
         f"{_JOURNAL}/writer.py",
-        "            if self._end_of(txn) != self._end:\n",
-        "            if self._end is None:\n",
+        "        if txn.get(META_END, db=self._databases[META]) != self._end_value:\n",
+        "        if self._end is None:\n",
     ),
     Bug(
         "the end is written only now and then",
         f"{_JOURNAL}/writer.py",
         "            self._put_all(txn, EVENTS, events)\n"
-        "            self._put_meta(txn, META_END, pack_end(end))\n",
+        "            txn.put(META_END, value, db=self._databases[META])\n",
         "            self._put_all(txn, EVENTS, events)\n"
         "            if end.last_seq % 8:\n"
-        "                self._put_meta(txn, META_END, pack_end(end))\n",
+        "                txn.put(META_END, value, db=self._databases[META])\n",
     ),
     Bug(
         "archiving takes one record too many",

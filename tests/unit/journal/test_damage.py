@@ -141,9 +141,8 @@ def test_a_damaged_entry_of_meta_is_found(broken: Path, name: bytes) -> None:
         meta = environment.open_db(layout.META, txn=txn)
         value = txn.get(name, db=meta)
         txn.put(name, b"\x01" + value[1:], db=meta)
-    with open_reader(broken) as journal:
-        found = [(finding.seq, finding.what) for finding in verify(journal).findings]
-    assert [(None, f"meta: check of '{name.decode()}' does not match its bytes")] == found
+    with pytest.raises(DamagedError, match=f"check of '{name.decode()}' does not match its bytes"):
+        open_reader(broken)
 
 
 def test_something_between_two_records_is_named(broken: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_bare_book_lists_orders_in_priority() -> None:
 
 def test_views_folded_from_events_are_the_exchanges_own() -> None:
     kept, orders, levels = Kept(), LiveOrders(), {}
-    state = drive(MarketFeed(11, 2_000), kept)
+    state = drive(MarketFeed(11, 1_500), kept)
     for _seq, events in kept.emitted:
         orders.fold(events)
         for event in events:
