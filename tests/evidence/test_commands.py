@@ -143,6 +143,24 @@ def test_keys_come_from_files_with_a_key_in_each_line(place: Place) -> None:
     run.check_sentence("found a private one: keep it secret")
 
 
+def test_a_private_key_is_never_printed(place: Place) -> None:
+    secret = "PRIVATE+KEY+x+00000000+AQQDAgE"
+    keys = place.folder / "keys"
+    keys.write_text(f"{KEY_TEXT}\n {secret}\n")
+    for text in (secret, f" {secret.lower()}", f"{KEY_TEXT}{secret}", str(keys)):
+        run = place.validator("check-proof", "missing", "--key", text)
+        assert 3 == run.code
+        run.check_sentence("expected a public key, found a private one: keep it secret")
+        assert "AQQDAgE".lower() not in run.err.lower()
+
+
+def test_at_most_80_characters_of_a_bad_key_are_printed(place: Place) -> None:
+    for text in ("k" * 5000, KEY_TEXT.replace("+", f"+{'k' * 5000}", 1)):
+        run = place.validator("check-proof", "missing", "--key", text)
+        run.check_sentence("expected a public key or a file of them")
+        assert 80 >= run.err.count("k" * 10) * 10
+
+
 def test_a_proof_is_read_from_standard_input_and_never_written_over(place: Place) -> None:
     last = place.head("last", HONEST, COUNT)
     stream = place.stream("honest", HONEST)
