@@ -40,10 +40,13 @@ from lockstep_kernel import (
 )
 from lockstep_kernel.chain import HASH_BYTES
 from lockstep_kernel.merkle import ROOT_BYTES
+from lockstep_kernel.note import NOTE_BYTES_MAX
 
 HEAD_SUFFIX: Final = ".head"
 PEAKS_SUFFIX: Final = ".peaks"
 _DIGITS: Final = 20
+_PEAKS_BYTES_MAX: Final = HASH_BYTES + 64 * ROOT_BYTES
+"""A size has 64 bits, and a tree a peak for each that is set."""
 
 Progress = Callable[[int, int], None]
 
@@ -79,8 +82,8 @@ class HeadDirectory:
         return sorted(int(name) for name in names if len(name) == _DIGITS and name.isdecimal())
 
     def note(self, size: int) -> bytes:
-        """Return the bytes of a head."""
-        return self.path(size, HEAD_SUFFIX).read_bytes()
+        """Return the bytes of a head, and of a file that is too large for one the first."""
+        return _read(self.path(size, HEAD_SUFFIX), NOTE_BYTES_MAX + 1)
 
     def head(self, size: int) -> TreeHead:
         """Return a head, its signature unchecked; raise `DamagedError` for a bad file."""
@@ -104,10 +107,8 @@ class HeadDirectory:
         `hash_` is the journal's own after the records of the head: another journal's tree would
         lead on from records that this one does not have.
         """
-        try:
-            data = self.path(head.size, PEAKS_SUFFIX).read_bytes()
-        except FileNotFoundError:
-            return None
+        path = self.path(head.size, PEAKS_SUFFIX)
+        data = _read(path, _PEAKS_BYTES_MAX + 1) if path.exists() else b""
         starts = range(HASH_BYTES, len(data), ROOT_BYTES)
         peaks = [data[at : at + ROOT_BYTES] for at in starts]
         try:
@@ -145,6 +146,14 @@ class HeadDirectory:
             unfinished.unlink(missing_ok=True)
             raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
         sync_directory(self.directory)
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max)
+    except OSError as error:
+        raise CannotRunError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def publish_heads(

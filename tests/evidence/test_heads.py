@@ -267,6 +267,20 @@ def test_a_damaged_head_is_named(tmp_path: Path, journal: Path) -> None:
         publish(journal)
 
 
+def test_of_a_head_without_end_little_is_read(journal: Path) -> None:
+    publish(journal, 13)
+    heads = HeadDirectory(journal.parent / "heads")
+    for suffix in (".head", ".peaks"):
+        os.truncate(heads.path(13, suffix), 1 << 42)
+    assert 65_537 == len(heads.note(13))
+    with pytest.raises(DamagedError, match="at most 65536 bytes of note"):
+        publish(journal)
+    heads.path(13).unlink()
+    heads.path(13).mkdir()
+    with pytest.raises(CannotRunError, match="cannot be read"):
+        heads.note(13)
+
+
 def test_an_archived_journal_is_signed_on_from_the_kept_tree(tmp_path: Path, journal: Path) -> None:
     from lockstep_journal import archive
 
