@@ -2,13 +2,16 @@
 
     HEADS/00000000000000001700.head     the head of the first 1,700 records, a signed note
     HEADS/00000000000000001700.peaks    what the newest head's tree needs to grow; for no one else
+    HEADS/publisher.lock                held by the one who publishes
 
 Nothing is signed that was not recomputed: the tree from the records, the hashes, rules and state by
 executing them from the newest good snapshot. No head is signed that contradicts a published one.
 """
 
+import fcntl
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +47,8 @@ from lockstep_kernel.note import NOTE_BYTES_MAX
 
 HEAD_SUFFIX: Final = ".head"
 PEAKS_SUFFIX: Final = ".peaks"
+_LOCK_NAME: Final = "publisher.lock"
+_PARTIAL_SUFFIX: Final = ".partial"
 _DIGITS: Final = 20
 _PEAKS_BYTES_MAX: Final = HASH_BYTES + 64 * ROOT_BYTES
 """A size has 64 bits, and a tree a peak for each that is set."""
@@ -75,6 +80,25 @@ class HeadDirectory:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         check_place(self.directory / f"x{HEAD_SUFFIX}")
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Be the only publisher meanwhile; raise `CannotRunError` if there is another one.
+
+        What a publisher left unfinished that died is removed.
+        """
+        descriptor = _opened_lock(self.directory / _LOCK_NAME)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CannotRunError(f"{self.directory}: another publisher is at work") from None
+            for suffix in (HEAD_SUFFIX, PEAKS_SUFFIX):
+                for unfinished in self._files(f"{suffix}.*{_PARTIAL_SUFFIX}"):
+                    unfinished.unlink()
+            yield
+        finally:
+            os.close(descriptor)
 
     def sizes(self) -> list[int]:
         """Return the sizes of all heads, ascending."""
@@ -135,7 +159,7 @@ class HeadDirectory:
         return sorted(self.directory.glob(f"*{suffix}"))
 
     def _write(self, path: Path, data: bytes) -> None:
-        unfinished = path.with_name(f"{path.name}.partial")
+        unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}{_PARTIAL_SUFFIX}")
         try:
             with unfinished.open("wb") as file:
                 file.write(data)
@@ -146,6 +170,15 @@ class HeadDirectory:
             unfinished.unlink(missing_ok=True)
             raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
         sync_directory(self.directory)
+
+
+def _opened_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CannotRunError(
+            f"{path}: expected a lock file that can be written: {error.strerror}"
+        ) from None
 
 
 def _read(path: Path, bytes_max: int) -> bytes:
@@ -165,12 +198,22 @@ def publish_heads(
 ) -> PublishedHeads:
     """Sign and publish the heads that are asked for and not there yet.
 
-    Costs a hash per record since the newest head, or since the first if its tree was not kept, and
+    One publisher works at a time. Costs a hash per record since the newest head, or since the first if its tree was not kept, and
     executing from the newest snapshot. Raises `DivergedError` if the records are not those that a
     published head signs or do not give the hashes that they carry, `DamagedError` if some are
     missing, and `CannotRunError` for a head that would go back.
     """
-    wanted = request or HeadRequest()
+    with heads.locked():
+        return _publish(journal, machine, key, heads, request or HeadRequest())
+
+
+def _publish(
+    journal: Journal,
+    machine: Machine,
+    key: SigningKey,
+    heads: HeadDirectory,
+    wanted: HeadRequest,
+) -> PublishedHeads:
     newest = heads.newest()
     sizes = _sizes(journal, newest, wanted)
     _check_same_history(journal, key, newest)

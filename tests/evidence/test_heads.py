@@ -60,7 +60,9 @@ def publish(
 
 
 def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in (directory.parent / "heads").iterdir())
+    """Return the names of all files but the lock."""
+    found = (path.name for path in (directory.parent / "heads").iterdir())
+    return sorted(name for name in found if name != "publisher.lock")
 
 
 def test_a_key_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:
@@ -252,6 +254,31 @@ def test_heads_of_one_directory_have_one_origin_and_one_genesis(
         publish(journal)
     with open_reader(journal) as opened, pytest.raises(DamagedError, match="another history"):
         heads_between(heads, opened, COUNT)
+
+
+def test_a_directory_has_one_publisher_at_a_time(journal: Path) -> None:
+    heads = HeadDirectory(journal.parent / "heads")
+    with heads.locked(), pytest.raises(CannotRunError, match="another publisher is at work"):
+        publish(journal)
+    assert [] == heads.sizes()
+    left = heads.path(13, ".head.0123456789abcdef.partial")
+    left.touch()
+    assert [COUNT] == publish(journal).new_sizes
+    assert not left.exists()
+
+
+def test_unfinished_files_of_two_writers_have_two_names(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished: list[Path] = []
+    rename = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda path, to: (unfinished.append(path), rename(path, to))[1]
+    )
+    heads = HeadDirectory(journal.parent / "heads")
+    for _ in range(2):
+        heads.add(0, HONEST.signed(0).note, Tree(), b"h" * 16)
+    assert 4 == len(set(unfinished))
 
 
 def test_a_damaged_head_is_named(tmp_path: Path, journal: Path) -> None:
