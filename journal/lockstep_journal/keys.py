@@ -21,6 +21,7 @@ from lockstep_kernel import (
     is_key_name,
     pack_note,
     parse_key,
+    unpack_note,
 )
 from lockstep_kernel.note import ED25519, base64_text, unbase64
 
@@ -51,6 +52,12 @@ class SigningKey:
         signature = self._private.sign(text.encode())
         signatures = (NoteSignature(self.public.name, self.public.key_id, signature),)
         return pack_note(SignedNote(text, signatures))
+
+    def has_signed(self, data: bytes) -> bool:
+        """Say whether a signed note has a good signature of this key, among others perhaps."""
+        note = unpack_note(data)
+        found = note.by(self.public)
+        return found is not None and found.signature == self._private.sign(note.text.encode())
 
     def _as_text(self) -> str:
         data = bytes([ED25519]) + self._private.private_bytes_raw()

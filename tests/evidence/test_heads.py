@@ -10,8 +10,11 @@ from lockstep_journal import (
     HeadDirectory,
     HeadRequest,
     PublishedHeads,
+    Sequencer,
     SigningKey,
+    SnapshotPolicy,
     StreamPublisher,
+    create,
     export,
     heads_between,
     import_streams,
@@ -30,6 +33,7 @@ from lockstep_kernel import (
     InvariantError,
     StreamReader,
     Tree,
+    initial,
     parse_key,
     unpack_record,
 )
@@ -37,7 +41,7 @@ from lockstep_validator import Options, Status, Verdict, validate
 from tests.evidence.forge import Forgetful
 from tests.evidence.world import COUNT, HONEST, KEY, KEYS, ORIGIN, OTHER, World, key_of
 from tests.machines.counter import COUNTER
-from tests.machines.histories import GENESIS, reading, write_journal
+from tests.machines.histories import GENESIS, reading, submit_all, write_journal
 from tests.unit.journal.damage import edit
 
 SECRET_MODE = 0o600
@@ -154,7 +158,7 @@ def test_a_published_head_is_that_of_the_records_and_the_state(journal: Path) ->
     assert ([COUNT], COUNT) == (done.new_sizes, done.size)
     heads = HeadDirectory(journal.parent / "heads")
     assert HONEST.head(COUNT) == heads.head(COUNT) == KEYS.opened(heads.note(COUNT)).head
-    assert [f"{COUNT:020}.head", f"{COUNT:020}.peaks"] == names(journal)
+    assert [f"{COUNT:020}.{end}" for end in ("head", "peaks", "state")] == names(journal)
 
 
 def test_heads_are_published_at_snapshots_too(journal: Path) -> None:
@@ -163,7 +167,7 @@ def test_heads_are_published_at_snapshots_too(journal: Path) -> None:
     assert [HONEST.head(size) for size in (7, 14, 21, COUNT)] == [
         heads.head(size) for size in heads.sizes()
     ]
-    assert 5 == len(names(journal))
+    assert 6 == len(names(journal))
 
 
 def test_a_head_may_be_of_no_records_and_grows_from_the_last(journal: Path) -> None:
@@ -231,6 +235,40 @@ def test_hashes_that_the_rules_do_not_yield_are_not_signed(tmp_path: Path) -> No
     ):
         publish_heads(opened, Forgetful(COUNTER, 9), KEY, heads)
     assert [] == heads.sizes()
+
+
+def write_crooked_journal(directory: Path) -> None:
+    """Record the history of a machine that forgets command 9, with snapshots."""
+    with create(directory, COUNTER, GENESIS) as owner:
+        owner.claim()
+        state = initial(Forgetful(COUNTER, 9), GENESIS)
+        policy = SnapshotPolicy(7, keep=100)
+        submit_all(Sequencer(state, owner, lambda: 0, snapshots=policy), COUNT)
+
+
+def test_a_snapshot_that_no_own_head_binds_is_not_signed_from(tmp_path: Path) -> None:
+    (tmp_path / "heads").mkdir()
+    write_crooked_journal(tmp_path / "journal")
+    with pytest.raises(DivergedError, match=r"record 9: expected hash .*nothing was signed"):
+        publish(tmp_path / "journal")
+    assert [7] == publish(tmp_path / "journal", 7).new_sizes
+    assert [] == [name for name in names(tmp_path / "journal") if f"{COUNT}" in name]
+
+
+@pytest.mark.parametrize("kept", ["state", "snapshot"])
+def test_what_an_own_head_binds_is_not_executed_again(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "heads").mkdir()
+    write_crooked_journal(tmp_path / "journal")
+    heads = HeadDirectory(tmp_path / "heads")
+    with open_reader(tmp_path / "journal") as opened:
+        publish_heads(opened, Forgetful(COUNTER, 9), KEY, heads, HeadRequest(14))
+    if kept == "snapshot":
+        heads.path(14, ".state").unlink()
+    else:
+        assert SECRET_MODE == stat.S_IMODE(heads.path(14, ".state").stat().st_mode)
+    with pytest.raises(DivergedError, match="record 9: expected hash"):
+        publish(tmp_path / "journal", key=key_of(2))
+    assert [COUNT] == publish(tmp_path / "journal").new_sizes
 
 
 def test_a_record_without_a_command_is_not_signed(journal: Path) -> None:
