@@ -1,7 +1,7 @@
 """Signed tree heads of a journal, published as files of a directory.
 
     HEADS/00000000000000001700.head     the head of the first 1,700 records, a signed note
-    HEADS/00000000000000001700.peaks    what the newest head's tree needs to grow; for no one else
+    HEADS/00000000000000001700.peaks    what its tree needs to grow once its records are archived
     HEADS/00000000000000001700.state    the snapshot that it binds, from which to execute further
     HEADS/publisher.lock                held by the one who publishes
 
@@ -221,7 +221,7 @@ def publish_heads(
 ) -> PublishedHeads:
     """Sign and publish the heads that are asked for and not there yet.
 
-    One publisher works at a time. Costs a hash per record since the newest head, or since the first if its tree was not kept, and
+    One publisher works at a time. Costs a hash per record, in an archived journal per record since the newest head, and
     executing from the newest state that a head of this key binds and that is still there: the
     first time, or with a new key, from genesis. Raises `DivergedError` if the records are not those that a
     published head signs or do not give the hashes that they carry, `DamagedError` if some are
@@ -240,7 +240,7 @@ def _publish(
 ) -> PublishedHeads:
     newest = heads.newest()
     sizes = _sizes(journal, newest, wanted)
-    _check_same_history(journal, key, newest)
+    _check_same_history(journal, key, heads)
     trees = _grown(journal, heads, newest, sizes)
     new = [size for size in sizes if newest is None or size > newest.size]
     if new:
@@ -295,26 +295,31 @@ def _sizes(journal: Journal, newest: TreeHead | None, wanted: HeadRequest) -> li
     return [*(between if wanted.has_snapshots else ()), last]
 
 
-def _check_same_history(journal: Journal, key: SigningKey, newest: TreeHead | None) -> None:
-    if newest is None:
-        return
-    if newest.origin != key.public.name:
-        raise CannotRunError(
-            f"expected a key of {newest.origin}, as in the heads before, found {key.public.name}"
-        )
-    if newest.genesis != genesis_digest(journal.genesis):
-        raise CannotRunError(
-            f"{journal.directory}: expected the history of the heads before, found another genesis"
-        )
+def _check_same_history(journal: Journal, key: SigningKey, heads: HeadDirectory) -> None:
+    origin, genesis = key.public.name, genesis_digest(journal.genesis)
+    for head in map(heads.head, heads.sizes()):
+        if head.origin != origin:
+            raise CannotRunError(
+                f"expected a key of {head.origin}, as in the heads before, found {origin}"
+            )
+        if head.genesis != genesis:
+            raise CannotRunError(
+                f"{journal.directory}: expected the history of the heads before, "
+                f"found another genesis"
+            )
 
 
 def _grown(
     journal: Journal, heads: HeadDirectory, newest: TreeHead | None, sizes: Sequence[int]
 ) -> dict[int, Tree]:
-    """Return the tree at each size, grown from the newest head's, with all heads compared."""
+    """Return the tree at each size, grown from the first record, with all heads compared.
+
+    If the first records are archived it is grown from the newest head's tree, and only that head
+    is compared.
+    """
     first_seq = journal.end().first_seq
     kept = None
-    if newest is not None and newest.size + 1 >= first_seq:
+    if newest is not None and 1 < first_seq <= newest.size + 1:
         kept = heads.tree(newest, journal.hash_at(newest.size))
     tree = Tree() if kept is None else kept
     published = [size for size in heads.sizes() if size >= tree.size]

@@ -14,6 +14,7 @@ from lockstep_journal import (
     SigningKey,
     SnapshotPolicy,
     StreamPublisher,
+    archive,
     create,
     export,
     heads_between,
@@ -177,19 +178,25 @@ def test_a_head_may_be_of_no_records_and_grows_from_the_last(journal: Path) -> N
     assert [] == publish(journal).new_sizes
 
 
-@pytest.mark.parametrize("damage", ["missing", "longer", "other"])
-def test_a_tree_that_was_not_kept_is_made_from_the_records(journal: Path, damage: str) -> None:
-    publish(journal, 13)
-    path = HeadDirectory(journal.parent / "heads").path(13, ".peaks")
+@pytest.mark.parametrize("damage", ["missing", "longer", "another journal's", "other"])
+def test_a_tree_that_was_not_kept_cannot_be_made_from_archived_records(
+    tmp_path: Path, journal: Path, damage: str
+) -> None:
+    publish(journal, 16)
+    with open_owner(journal, COUNTER) as owner:
+        archive(owner, COUNTER, 14, tmp_path / "old.stream")
+    path = HeadDirectory(journal.parent / "heads").path(16, ".peaks")
     match damage:
         case "missing":
             path.unlink()
         case "longer":
             path.write_bytes(path.read_bytes() + b"x" * 32)
+        case "another journal's":
+            path.write_bytes(b"h" * 16 + path.read_bytes()[16:])
         case _:
             path.write_bytes(b"x" * path.stat().st_size)
-    publish(journal)
-    assert HONEST.head(COUNT) == HeadDirectory(journal.parent / "heads").head(COUNT)
+    with pytest.raises(CannotRunError, match="found them from 15 on"):
+        publish(journal)
 
 
 def test_a_head_that_would_go_back_is_not_signed(journal: Path) -> None:
@@ -223,6 +230,18 @@ def test_no_head_is_signed_over_records_that_a_published_head_contradicts(
     with pytest.raises(DivergedError, match="nothing was signed") as caught:
         publish(journal)
     assert (13, before) == (caught.value.seq, names(journal))
+
+
+def test_an_older_published_head_that_contradicts_the_records_is_noticed(journal: Path) -> None:
+    publish(journal, 13)
+    heads = HeadDirectory(journal.parent / "heads")
+    heads.path(9).write_bytes(OTHER.signed(9).note)
+    with pytest.raises(DivergedError, match="the first 9 records are not those") as caught:
+        publish(journal)
+    assert (9, [9, 13]) == (caught.value.seq, heads.sizes())
+    heads.path(9).write_bytes(KEY.sign(HONEST.head(9, genesis=b"g" * 32)))
+    with pytest.raises(CannotRunError, match="found another genesis"):
+        publish(journal)
 
 
 def test_hashes_that_the_rules_do_not_yield_are_not_signed(tmp_path: Path) -> None:
@@ -347,15 +366,21 @@ def test_of_a_head_without_end_little_is_read(journal: Path) -> None:
 
 
 def test_an_archived_journal_is_signed_on_from_the_kept_tree(tmp_path: Path, journal: Path) -> None:
-    from lockstep_journal import archive
-
     publish(journal, 16)
     with open_owner(journal, COUNTER) as owner:
         archive(owner, COUNTER, 14, tmp_path / "old.stream")
     assert [COUNT] == publish(journal).new_sizes
     assert HONEST.head(COUNT) == HeadDirectory(tmp_path / "heads").head(COUNT)
-    HeadDirectory(tmp_path / "heads").path(COUNT, ".peaks").unlink()
-    with pytest.raises(CannotRunError, match="found them from 15 on"):
+
+
+def test_an_archived_journal_is_not_signed_from_a_snapshot_alone(
+    tmp_path: Path, journal: Path
+) -> None:
+    publish(journal, 16)
+    with open_owner(journal, COUNTER) as owner:
+        archive(owner, COUNTER, 14, tmp_path / "old.stream")
+    HeadDirectory(tmp_path / "heads").path(16, ".state").unlink()
+    with pytest.raises(CannotRunError, match="or a state that a published head of this key binds"):
         publish(journal)
 
 
