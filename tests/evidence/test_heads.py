@@ -92,12 +92,22 @@ def test_no_key_is_made_over_another_or_with_a_name_that_no_note_can_hold(tmp_pa
     with pytest.raises(CannotRunError, match=r"b\.key\.pub: expected no file"):
         make_key(ORIGIN, tmp_path / "b.key")
     assert before == path.read_bytes()
-    for origin in ("", "two words", "a+b", "a\n"):
+    for origin in ("", "two words", "a+b", "a\n", "o" * 1025, "ö" * 513):
         with pytest.raises(CannotRunError, match="expected an origin"):
             make_key(origin, tmp_path / "c.key")
     with pytest.raises(CannotRunError, match="expected the directory"):
         make_key(ORIGIN, tmp_path / "missing" / "c.key")
     assert not (tmp_path / "c.key").exists()
+    for place in (Path(), Path("/"), Path("..")):
+        with pytest.raises(CannotRunError, match="expected no file, found one"):
+            make_key(ORIGIN, place)
+
+
+def test_the_longest_origin_can_be_read_and_signed_with(tmp_path: Path) -> None:
+    origin = "o" * 1024
+    make_key(origin, tmp_path / "head.key")
+    key = load_key(tmp_path / "head.key")
+    assert key.has_signed(key.sign(HONEST.head(3, origin=origin)))
 
 
 def test_a_key_in_a_journal_is_not_made(journal: Path) -> None:
