@@ -99,7 +99,7 @@ def parse_key(text: str) -> NoteKey:
     name, key_id, data = _split_key(text)
     _expect(len(data) == 1 + PUBLIC_BYTES and data[0] == ED25519, "an Ed25519 key", "another")
     key = NoteKey(name, data[1:])
-    _expect(key.as_text() == text, f"key id {key.key_id.hex()}", key_id)
+    _expect(key.as_text() == text, f"key id {key.key_id.hex()}", f"{key_id:.8}")
     _expect(not _is_weak(key.public), "a key of full order", "a weak one, which proves nothing")
     return key
 

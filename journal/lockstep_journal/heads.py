@@ -1,14 +1,19 @@
 """Signed tree heads of a journal, published as files of a directory.
 
     HEADS/00000000000000001700.head     the head of the first 1,700 records, a signed note
-    HEADS/00000000000000001700.peaks    what the newest head's tree needs to grow; for no one else
+    HEADS/00000000000000001700.peaks    what its tree needs to grow once its records are archived
+    HEADS/00000000000000001700.state    the snapshot that it binds, from which to execute further
+    HEADS/publisher.lock                held by the one who publishes
 
 Nothing is signed that was not recomputed: the tree from the records, the hashes, rules and state by
-executing them from the newest good snapshot. No head is signed that contradicts a published one.
+executing them from genesis, or from a state that a head of the same key binds. A snapshot of the
+journal counts only if such a head binds it. No head is signed that contradicts a published one.
 """
 
+import fcntl
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +22,12 @@ import msgspec
 from lockstep_journal.environment import sync_directory
 from lockstep_journal.keys import SigningKey
 from lockstep_journal.places import check_place
-from lockstep_journal.snapshots import newest_state
 from lockstep_journal.store import Journal
 from lockstep_kernel import (
     CannotRunError,
     DamagedError,
     DivergedError,
+    Fault,
     JournalRecord,
     Machine,
     MalformedCommand,
@@ -31,19 +36,27 @@ from lockstep_kernel import (
     Tree,
     TreeHead,
     apply_batch,
+    check_genesis,
     dump,
     genesis_digest,
     initial,
+    load,
     parse_head,
     state_digest,
     unpack_note,
 )
 from lockstep_kernel.chain import HASH_BYTES
 from lockstep_kernel.merkle import ROOT_BYTES
+from lockstep_kernel.note import NOTE_BYTES_MAX
 
 HEAD_SUFFIX: Final = ".head"
 PEAKS_SUFFIX: Final = ".peaks"
+STATE_SUFFIX: Final = ".state"
+_LOCK_NAME: Final = "publisher.lock"
+_PARTIAL_SUFFIX: Final = ".partial"
 _DIGITS: Final = 20
+_PEAKS_BYTES_MAX: Final = HASH_BYTES + 64 * ROOT_BYTES
+"""A size has 64 bits, and a tree a peak for each that is set."""
 
 Progress = Callable[[int, int], None]
 
@@ -73,14 +86,33 @@ class HeadDirectory:
         self.directory = Path(directory)
         check_place(self.directory / f"x{HEAD_SUFFIX}")
 
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Be the only publisher meanwhile; raise `CannotRunError` if there is another one.
+
+        What a publisher left unfinished that died is removed.
+        """
+        descriptor = _opened_lock(self.directory / _LOCK_NAME)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CannotRunError(f"{self.directory}: another publisher is at work") from None
+            for suffix in (HEAD_SUFFIX, PEAKS_SUFFIX, STATE_SUFFIX):
+                for unfinished in self._files(f"{suffix}.*{_PARTIAL_SUFFIX}"):
+                    unfinished.unlink()
+            yield
+        finally:
+            os.close(descriptor)
+
     def sizes(self) -> list[int]:
         """Return the sizes of all heads, ascending."""
         names = (path.name.removesuffix(HEAD_SUFFIX) for path in self._files(HEAD_SUFFIX))
         return sorted(int(name) for name in names if len(name) == _DIGITS and name.isdecimal())
 
     def note(self, size: int) -> bytes:
-        """Return the bytes of a head."""
-        return self.path(size, HEAD_SUFFIX).read_bytes()
+        """Return the bytes of a head, and of a file that is too large for one the first."""
+        return _read(self.path(size, HEAD_SUFFIX), NOTE_BYTES_MAX + 1)
 
     def head(self, size: int) -> TreeHead:
         """Return a head, its signature unchecked; raise `DamagedError` for a bad file."""
@@ -104,10 +136,8 @@ class HeadDirectory:
         `hash_` is the journal's own after the records of the head: another journal's tree would
         lead on from records that this one does not have.
         """
-        try:
-            data = self.path(head.size, PEAKS_SUFFIX).read_bytes()
-        except FileNotFoundError:
-            return None
+        path = self.path(head.size, PEAKS_SUFFIX)
+        data = _read(path, _PEAKS_BYTES_MAX + 1) if path.exists() else b""
         starts = range(HASH_BYTES, len(data), ROOT_BYTES)
         peaks = [data[at : at + ROOT_BYTES] for at in starts]
         try:
@@ -121,10 +151,22 @@ class HeadDirectory:
         self._write(self.path(size, PEAKS_SUFFIX), b"".join((hash_, *tree.peaks)))
         path = self.path(size, HEAD_SUFFIX)
         self._write(path, note)
-        for old in self._files(PEAKS_SUFFIX):
-            if old != self.path(size, PEAKS_SUFFIX):
-                old.unlink()
+        self._remove_others(self.path(size, PEAKS_SUFFIX))
         return path
+
+    def keep_state(self, size: int, snapshot: bytes) -> None:
+        """Keep the snapshot that a head binds, readable by its owner alone: all accounts are in it.
+
+        Only that of the newest head is kept.
+        """
+        path = self.path(size, STATE_SUFFIX)
+        self._write(path, snapshot, 0o600)
+        self._remove_others(path)
+
+    def state(self, size: int) -> bytes:
+        """Return the kept snapshot of a head, unchecked; nothing if there is none."""
+        path = self.path(size, STATE_SUFFIX)
+        return path.read_bytes() if path.exists() else b""
 
     def path(self, size: int, suffix: str = HEAD_SUFFIX) -> Path:
         """Return where something of a head stands."""
@@ -133,10 +175,16 @@ class HeadDirectory:
     def _files(self, suffix: str) -> list[Path]:
         return sorted(self.directory.glob(f"*{suffix}"))
 
-    def _write(self, path: Path, data: bytes) -> None:
-        unfinished = path.with_name(f"{path.name}.partial")
+    def _remove_others(self, kept: Path) -> None:
+        for path in self._files(kept.suffix):
+            if path != kept:
+                path.unlink()
+
+    def _write(self, path: Path, data: bytes, mode: int = 0o666) -> None:
+        unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}{_PARTIAL_SUFFIX}")
         try:
-            with unfinished.open("wb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with open(os.open(unfinished, flags, mode), "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -145,6 +193,23 @@ class HeadDirectory:
             unfinished.unlink(missing_ok=True)
             raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
         sync_directory(self.directory)
+
+
+def _opened_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CannotRunError(
+            f"{path}: expected a lock file that can be written: {error.strerror}"
+        ) from None
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max)
+    except OSError as error:
+        raise CannotRunError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def publish_heads(
@@ -156,29 +221,43 @@ def publish_heads(
 ) -> PublishedHeads:
     """Sign and publish the heads that are asked for and not there yet.
 
-    Costs a hash per record since the newest head, or since the first if its tree was not kept, and
-    executing from the newest snapshot. Raises `DivergedError` if the records are not those that a
+    One publisher works at a time. Costs a hash per record, in an archived journal per record since the newest head, and
+    executing from the newest state that a head of this key binds and that is still there: the
+    first time, or with a new key, from genesis. Raises `DivergedError` if the records are not those that a
     published head signs or do not give the hashes that they carry, `DamagedError` if some are
     missing, and `CannotRunError` for a head that would go back.
     """
-    wanted = request or HeadRequest()
+    with heads.locked():
+        return _publish(journal, machine, key, heads, request or HeadRequest())
+
+
+def _publish(
+    journal: Journal,
+    machine: Machine,
+    key: SigningKey,
+    heads: HeadDirectory,
+    wanted: HeadRequest,
+) -> PublishedHeads:
     newest = heads.newest()
     sizes = _sizes(journal, newest, wanted)
-    _check_same_history(journal, key, newest)
+    _check_same_history(journal, key, heads)
     trees = _grown(journal, heads, newest, sizes)
     new = [size for size in sizes if newest is None or size > newest.size]
-    state: State | None = None
+    if new:
+        state = _signed_state(journal, machine, key, heads)
     for size in new:
-        state = _state_at(journal, machine, size, state)
+        state = _executed(journal, state, size)
+        snapshot = dump(state)
         head = TreeHead(
             origin=key.public.name,
             size=size,
             root=trees[size].root(),
             genesis=genesis_digest(journal.genesis),
             rules_version=state.core.rules_version(),
-            state=state_digest(dump(state)),
+            state=state_digest(snapshot),
         )
         heads.add(size, key.sign(head), trees[size], state.hash)
+        heads.keep_state(size, snapshot)
         newest = head
     assert newest is not None  # noqa: S101  # without an old head there is a new one
     path = str(heads.path(newest.size))
@@ -216,26 +295,31 @@ def _sizes(journal: Journal, newest: TreeHead | None, wanted: HeadRequest) -> li
     return [*(between if wanted.has_snapshots else ()), last]
 
 
-def _check_same_history(journal: Journal, key: SigningKey, newest: TreeHead | None) -> None:
-    if newest is None:
-        return
-    if newest.origin != key.public.name:
-        raise CannotRunError(
-            f"expected a key of {newest.origin}, as in the heads before, found {key.public.name}"
-        )
-    if newest.genesis != genesis_digest(journal.genesis):
-        raise CannotRunError(
-            f"{journal.directory}: expected the history of the heads before, found another genesis"
-        )
+def _check_same_history(journal: Journal, key: SigningKey, heads: HeadDirectory) -> None:
+    origin, genesis = key.public.name, genesis_digest(journal.genesis)
+    for head in map(heads.head, heads.sizes()):
+        if head.origin != origin:
+            raise CannotRunError(
+                f"expected a key of {head.origin}, as in the heads before, found {origin}"
+            )
+        if head.genesis != genesis:
+            raise CannotRunError(
+                f"{journal.directory}: expected the history of the heads before, "
+                f"found another genesis"
+            )
 
 
 def _grown(
     journal: Journal, heads: HeadDirectory, newest: TreeHead | None, sizes: Sequence[int]
 ) -> dict[int, Tree]:
-    """Return the tree at each size, grown from the newest head's, with all heads compared."""
+    """Return the tree at each size, grown from the first record, with all heads compared.
+
+    If the first records are archived it is grown from the newest head's tree, and only that head
+    is compared.
+    """
     first_seq = journal.end().first_seq
     kept = None
-    if newest is not None and newest.size + 1 >= first_seq:
+    if newest is not None and 1 < first_seq <= newest.size + 1:
         kept = heads.tree(newest, journal.hash_at(newest.size))
     tree = Tree() if kept is None else kept
     published = [size for size in heads.sizes() if size >= tree.size]
@@ -264,19 +348,43 @@ def _grow(journal: Journal, tree: Tree, size: int) -> None:
                 tree.append(raw)
 
 
-def _state_at(journal: Journal, machine: Machine, size: int, before: State | None) -> State:
-    """Return the state after `size` records, executed from the newest snapshot or `before`."""
-    state, _skipped = newest_state(journal, machine, size)
-    if before is not None and (state is None or state.seq < before.seq):
-        state = before
-    if state is None:
-        if journal.end().first_seq > 1:
-            raise CannotRunError(f"{journal.directory}: expected a snapshot at or below {size}")
-        state = initial(machine, journal.genesis)
+def _signed_state(
+    journal: Journal, machine: Machine, key: SigningKey, heads: HeadDirectory
+) -> State:
+    """Return the newest state that a head of this key binds, else that of genesis."""
+    check_genesis(machine, journal.genesis)
+    first_seq = journal.end().first_seq
+    for size in reversed(heads.sizes()):
+        bound = heads.head(size).state
+        if size + 1 < first_seq or not key.has_signed(heads.note(size)):
+            continue
+        for find in (heads.state, journal.snapshot):
+            data = _found(find, size)
+            if state_digest(data) == bound:
+                return load(machine, journal.genesis, data)
+    if first_seq > 1:
+        raise CannotRunError(
+            f"{journal.directory}: expected records from 1 on, or a state that a published head "
+            f"of this key binds, found records from {first_seq} on: join the archives with "
+            f"`lockstep replay import` and sign there"
+        )
+    return initial(machine, journal.genesis)
+
+
+def _found(find: Callable[[int], bytes], size: int) -> bytes:
+    """Return a snapshot, or nothing if there is none that can be read."""
+    try:
+        return find(size)
+    except (Fault, OSError):
+        return b""
+
+
+def _executed(journal: Journal, state: State, size: int) -> State:
+    """Return the state after `size` records, each executed and its hash compared."""
     if state.seq == size:
         return state
     for _raws, records in journal.pages(state.seq + 1, size):
-        commands = [_decoded(machine, record) for record in records]
+        commands = [_decoded(state.machine, record) for record in records]
         state, applied = apply_batch(state, commands)
         for record, done in zip(records, applied, strict=True):
             if done[6] != record.hash:

@@ -21,12 +21,15 @@ from lockstep_kernel import (
     is_key_name,
     pack_note,
     parse_key,
+    unpack_note,
 )
 from lockstep_kernel.note import ED25519, base64_text, unbase64
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+_ORIGIN_BYTES_MAX: Final = 1024
+"""A key's file and a note, in which it stands twice and more, have room for it."""
 _PREFIX: Final = "PRIVATE+KEY+"
 _PUBLIC_SUFFIX: Final = ".pub"
 _SEED_BYTES: Final = 32
@@ -52,6 +55,12 @@ class SigningKey:
         signatures = (NoteSignature(self.public.name, self.public.key_id, signature),)
         return pack_note(SignedNote(text, signatures))
 
+    def has_signed(self, data: bytes) -> bool:
+        """Say whether a signed note has a good signature of this key, among others perhaps."""
+        note = unpack_note(data)
+        found = note.by(self.public)
+        return found is not None and found.signature == self._private.sign(note.text.encode())
+
     def _as_text(self) -> str:
         data = bytes([ED25519]) + self._private.private_bytes_raw()
         return f"{_PREFIX}{self.public.name}+{self.public.key_id.hex()}+{base64_text(data)}"
@@ -60,11 +69,17 @@ class SigningKey:
 def make_key(origin: str, path: Path) -> NoteKey:
     """Make a key, write it to the new file `path` and its public half beside it; return that.
 
-    Raises `CannotRunError` for an origin that a note cannot name, a place that is taken, in a
+    Raises `CannotRunError` for an origin that a note cannot name or hold, a place that is taken, in a
     directory that is missing, or in a journal.
     """
     if not is_key_name(origin):
         raise CannotRunError(f"expected an origin without spaces and +, found {origin!r}")
+    if len(origin.encode()) > _ORIGIN_BYTES_MAX:
+        raise CannotRunError(
+            f"expected an origin of at most {_ORIGIN_BYTES_MAX} bytes, found {len(origin.encode())}"
+        )
+    if not path.name:
+        raise CannotRunError(f"{path}: expected no file, found one")
     public = path.with_name(path.name + _PUBLIC_SUFFIX)
     for place in (path, public):
         if place.exists() or place.is_symlink():

@@ -1,11 +1,13 @@
 """The command `lockstep simulate`: the deterministic simulator, seed by seed."""
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DIVERGED, EXIT_OK
+from lockstep_runtime.simulate import SEED_FIRST, SEED_LAST
 
 if TYPE_CHECKING:
     from lockstep_runtime.console import Cell
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 NAME = "lockstep simulate"
 SEEDS_DEFAULT = 100
-_SEED_LAST = 2**63 - 1
 
 _EPILOG = """
 \b
@@ -39,7 +40,7 @@ run, or --need-all and something was never reached.
 
 @click.command(epilog=_EPILOG)
 @click.option(
-    "--seed", type=click.IntRange(0, _SEED_LAST), metavar="N", help="Run this seed alone."
+    "--seed", type=click.IntRange(0, SEED_LAST), metavar="N", help="Run this seed alone."
 )
 @click.option(
     "--seeds", type=click.IntRange(1, 10_000_000), metavar="N", help="Run so many seeds. [100]"
@@ -50,11 +51,9 @@ run, or --need-all and something was never reached.
 @click.option(
     "--from",
     "first",
-    type=click.IntRange(0, _SEED_LAST),
-    default=1,
-    show_default=True,
+    type=click.IntRange(0, SEED_LAST),
     metavar="N",
-    help="The first seed of --seeds and --seconds.",
+    help="The first seed of --seeds and --seconds. [1]",
 )
 @click.option("--keep-going", is_flag=True, help="Do not stop at the first seed that fails.")
 @click.option(
@@ -65,23 +64,21 @@ def simulate(
     seed: int | None,
     seeds: int | None,
     seconds: int | None,
-    first: int,
+    first: int | None,
     keep_going: bool,
     need_all: bool,
     is_json: bool,
 ) -> int:
     """Simulate clients, sequencer, journal and disk under faults: a seed repeats a run."""
-    from lockstep_runtime.simulate.campaign import Campaign, run_seeds, seeds_for
+    from lockstep_runtime.simulate.campaign import Campaign, run_seeds
 
     if sum(one is not None for one in (seed, seeds, seconds)) > 1:
         raise click.UsageError("expected one of --seed, --seeds and --seconds, found more")
+    if seed is not None and first is not None:
+        raise click.UsageError("--from is for --seeds and --seconds, found it with --seed")
     started = time.perf_counter()
-    if seconds is not None:
-        chosen = seeds_for(first, seconds)
-    elif seed is not None:
-        chosen = iter((seed,))
-    else:
-        chosen = iter(range(first, first + (seeds or SEEDS_DEFAULT)))
+    first = SEED_FIRST if first is None else first
+    chosen = iter((seed,)) if seed is not None else _chosen(first, seeds, seconds)
     done: Campaign = run_seeds(chosen, _show_progress, not keep_going)
     elapsed = time.perf_counter() - started
     missing = done.missing() if need_all else []
@@ -92,6 +89,17 @@ def simulate(
     if done.failures:
         return EXIT_DIVERGED
     return EXIT_CANNOT_RUN if missing else EXIT_OK
+
+
+def _chosen(first: int, seeds: int | None, seconds: int | None) -> Iterator[int]:
+    from lockstep_runtime.simulate.campaign import seeds_for
+
+    if seconds is not None:
+        return seeds_for(first, seconds)
+    last = first + (seeds or SEEDS_DEFAULT) - 1
+    if last > SEED_LAST:
+        raise click.UsageError(f"expected seeds up to {SEED_LAST}, found {first} to {last}")
+    return iter(range(first, last + 1))
 
 
 def _show_progress(campaign: "Campaign") -> None:

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_64_digest
 
-from lockstep_validator.evidence.proofs import NotProved
+from lockstep_validator.evidence.proofs import _HEADER, PROOF_MAGIC, NotProved
 from tests.evidence.world import COUNT, FORGETFUL, FORGETFUL_AT, HONEST, KEY, ORIGIN, OTHER, World
 from tests.machines.histories import write_journal
 from tests.unit.journal.programs import Run, install_counter, run_command, run_python
@@ -143,6 +144,24 @@ def test_keys_come_from_files_with_a_key_in_each_line(place: Place) -> None:
     run.check_sentence("found a private one: keep it secret")
 
 
+def test_a_private_key_is_never_printed(place: Place) -> None:
+    secret = "PRIVATE+KEY+x+00000000+AQQDAgE"
+    keys = place.folder / "keys"
+    keys.write_text(f"{KEY_TEXT}\n {secret}\n")
+    for text in (secret, f" {secret.lower()}", f"{KEY_TEXT}{secret}", str(keys)):
+        run = place.validator("check-proof", "missing", "--key", text)
+        assert 3 == run.code
+        run.check_sentence("expected a public key, found a private one: keep it secret")
+        assert "AQQDAgE".lower() not in run.err.lower()
+
+
+def test_at_most_80_characters_of_a_bad_key_are_printed(place: Place) -> None:
+    for text in ("k" * 5000, KEY_TEXT.replace("+", f"+{'k' * 5000}", 1)):
+        run = place.validator("check-proof", "missing", "--key", text)
+        run.check_sentence("expected a public key or a file of them")
+        assert 80 >= run.err.count("k" * 10) * 10
+
+
 def test_a_proof_is_read_from_standard_input_and_never_written_over(place: Place) -> None:
     last = place.head("last", HONEST, COUNT)
     stream = place.stream("honest", HONEST)
@@ -153,6 +172,24 @@ def test_a_proof_is_read_from_standard_input_and_never_written_over(place: Place
     assert 3 == again.code
     again.check_sentence("expected no file, found one")
     assert data == (place.folder / "inclusion.proof").read_bytes()
+
+
+def test_a_file_without_end_is_refused_by_what_is_read_of_it(place: Place) -> None:
+    endless = place.folder / "endless.proof"
+    for header, code, sentence in (
+        (b"", 2, "not a proof"),
+        (_HEADER.pack(PROOF_MAGIC, 1, 1000), 2, "expected 1032 bytes, found more"),
+        (_HEADER.pack(PROOF_MAGIC, 1, 1 << 40), 3, "at most 1073741824 bytes"),
+    ):
+        with endless.open("wb") as file:
+            file.write(header + xxh3_64_digest(header) if header else b"")
+            file.truncate(1 << 42)
+        run = place.validator("check-proof", endless, "--key", KEY_TEXT)
+        assert code == run.code
+        run.check_sentence(sentence)
+    run = place.prove("equivocation", "--head", endless, "--head", "/dev/zero")
+    assert 2 == run.code
+    run.check_sentence("at most 65536 bytes of note")
 
 
 def test_a_torn_or_damaged_source_proves_nothing(place: Place) -> None:

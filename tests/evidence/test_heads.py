@@ -10,8 +10,12 @@ from lockstep_journal import (
     HeadDirectory,
     HeadRequest,
     PublishedHeads,
+    Sequencer,
     SigningKey,
+    SnapshotPolicy,
     StreamPublisher,
+    archive,
+    create,
     export,
     heads_between,
     import_streams,
@@ -30,6 +34,7 @@ from lockstep_kernel import (
     InvariantError,
     StreamReader,
     Tree,
+    initial,
     parse_key,
     unpack_record,
 )
@@ -37,7 +42,7 @@ from lockstep_validator import Options, Status, Verdict, validate
 from tests.evidence.forge import Forgetful
 from tests.evidence.world import COUNT, HONEST, KEY, KEYS, ORIGIN, OTHER, World, key_of
 from tests.machines.counter import COUNTER
-from tests.machines.histories import GENESIS, reading, write_journal
+from tests.machines.histories import GENESIS, reading, submit_all, write_journal
 from tests.unit.journal.damage import edit
 
 SECRET_MODE = 0o600
@@ -60,7 +65,9 @@ def publish(
 
 
 def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in (directory.parent / "heads").iterdir())
+    """Return the names of all files but the lock."""
+    found = (path.name for path in (directory.parent / "heads").iterdir())
+    return sorted(name for name in found if name != "publisher.lock")
 
 
 def test_a_key_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:
@@ -85,12 +92,22 @@ def test_no_key_is_made_over_another_or_with_a_name_that_no_note_can_hold(tmp_pa
     with pytest.raises(CannotRunError, match=r"b\.key\.pub: expected no file"):
         make_key(ORIGIN, tmp_path / "b.key")
     assert before == path.read_bytes()
-    for origin in ("", "two words", "a+b", "a\n"):
+    for origin in ("", "two words", "a+b", "a\n", "o" * 1025, "ö" * 513):
         with pytest.raises(CannotRunError, match="expected an origin"):
             make_key(origin, tmp_path / "c.key")
     with pytest.raises(CannotRunError, match="expected the directory"):
         make_key(ORIGIN, tmp_path / "missing" / "c.key")
     assert not (tmp_path / "c.key").exists()
+    for place in (Path(), Path("/"), Path("..")):
+        with pytest.raises(CannotRunError, match="expected no file, found one"):
+            make_key(ORIGIN, place)
+
+
+def test_the_longest_origin_can_be_read_and_signed_with(tmp_path: Path) -> None:
+    origin = "o" * 1024
+    make_key(origin, tmp_path / "head.key")
+    key = load_key(tmp_path / "head.key")
+    assert key.has_signed(key.sign(HONEST.head(3, origin=origin)))
 
 
 def test_a_key_in_a_journal_is_not_made(journal: Path) -> None:
@@ -152,7 +169,7 @@ def test_a_published_head_is_that_of_the_records_and_the_state(journal: Path) ->
     assert ([COUNT], COUNT) == (done.new_sizes, done.size)
     heads = HeadDirectory(journal.parent / "heads")
     assert HONEST.head(COUNT) == heads.head(COUNT) == KEYS.opened(heads.note(COUNT)).head
-    assert [f"{COUNT:020}.head", f"{COUNT:020}.peaks"] == names(journal)
+    assert [f"{COUNT:020}.{end}" for end in ("head", "peaks", "state")] == names(journal)
 
 
 def test_heads_are_published_at_snapshots_too(journal: Path) -> None:
@@ -161,7 +178,7 @@ def test_heads_are_published_at_snapshots_too(journal: Path) -> None:
     assert [HONEST.head(size) for size in (7, 14, 21, COUNT)] == [
         heads.head(size) for size in heads.sizes()
     ]
-    assert 5 == len(names(journal))
+    assert 6 == len(names(journal))
 
 
 def test_a_head_may_be_of_no_records_and_grows_from_the_last(journal: Path) -> None:
@@ -171,19 +188,25 @@ def test_a_head_may_be_of_no_records_and_grows_from_the_last(journal: Path) -> N
     assert [] == publish(journal).new_sizes
 
 
-@pytest.mark.parametrize("damage", ["missing", "longer", "other"])
-def test_a_tree_that_was_not_kept_is_made_from_the_records(journal: Path, damage: str) -> None:
-    publish(journal, 13)
-    path = HeadDirectory(journal.parent / "heads").path(13, ".peaks")
+@pytest.mark.parametrize("damage", ["missing", "longer", "another journal's", "other"])
+def test_a_tree_that_was_not_kept_cannot_be_made_from_archived_records(
+    tmp_path: Path, journal: Path, damage: str
+) -> None:
+    publish(journal, 16)
+    with open_owner(journal, COUNTER) as owner:
+        archive(owner, COUNTER, 14, tmp_path / "old.stream")
+    path = HeadDirectory(journal.parent / "heads").path(16, ".peaks")
     match damage:
         case "missing":
             path.unlink()
         case "longer":
             path.write_bytes(path.read_bytes() + b"x" * 32)
+        case "another journal's":
+            path.write_bytes(b"h" * 16 + path.read_bytes()[16:])
         case _:
             path.write_bytes(b"x" * path.stat().st_size)
-    publish(journal)
-    assert HONEST.head(COUNT) == HeadDirectory(journal.parent / "heads").head(COUNT)
+    with pytest.raises(CannotRunError, match="found them from 15 on"):
+        publish(journal)
 
 
 def test_a_head_that_would_go_back_is_not_signed(journal: Path) -> None:
@@ -219,6 +242,18 @@ def test_no_head_is_signed_over_records_that_a_published_head_contradicts(
     assert (13, before) == (caught.value.seq, names(journal))
 
 
+def test_an_older_published_head_that_contradicts_the_records_is_noticed(journal: Path) -> None:
+    publish(journal, 13)
+    heads = HeadDirectory(journal.parent / "heads")
+    heads.path(9).write_bytes(OTHER.signed(9).note)
+    with pytest.raises(DivergedError, match="the first 9 records are not those") as caught:
+        publish(journal)
+    assert (9, [9, 13]) == (caught.value.seq, heads.sizes())
+    heads.path(9).write_bytes(KEY.sign(HONEST.head(9, genesis=b"g" * 32)))
+    with pytest.raises(CannotRunError, match="found another genesis"):
+        publish(journal)
+
+
 def test_hashes_that_the_rules_do_not_yield_are_not_signed(tmp_path: Path) -> None:
     (tmp_path / "heads").mkdir()
     heads = HeadDirectory(tmp_path / "heads")
@@ -229,6 +264,40 @@ def test_hashes_that_the_rules_do_not_yield_are_not_signed(tmp_path: Path) -> No
     ):
         publish_heads(opened, Forgetful(COUNTER, 9), KEY, heads)
     assert [] == heads.sizes()
+
+
+def write_crooked_journal(directory: Path) -> None:
+    """Record the history of a machine that forgets command 9, with snapshots."""
+    with create(directory, COUNTER, GENESIS) as owner:
+        owner.claim()
+        state = initial(Forgetful(COUNTER, 9), GENESIS)
+        policy = SnapshotPolicy(7, keep=100)
+        submit_all(Sequencer(state, owner, lambda: 0, snapshots=policy), COUNT)
+
+
+def test_a_snapshot_that_no_own_head_binds_is_not_signed_from(tmp_path: Path) -> None:
+    (tmp_path / "heads").mkdir()
+    write_crooked_journal(tmp_path / "journal")
+    with pytest.raises(DivergedError, match=r"record 9: expected hash .*nothing was signed"):
+        publish(tmp_path / "journal")
+    assert [7] == publish(tmp_path / "journal", 7).new_sizes
+    assert [] == [name for name in names(tmp_path / "journal") if f"{COUNT}" in name]
+
+
+@pytest.mark.parametrize("kept", ["state", "snapshot"])
+def test_what_an_own_head_binds_is_not_executed_again(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "heads").mkdir()
+    write_crooked_journal(tmp_path / "journal")
+    heads = HeadDirectory(tmp_path / "heads")
+    with open_reader(tmp_path / "journal") as opened:
+        publish_heads(opened, Forgetful(COUNTER, 9), KEY, heads, HeadRequest(14))
+    if kept == "snapshot":
+        heads.path(14, ".state").unlink()
+    else:
+        assert SECRET_MODE == stat.S_IMODE(heads.path(14, ".state").stat().st_mode)
+    with pytest.raises(DivergedError, match="record 9: expected hash"):
+        publish(tmp_path / "journal", key=key_of(2))
+    assert [COUNT] == publish(tmp_path / "journal").new_sizes
 
 
 def test_a_record_without_a_command_is_not_signed(journal: Path) -> None:
@@ -254,6 +323,31 @@ def test_heads_of_one_directory_have_one_origin_and_one_genesis(
         heads_between(heads, opened, COUNT)
 
 
+def test_a_directory_has_one_publisher_at_a_time(journal: Path) -> None:
+    heads = HeadDirectory(journal.parent / "heads")
+    with heads.locked(), pytest.raises(CannotRunError, match="another publisher is at work"):
+        publish(journal)
+    assert [] == heads.sizes()
+    left = heads.path(13, ".head.0123456789abcdef.partial")
+    left.touch()
+    assert [COUNT] == publish(journal).new_sizes
+    assert not left.exists()
+
+
+def test_unfinished_files_of_two_writers_have_two_names(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished: list[Path] = []
+    rename = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda path, to: (unfinished.append(path), rename(path, to))[1]
+    )
+    heads = HeadDirectory(journal.parent / "heads")
+    for _ in range(2):
+        heads.add(0, HONEST.signed(0).note, Tree(), b"h" * 16)
+    assert 4 == len(set(unfinished))
+
+
 def test_a_damaged_head_is_named(tmp_path: Path, journal: Path) -> None:
     publish(journal, 13)
     path = HeadDirectory(tmp_path / "heads").path(13)
@@ -267,16 +361,36 @@ def test_a_damaged_head_is_named(tmp_path: Path, journal: Path) -> None:
         publish(journal)
 
 
-def test_an_archived_journal_is_signed_on_from_the_kept_tree(tmp_path: Path, journal: Path) -> None:
-    from lockstep_journal import archive
+def test_of_a_head_without_end_little_is_read(journal: Path) -> None:
+    publish(journal, 13)
+    heads = HeadDirectory(journal.parent / "heads")
+    for suffix in (".head", ".peaks"):
+        os.truncate(heads.path(13, suffix), 1 << 42)
+    assert 65_537 == len(heads.note(13))
+    with pytest.raises(DamagedError, match="at most 65536 bytes of note"):
+        publish(journal)
+    heads.path(13).unlink()
+    heads.path(13).mkdir()
+    with pytest.raises(CannotRunError, match="cannot be read"):
+        heads.note(13)
 
+
+def test_an_archived_journal_is_signed_on_from_the_kept_tree(tmp_path: Path, journal: Path) -> None:
     publish(journal, 16)
     with open_owner(journal, COUNTER) as owner:
         archive(owner, COUNTER, 14, tmp_path / "old.stream")
     assert [COUNT] == publish(journal).new_sizes
     assert HONEST.head(COUNT) == HeadDirectory(tmp_path / "heads").head(COUNT)
-    HeadDirectory(tmp_path / "heads").path(COUNT, ".peaks").unlink()
-    with pytest.raises(CannotRunError, match="found them from 15 on"):
+
+
+def test_an_archived_journal_is_not_signed_from_a_snapshot_alone(
+    tmp_path: Path, journal: Path
+) -> None:
+    publish(journal, 16)
+    with open_owner(journal, COUNTER) as owner:
+        archive(owner, COUNTER, 14, tmp_path / "old.stream")
+    HeadDirectory(tmp_path / "heads").path(16, ".state").unlink()
+    with pytest.raises(CannotRunError, match="or a state that a published head of this key binds"):
         publish(journal)
 
 

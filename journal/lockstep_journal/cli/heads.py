@@ -58,7 +58,8 @@ def publish(
     """Sign a head of the journal in DIR and write it to the directory HEADS, which is there.
 
     The journal may be written meanwhile. Hashes, rules and state are recomputed before anything is
-    signed, and no head is signed that contradicts one in HEADS.
+    signed, from genesis or from a state that a head of this key in HEADS binds. No head is signed
+    that contradicts one in HEADS; once first records are archived, the newest one is compared.
     """
     _run(
         context,

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from lockstep_runtime.simulate import SEED_LAST
 from lockstep_runtime.simulate.faults import Fault, Reached
 from lockstep_runtime.simulate.world import Outcome, simulate
 
@@ -53,9 +54,9 @@ def run_seeds(seeds: Iterable[int], progress: Progress, is_first_only: bool) -> 
 
 
 def seeds_for(first: int, seconds: float) -> Iterator[int]:
-    """Yield seeds from `first` on until the time is over."""
+    """Yield seeds from `first` on until the time is over, or there are no more."""
     deadline = time.monotonic() + seconds
     seed = first
-    while time.monotonic() < deadline:
+    while seed <= SEED_LAST and time.monotonic() < deadline:
         yield seed
         seed += 1

@@ -3,7 +3,9 @@
 from collections import Counter
 
 import pytest
+from click.testing import CliRunner
 
+from lockstep_runtime.cli_simulate import simulate as command
 from lockstep_runtime.simulate.campaign import Campaign, run_seeds, seeds_for
 from lockstep_runtime.simulate.faults import Board, Fault, Plan, Reached, draw_plan
 from lockstep_runtime.simulate.world import Outcome, simulate
@@ -87,3 +89,18 @@ def test_seeds_for_a_time_rise_from_the_first() -> None:
     seeds = seeds_for(7, 60)
     assert [7, 8, 9] == [next(seeds) for _ in range(3)]
     assert [] == list(seeds_for(7, 0))
+    assert [2**63 - 1] == list(seeds_for(2**63 - 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--seed", "1", "--from", "3"], "--from is for --seeds and --seconds"),
+        (["--seed", "1", "--from", "1"], "--from is for --seeds and --seconds"),
+        (["--seeds", "2", "--from", str(2**63 - 1)], f"expected seeds up to {2**63 - 1}"),
+    ],
+)
+def test_seeds_that_cannot_be_run_are_refused(arguments: list[str], sentence: str) -> None:
+    run = CliRunner().invoke(command, arguments)
+    assert 2 == run.exit_code
+    assert sentence in run.output

@@ -13,9 +13,11 @@ from lockstep_kernel.errors import (
     EXIT_OK,
     EXIT_TORN,
 )
+from lockstep_kernel.note import NOTE_BYTES_MAX
 from lockstep_validator.console import PROGRAM, Parser, fail, put
 from lockstep_validator.evidence.checking import Checked, check_proof
 from lockstep_validator.evidence.keys import Keys, SignedHead, read_keys
+from lockstep_validator.evidence.proofs import read_proof
 from lockstep_validator.evidence.proving import (
     Proved,
     prove_consistency,
@@ -65,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         keys = read_keys(chosen.key)
         if chosen.command == "check-proof":
-            checked = check_proof(_read(chosen.file), keys, chosen.machine)
+            checked = check_proof(_read(chosen.file, read_proof), keys, chosen.machine)
         else:
             checked = _write(chosen.out, _PROVERS[chosen.kind](chosen, keys))
     except LockstepError as error:
@@ -115,14 +117,15 @@ def _heads(chosen: argparse.Namespace, keys: Keys, count: int) -> list[SignedHea
 
 
 def _head(path: str, keys: Keys) -> SignedHead:
-    return keys.opened(_read(path))
+    return keys.opened(_read(path, lambda read: read(NOTE_BYTES_MAX + 1)))
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, part: Callable[[Callable[[int], bytes]], bytes]) -> bytes:
+    """Return the part of a file that is asked for: it comes from strangers and may not end."""
     target: str | int = 0 if path == "-" else path
     try:
         with open(target, "rb", closefd=path != "-") as file:
-            return file.read()
+            return part(file.read)
     except OSError as error:
         raise CannotRunError(f"cannot read '{path}': {error.strerror or error}") from None
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _KEYS_BYTES_MAX = 1 << 16
+_PRIVATE = "PRIVATE+KEY"
 
 
 class SignedHead(msgspec.Struct, frozen=True):
@@ -83,9 +84,13 @@ class Keys:
 
 
 def read_keys(texts: Sequence[str]) -> Keys:
-    """Return the keys in texts: a key itself, or the path of a file with a key in each line."""
+    """Return the keys in texts: a key itself, or the path of a file with a key in each line.
+
+    A text or file that looks like a private key is refused, and no part of it is told.
+    """
     found: list[NoteKey] = []
     for text in texts:
+        _check_not_private(text)
         lines = _lines(text) if os.path.exists(text) else [text]
         for line in lines:
             try:
@@ -105,9 +110,13 @@ def _lines(path: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise CannotRunError(f"{path}: the key cannot be read: {reason}") from None
-    if text.startswith("PRIVATE+"):
-        raise CannotRunError(f"{path}: expected a public key, found a private one: keep it secret")
+    _check_not_private(text)
     return text.splitlines() or [""]
+
+
+def _check_not_private(text: str) -> None:
+    if _PRIVATE in text.upper():
+        raise CannotRunError("expected a public key, found a private one: keep it secret")
 
 
 def _library() -> "type[Ed25519PublicKey]":

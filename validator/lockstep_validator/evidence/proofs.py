@@ -5,6 +5,7 @@ docs/format.md draws the bytes.
 """
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -15,6 +16,8 @@ from lockstep_kernel.errors import EXIT_DIVERGED, Fault
 
 PROOF_MAGIC: Final = b"LKPROOF"
 PROOF_VERSION: Final = 1
+PAYLOAD_BYTES_MAX: Final = 1 << 30
+_CHUNK_BYTES: Final = 1 << 20
 _HEADER: Final = struct.Struct(">7sBQ")
 _CHECK_BYTES: Final = 8
 _HEADER_BYTES: Final = _HEADER.size + _CHECK_BYTES
@@ -89,8 +92,9 @@ _proof: Final = msgspec.msgpack.Decoder[Proof](Proof)
 
 
 def pack_proof(proof: Proof) -> bytes:
-    """Return the file of a proof."""
+    """Return the file of a proof; raise `UnsupportedError` if it is larger than a proof may be."""
     payload = _encode(proof)
+    _check_length(len(payload))
     header = _HEADER.pack(PROOF_MAGIC, PROOF_VERSION, len(payload))
     return header + xxh3_64_digest(header) + payload + xxh3_64_digest(header + payload)
 
@@ -111,7 +115,30 @@ def unpack_proof(data: bytes) -> Proof:
     return proof
 
 
-def _payload(data: bytes) -> bytes:
+def read_proof(read: Callable[[int], bytes]) -> bytes:
+    """Return the bytes of a file that is to be a proof: a stranger's, which may have no end.
+
+    No more is read than the header says and one byte. Raises what `unpack_proof` raises.
+    """
+    data = bytearray(_read_up_to(read, _HEADER_BYTES))
+    wanted = _payload_length(bytes(data)) + _CHECK_BYTES + 1
+    while wanted and (chunk := read(min(wanted, _CHUNK_BYTES))):
+        data += chunk
+        wanted -= len(chunk)
+    if not wanted:
+        raise DamagedError(f"proof: expected {len(data) - 1} bytes, found more", None)
+    return bytes(data)
+
+
+def _read_up_to(read: Callable[[int], bytes], count: int) -> bytes:
+    data = b""
+    while len(data) < count and (chunk := read(count - len(data))):
+        data += chunk
+    return data
+
+
+def _payload_length(data: bytes) -> int:
+    """Return the length of the payload after a good header."""
     start = data[: len(PROOF_MAGIC)]
     if not PROOF_MAGIC.startswith(start):
         raise DamagedError(
@@ -129,7 +156,20 @@ def _payload(data: bytes) -> bytes:
         raise UnsupportedError(
             f"proof: expected format {PROOF_VERSION}, found {version}: run a newer release"
         )
-    size = _HEADER_BYTES + length + _CHECK_BYTES
+    _check_length(length)
+    return int(length)
+
+
+def _check_length(length: int) -> None:
+    if length > PAYLOAD_BYTES_MAX:
+        raise UnsupportedError(
+            f"proof: expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, found {length}"
+        )
+
+
+def _payload(data: bytes) -> bytes:
+    size = _HEADER_BYTES + _payload_length(data) + _CHECK_BYTES
+    header = data[: _HEADER.size]
     if len(data) < size:
         raise TornTailError(f"proof: expected {size} bytes, found {len(data)}", None)
     if len(data) > size:
