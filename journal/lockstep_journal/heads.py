@@ -221,11 +221,11 @@ def publish_heads(
 ) -> PublishedHeads:
     """Sign and publish the heads that are asked for and not there yet.
 
-    One publisher works at a time. Costs a hash per record, in an archived journal per record since the newest head, and
-    executing from the newest state that a head of this key binds and that is still there: the
-    first time, or with a new key, from genesis. Raises `DivergedError` if the records are not those that a
-    published head signs or do not give the hashes that they carry, `DamagedError` if some are
-    missing, and `CannotRunError` for a head that would go back.
+    One publisher works at a time. Costs a hash per record, in an archived journal per record since
+    the newest head, and executing from the newest state that a head of this key binds and that is
+    still there: the first time, or with a new key, from genesis. Raises `DivergedError` if the
+    records are not those that a published head signs or do not give the hashes that they carry,
+    `DamagedError` if some are missing, and `CannotRunError` for a head that would go back.
     """
     with heads.locked():
         return _publish(journal, machine, key, heads, request or HeadRequest())
@@ -243,9 +243,10 @@ def _publish(
     _check_same_history(journal, key, heads)
     trees = _grown(journal, heads, newest, sizes)
     new = [size for size in sizes if newest is None or size > newest.size]
-    if new:
-        state = _signed_state(journal, machine, key, heads)
+    state: State | None = None
     for size in new:
+        if state is None:
+            state = _signed_state(journal, machine, key, heads)
         state = _executed(journal, state, size)
         snapshot = dump(state)
         head = TreeHead(
