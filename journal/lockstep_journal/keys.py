@@ -69,8 +69,8 @@ class SigningKey:
 def make_key(origin: str, path: Path) -> NoteKey:
     """Make a key, write it to the new file `path` and its public half beside it; return that.
 
-    Raises `CannotRunError` for an origin that a note cannot name or hold, a place that is taken, in a
-    directory that is missing, or in a journal.
+    Raises `CannotRunError` for an origin that a note cannot name or hold, a place that is taken, in
+    a directory that is missing, or in a journal.
     """
     if not is_key_name(origin):
         raise CannotRunError(f"expected an origin without spaces and +, found {origin!r}")

@@ -39,9 +39,7 @@ run, or --need-all and something was never reached.
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--seed", type=click.IntRange(0, SEED_LAST), metavar="N", help="Run this seed alone."
-)
+@click.option("--seed", type=click.IntRange(0, SEED_LAST), metavar="N", help="Run this seed alone.")
 @click.option(
     "--seeds", type=click.IntRange(1, 10_000_000), metavar="N", help="Run so many seeds. [100]"
 )
