@@ -221,11 +221,12 @@ def publish_heads(
 ) -> PublishedHeads:
     """Sign and publish the heads that are asked for and not there yet.
 
-    One publisher works at a time. Costs a hash per record, in an archived journal per record since
-    the newest head, and executing from the newest state that a head of this key binds and that is
-    still there: the first time, or with a new key, from genesis. Raises `DivergedError` if the
-    records are not those that a published head signs or do not give the hashes that they carry,
-    `DamagedError` if some are missing, and `CannotRunError` for a head that would go back.
+    One publisher works at a time. Costs a hash per record (in an archived journal: since the newest
+    head), and executing from the newest state that a head of this key binds and that is still
+    there: the first time, or with a new key, from genesis. Raises `DivergedError` if the records
+    are not those that a published head signs or do not give the hashes that they carry,
+    `DamagedError` if some are missing, and `CannotRunError` for a head that would go back, or if
+    another publisher is at work.
     """
     with heads.locked():
         return _publish(journal, machine, key, heads, request or HeadRequest())
@@ -242,27 +243,14 @@ def _publish(
     sizes = _sizes(journal, newest, wanted)
     _check_same_history(journal, key, heads)
     trees = _grown(journal, heads, newest, sizes)
-    new = [size for size in sizes if newest is None or size > newest.size]
-    state: State | None = None
-    for size in new:
-        if state is None:
-            state = _signed_state(journal, machine, key, heads)
-        state = _executed(journal, state, size)
-        snapshot = dump(state)
-        head = TreeHead(
-            origin=key.public.name,
-            size=size,
-            root=trees[size].root(),
-            genesis=genesis_digest(journal.genesis),
-            rules_version=state.core.rules_version(),
-            state=state_digest(snapshot),
-        )
-        heads.add(size, key.sign(head), trees[size], state.hash)
-        heads.keep_state(size, snapshot)
-        newest = head
+    new = {size: trees[size] for size in sizes if newest is None or size > newest.size}
+    if new:
+        newest = _signed(journal, key, heads, _signed_state(journal, machine, key, heads), new)
     assert newest is not None  # noqa: S101  # without an old head there is a new one
     path = str(heads.path(newest.size))
-    return PublishedHeads(new, newest.size, newest.root, newest.rules_version, newest.state, path)
+    return PublishedHeads(
+        [*new], newest.size, newest.root, newest.rules_version, newest.state, path
+    )
 
 
 def heads_between(heads: HeadDirectory, journal: Journal, last_seq: int) -> Mapping[int, bytes]:
@@ -347,6 +335,31 @@ def _grow(journal: Journal, tree: Tree, size: int) -> None:
         for raws, _records in journal.pages(tree.size + 1, size):
             for raw in raws:
                 tree.append(raw)
+
+
+def _signed(
+    journal: Journal,
+    key: SigningKey,
+    heads: HeadDirectory,
+    state: State,
+    trees: Mapping[int, Tree],
+) -> TreeHead | None:
+    """Execute on from a state, publish a head with each tree, and return the last."""
+    head = None
+    for size, tree in trees.items():
+        state = _executed(journal, state, size)
+        snapshot = dump(state)
+        head = TreeHead(
+            origin=key.public.name,
+            size=size,
+            root=tree.root(),
+            genesis=genesis_digest(journal.genesis),
+            rules_version=state.core.rules_version(),
+            state=state_digest(snapshot),
+        )
+        heads.add(size, key.sign(head), tree, state.hash)
+        heads.keep_state(size, snapshot)
+    return head
 
 
 def _signed_state(

@@ -145,10 +145,10 @@ def test_keys_come_from_files_with_a_key_in_each_line(place: Place) -> None:
 
 
 def test_a_private_key_is_never_printed(place: Place) -> None:
-    hidden = "PRIVATE+KEY+x+00000000+AQQDAgE"
+    private = "PRIVATE+KEY+x+00000000+AQQDAgE"
     keys = place.folder / "keys"
-    keys.write_text(f"{KEY_TEXT}\n {hidden}\n")
-    for text in (hidden, f" {hidden.lower()}", f"{KEY_TEXT}{hidden}", str(keys)):
+    keys.write_text(f"{KEY_TEXT}\n {private}\n")
+    for text in (private, f" {private.lower()}", f"{KEY_TEXT}{private}", str(keys)):
         run = place.validator("check-proof", "missing", "--key", text)
         assert 3 == run.code
         run.check_sentence("expected a public key, found a private one: keep it hidden")
