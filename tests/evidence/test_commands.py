@@ -151,7 +151,7 @@ def test_a_private_key_is_never_printed(place: Place) -> None:
     for text in (private, f" {private.lower()}", f"{KEY_TEXT}{private}", str(keys)):
         run = place.validator("check-proof", "missing", "--key", text)
         assert 3 == run.code
-        run.check_sentence("expected a public key, found a private one: keep it hidden")
+        run.check_sentence("expected a public key, found a private one: keep it secret")
         assert "AQQDAgE".lower() not in run.err.lower()
 
 
