@@ -21,7 +21,7 @@ PACKAGES = (
 )
 PROGRAMS = ("lockstep", "lockstep-validator")
 MACHINES = {"exchange", "exchange.naive"}
-COMMANDS = {"bench", "demo", "journal", "replay", "run", "status"}
+COMMANDS = {"bench", "demo", "head", "journal", "replay", "run", "simulate", "status"}
 
 
 def expect(condition: object, sentence: str) -> None:
