@@ -31,7 +31,7 @@ _JUDGES: Final = {
     "matching.protection": "mmp mmp_config mmp_sweeps",
     "protection": "mmp mmp_config mmp_sweeps unit/protection",
     "operations.mmp": "mmp mmp_config relief unit/stale_margin",
-    "matching.relief": "relief",
+    "matching.relief": "relief deleveraging",
     "matching.reports": "matching amend cancel replace mass_quote",
 }
 
