@@ -89,7 +89,7 @@ fuzz: .venv/.installed-fuzz no-so ## Fuzz everything that reads bytes from outsi
 sim: setup no-so ## Simulate the whole under drawn faults, 2,000 seeds
 	@$(BIN)/lockstep simulate $(SIM)
 
-mutation: .venv/.installed-mutation no-so ## Mutate matching, money, nonces and MMP; hours
+mutation: .venv/.installed-mutation no-so ## Mutate matching, money, nonces and MMP; half an hour
 	@$(PY) -m tests.mutation --jobs $(WORKERS) $(MUTATION)
 
 lint: setup-dev ## Check style, types and the arrows between packages

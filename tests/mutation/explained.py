@@ -1,26 +1,39 @@
-"""The survivors that docs/mutation.md explains: the page is the list.
+"""The survivors that docs/mutation.md lists: the page is the list.
 
-Below the heading of a module, a paragraph that begins with "Equivalent" gives the reason for the
-indented lines after it, each `function: line before -> line after`.
+Below the heading of a module, a paragraph that begins with "Equivalent" or "Open" tells what is
+known of the indented lines after it, each `function: line before -> line after`.
 """
+
+from typing import Final
 
 from tests.mutation.subjects import ROOT
 
 PAGE = ROOT / "docs" / "mutation.md"
-_REASON = "Equivalent"
+_EQUIVALENT: Final = "Equivalent"
+_OPEN: Final = "Open"
 
 
 def explained(page: str) -> dict[str, list[str]]:
-    """Return the explained changes of each module."""
+    """Return the changes of each module that the page calls equivalent."""
+    return _listed(page, _EQUIVALENT)
+
+
+def still_open(page: str) -> dict[str, list[str]]:
+    """Return the changes of each module that the page calls open."""
+    return _listed(page, _OPEN)
+
+
+def _listed(page: str, wanted: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    module, is_explained = "", False
+    module = word = ""
     for line in page.splitlines():
         if line.startswith("### "):
-            module, is_explained = line.removeprefix("### "), False
+            module, word = line.removeprefix("### "), ""
         elif line.startswith("    "):
-            if is_explained:
+            if word == wanted:
                 found.setdefault(module, []).append(line.strip())
-        elif line.strip():
-            is_reason_going_on = is_explained and not line.startswith(("Open", "## "))
-            is_explained = line.startswith(_REASON) or is_reason_going_on
+        elif line.startswith("## "):
+            word = ""
+        elif line.startswith((_EQUIVALENT, _OPEN)):
+            word = _EQUIVALENT if line.startswith(_EQUIVALENT) else _OPEN
     return found

@@ -1,6 +1,6 @@
 """Judges mutants inside one pytest run: collect once, then a forked child for each mutant.
 
-    python -m tests.mutation.judging MODULE
+    python -m tests.mutation.judging MODULE [all|open]
 
 A child exchanges the code of one function and runs the tests that call it, those first that killed
 a mutant of it before, then the quickest, until one fails. It is also killed by a test that takes
@@ -22,6 +22,7 @@ from typing import NamedTuple, NoReturn
 import pytest
 
 from tests.mutation.codes import exchange, function_of
+from tests.mutation.explained import PAGE, still_open
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.subjects import ROOT, judges_of
 from tests.mutation.verdicts import Verdict, add, clear
@@ -29,6 +30,7 @@ from tests.mutation.verdicts import Verdict, add, clear
 _MEMORY_BYTES_MAX = 4 << 30
 _SECONDS_LEAST, _TIMES_SLOWER = 5.0, 20.0
 _PASSED, _FAILED, _BROKEN = 0, 1, 2
+ALL, OPEN = "all", "open"
 
 Function = tuple[str, str]
 """A module and the qualified name of a function in it."""
@@ -41,11 +43,15 @@ class Known(NamedTuple):
     functions: frozenset[Function]
 
 
-def main(name: str) -> int:
-    """Judge all mutants of a module; the verdicts are written one by one."""
+def main(name: str, which: str) -> int:
+    """Judge mutants of a module, all or the open ones; the verdicts are written one by one."""
     clear(name)
+    mutants = mutants_of(name)
+    if which == OPEN:
+        listed = still_open(PAGE.read_text("utf-8")).get(name, [])
+        mutants = [mutant for mutant in mutants if str(mutant) in listed]
     options = ["-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}"]
-    return pytest.main([*options, *judges_of(name)], plugins=[Judge(name, mutants_of(name))])
+    return pytest.main([*options, *judges_of(name)], plugins=[Judge(name, mutants)])
 
 
 class Judge:
@@ -187,4 +193,4 @@ def _run(work: Callable[[Callable[[str], None]], int], writing: int) -> NoReturn
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

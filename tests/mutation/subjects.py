@@ -1,7 +1,8 @@
 """The modules that are mutated, the most important first, and the tests that judge their mutants.
 
-Few tests, so that a mutant takes seconds. The short flows compare the engine with the naive machine
-after every command and judge all of them.
+Few tests, so that a mutant takes seconds: subjects of the contract, and, behind a slash, what only
+the engine can be asked. The short flows compare the engine with the naive machine after every
+command and judge all of them.
 """
 
 from pathlib import Path
@@ -10,23 +11,27 @@ from typing import Final
 ROOT = Path(__file__).parents[2]
 _ENGINE = "lockstep_engine."
 _CONTRACT = "tests/contract/exchange/test_{}.py"
+_UNIT = "tests/unit/engine/test_{}.py"
 _ALWAYS = "tests/mutation/test_short_flows.py"
 
 _JUDGES: Final = {
     "money.bounds": "money bounds extreme_values admission block funding",
     "money.cash": "money fees debt",
     "money.fees": "fees money bounds",
-    "money.settle": "positions money fees settlement",
+    "money.settle": "positions money fees settlement unit/stale_margin",
     "money.exposure": "bounds",
     "access.nonces": "nonces block",
-    "matching.sweep": "matching fees positions self_trade reduce_only mmp bounds relief money",
+    "matching.sweep": (
+        "matching fees positions self_trade reduce_only mmp mmp_sweeps bounds relief money"
+        " unit/stale_margin"
+    ),
     "matching.reduce_only": "reduce_only admission bounds margin_admission block",
     "matching.self_trade": "self_trade",
     "matching.fill_or_kill": "fill_or_kill mmp mmp_sweeps",
     "matching.protection": "mmp mmp_config mmp_sweeps",
-    "protection": "mmp mmp_config mmp_sweeps",
-    "operations.mmp": "mmp mmp_config relief",
-    "matching.relief": "relief",
+    "protection": "mmp mmp_config mmp_sweeps unit/protection",
+    "operations.mmp": "mmp mmp_config relief unit/stale_margin",
+    "matching.relief": "relief deleveraging",
     "matching.reports": "matching amend cancel replace mass_quote",
 }
 
@@ -46,4 +51,9 @@ def path_of(name: str) -> Path:
 
 def judges_of(name: str) -> list[str]:
     """Return the files of the tests that judge the mutants of a module."""
-    return [*(_CONTRACT.format(subject) for subject in _JUDGES[name].split()), _ALWAYS]
+    return [*map(_judge, _JUDGES[name].split()), _ALWAYS]
+
+
+def _judge(subject: str) -> str:
+    folder, _slash, short = subject.rpartition("/")
+    return (_UNIT if folder else _CONTRACT).format(short)

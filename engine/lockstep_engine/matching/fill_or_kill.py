@@ -35,11 +35,12 @@ class _DryRun:
         self.frozen: dict[int, None] = {}
 
     def fill(self, maker: Order, lots: int) -> None:
-        """Book a fill of a maker, what [MMP-2] would freeze and what [ORD-4] would cut for it.
+        """Book a fill of all that is left of a maker: with one that leaves a rest, the run ends.
 
-        A self-trade moves no position.
+        With it goes what [MMP-2] would freeze and what [ORD-4] would cut. A self-trade moves no
+        position.
         """
-        self.gone[maker.order_id] = self.gone.get(maker.order_id, 0) + lots
+        self.gone[maker.order_id] = maker.remaining_lots
         signed = lots if maker.side == _BUY else -lots
         taker = self.taker
         if (maker.flags | taker.flags) & _MMP:
@@ -67,9 +68,12 @@ class _DryRun:
         return self.taker.flags & _MMP != 0 and self.taker.account.account in self.frozen
 
     def _count(self, mmp: Mmp | None, order: Order, signed_lots: int) -> None:
-        """Count a fill into the sums of the account, and freeze it if they breach a limit."""
+        """Count a fill into the sums of the account, and freeze it if they breach a limit.
+
+        Of an account that was frozen before the run, no MMP order rests and none is admitted.
+        """
         account = order.account.account
-        if mmp is None or mmp.frozen_until_ns != 0 or account in self.frozen:
+        if mmp is None or account in self.frozen:
             return
         sums = self.sums.get(account)
         if sums is None:

@@ -58,7 +58,7 @@ def delete_mmp_config(
     empty_window(core, mmp)
     thaw(core, mmp)
     mmp.is_live = False
-    _follow_relief(account, action.underlying)
+    note_reliefs(account)  # the margin of the orders follows: each is cancelled below
     events.append(MmpConfigDeleted(account.account, action.underlying))
     cancel_protected(core, account, action.underlying, events)
     return _ACCEPTED

@@ -25,9 +25,16 @@ from lockstep_engine.commands import (
     SetTradingLimits,
     TradingLimits,
     Transfer,
+    UpdateFundingRate,
     Withdraw,
 )
-from lockstep_engine.events import CashMoved, OrderRejected, PositionSettled
+from lockstep_engine.events import (
+    CashMoved,
+    FundingPaid,
+    FundingSkipped,
+    OrderRejected,
+    PositionSettled,
+)
 from lockstep_kernel import Machine, dump, load
 from tests.contract.exchange.giants import (
     GIANT_LOTS,
@@ -47,6 +54,7 @@ from tests.support.exchange import (
     HUGO,
     MARKET_EXPIRY_NS,
     PERP,
+    START_NS,
     Exchange,
     codes,
     of,
@@ -58,6 +66,7 @@ from tests.support.margins import leave
 FIRST, SECOND, THIRD, FOURTH = GIANTS
 ABOVE = Code.AMOUNT_ABOVE_LIMIT
 BOUND_E6 = 2**61
+HOUR_NS = 3_600 * 10**9
 HIGHEST = -1
 """Where the highest price stands among the fields of an instrument."""
 
@@ -264,6 +273,22 @@ def test_a_mark_above_the_new_maximum_price_counts(market: Exchange) -> None:
     assert 100 == (market.record(EntityKind.INSTRUMENT, PERP) or ())[HIGHEST]
 
 
+@pytest.mark.rule("NUM-4", "ADM-4")
+def test_a_maximum_price_may_expose_somebody_to_the_bound_itself(row: Exchange) -> None:
+    """2^29 lots bid and as many offered; at 2^17 ticks of 2^10 for a lot they are 2^57."""
+    lots, price = 2**29, 2**17
+    low = TradingLimits(max_price_ticks=price - 1, max_order_lots=lots, max_position_lots=lots)
+    row.create(20, "BTC-20260201", tick_e6=1_024_000, limits=low)
+    row.mark(2, 20)
+    row.bid(ALICE, 1, lots, 20)
+    row.ask(ALICE, price - 1, lots, 20)
+    above = TradingLimits(max_price_ticks=price + 1, max_position_lots=lots // 2)
+    assert ABOVE == row.refusal(SetTradingLimits(20, above))
+    exact = msgspec.structs.replace(low, max_price_ticks=price)
+    assert [] == codes(row.send(SetTradingLimits(20, exact)))
+    assert ABOVE == row.refusal(PlaceOrder(FIRST, 0, 1, 1), ALICE)
+
+
 # Blocks
 
 
@@ -366,6 +391,20 @@ def test_the_fund_stays_below_its_bound(market: Exchange) -> None:
     assert ABOVE == insured.refusal(FundInsurance(10))
     assert [] == codes(insured.send(FundInsurance(9)))
     assert BOUND_E6 - 1 == insured.insurance()
+
+
+@pytest.mark.rule("NUM-4", "SET-3")
+@pytest.mark.parametrize(("account", "sign"), [(ALICE, -1), (BOB, 1)])
+@pytest.mark.parametrize(("room", "event"), [(0, FundingSkipped), (1, FundingPaid)])
+def test_a_funding_that_brings_cash_to_its_bound_is_skipped(
+    market: Exchange, account: int, sign: int, room: int, event: type
+) -> None:
+    """0.1 % of ten lots at 100,000 are 1,000, which Alice pays to Bob."""
+    market.trade(ALICE, BOB, 100, 10)
+    market.do(UpdateFundingRate(PERP, 10**6, 3_600))
+    near = rich(market, account, sign * (BOUND_E6 - room - 1_000))
+    told = of(near.send(AdvanceTime(), at=START_NS + HOUR_NS), event)
+    assert 1 + room == len(told)
 
 
 @pytest.mark.rule("NUM-4", "FEE-1")

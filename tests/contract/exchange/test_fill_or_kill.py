@@ -3,7 +3,9 @@
 import pytest
 
 from lockstep_engine.codes import CancelReason, Code, OrderFlag, SelfTradeMode, Side, TimeInForce
-from lockstep_engine.commands import PlaceOrder
+from lockstep_engine.commands import PlaceOrder, TradingLimits, UpdateMarkPrice
+from lockstep_kernel import Machine
+from tests.contract.exchange.giants import row_of_giants
 from tests.support.exchange import (
     ALICE,
     BOB,
@@ -47,6 +49,17 @@ def test_a_fok_order_fills_over_several_levels(market: Exchange) -> None:
     events = market.do(fok(101, 6), ALICE)
     assert [(first, 100, 4), (second, 101, 2)] == fills(events)
     assert ["OrderAccepted", "Trade", "Trade", "BookChanged"] == names(events)
+
+
+@pytest.mark.rule("ORD-2", "INS-3")
+def test_a_fok_order_finds_a_price_that_no_float_can_hold(machine: Machine) -> None:
+    price = 2**53 + 1
+    row = row_of_giants(machine)
+    limits = TradingLimits(max_price_ticks=price, max_order_lots=1, max_position_lots=1)
+    row.create(20, "BTC-20260201", tick_e6=1, lot_e8=10**8, limits=limits)
+    row.do(UpdateMarkPrice(20, price))
+    ask = row.ask(BOB, price, 1, 20)
+    assert [(ask, price, 1)] == fills(row.do(fok(price, 1, 20), ALICE))
 
 
 @pytest.mark.rule("ORD-2")

@@ -175,6 +175,17 @@ def test_what_the_protection_cancelled_reduce_only_cuts_no_more(market: Exchange
     assert "OrderAmended" not in names(events)
 
 
+@pytest.mark.rule("MMP-2", "BOOK-3")
+def test_a_breach_cancels_by_order_id_also_what_was_amended(market: Exchange) -> None:
+    """The first bid rests behind the second since it was amended."""
+    protected(market, 4)
+    bids = [market.bid(ALICE, 90, 1, flags=MMP) for _ in range(2)]
+    market.do(AmendOrder(bids[0], 91, 1), ALICE)
+    market.ask(ALICE, 100, 4, flags=MMP)
+    events = market.buy(BOB, 100, 4)
+    assert [(order_id, 1, REASON) for order_id in bids] == cancelled(events)
+
+
 # A taker
 
 
@@ -311,12 +322,13 @@ def test_a_kept_quote_that_a_trigger_cancelled_is_asked_for_anew_and_refused(
 
 
 @pytest.mark.rule("ORD-2", "MMP-2")
+@pytest.mark.parametrize("options", [0, MAKER_ONLY])
 @pytest.mark.parametrize(("lots", "expected"), [(16, []), (17, [Code.FOK_UNFILLABLE])])
 def test_a_fok_does_not_count_what_a_trigger_would_cancel(
-    market: Exchange, lots: int, expected: list[Code]
+    market: Exchange, options: int, lots: int, expected: list[Code]
 ) -> None:
     """Alice shows 20 and stops after 8; Bob has 8 more behind her."""
-    protected(market, 8)
+    protected(market, 8, options)
     asks = rest_five(market)
     bobs = market.ask(BOB, 100, 8)
     events = market.buy(CAROL, 100, lots, tif=FOK)
@@ -350,6 +362,30 @@ def test_a_fok_that_its_own_protection_would_stop_is_refused(
     protected(market, 8)
     rest_five(market, BOB, 0)
     assert expected == codes(market.buy(ALICE, 100, lots, tif=FOK, flags=MMP))
+
+
+@pytest.mark.rule("ORD-2", "MMP-2")
+def test_a_fok_to_sell_takes_away_from_a_long_delta(market: Exchange) -> None:
+    """Bought 5 under a limit of 6: to sell 6 in three fills leaves a delta of -1."""
+    market.protect(ALICE, delta_limit_e8=6 * LOT_E8)
+    market.ask(BOB, 100, 5)
+    market.buy(ALICE, 100, 5, flags=MMP)
+    bids = [market.bid(BOB, 100, 2) for _ in range(3)]
+    events = market.sell(ALICE, 100, 6, tif=FOK, flags=MMP)
+    assert [(order_id, 100, 2) for order_id in bids] == fills(events)
+
+
+@pytest.mark.rule("ORD-2", "MMP-2", "ORD-3")
+def test_a_fok_without_the_flag_is_not_stopped_by_a_freeze_of_its_account(
+    market: Exchange,
+) -> None:
+    """ALLOW on one account: as maker it freezes with the first fill and loses its second offer."""
+    market.protect(ALICE, "ETH", qty_limit_e8=1)
+    first = market.ask(ALICE, 100, 4, ETH_PERP, flags=MMP)
+    market.ask(ALICE, 100, 4, ETH_PERP, flags=MMP)
+    bobs = market.ask(BOB, 100, 4, ETH_PERP)
+    events = market.buy(ALICE, 100, 8, ETH_PERP, tif=FOK, self_trade=SelfTradeMode.ALLOW)
+    assert [(first, 100, 4), (bobs, 100, 4)] == fills(events)
 
 
 @pytest.mark.rule("ORD-2", "MMP-1")

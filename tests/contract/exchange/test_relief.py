@@ -8,6 +8,7 @@ import pytest
 
 from lockstep_engine.codes import CancelReason, Code, MmpOption, OrderFlag, TimeInForce
 from lockstep_engine.commands import (
+    AmendOrder,
     CancelOrder,
     MassQuote,
     PlaceOrder,
@@ -233,6 +234,31 @@ def test_a_fill_of_another_order_ends_nothing(relieved: Exchange) -> None:
     rest(relieved)
     relieved.do(SetFeeSchedule(0, 10**8, 10**8, 0, 0, 0, 0))
     assert [] == ended(relieved.sell(BOB, 100, 4))
+
+
+@pytest.mark.rule("MRG-5")
+def test_a_fill_of_another_order_by_a_taker_under_protection_ends_nothing(
+    relieved: Exchange,
+) -> None:
+    """Bob's order has the flag, Alice's has not; her free is below zero then all the same."""
+    relieved.protect(BOB)
+    leave(relieved, ALICE, 22_000 + 8_000)
+    relieved.bid(ALICE, 100, 4)
+    rest(relieved)
+    relieved.do(SetFeeSchedule(0, 10**8, 10**8, 0, 0, 0, 0))
+    assert [] == ended(relieved.sell(BOB, 100, 4, flags=MMP))
+
+
+@pytest.mark.rule("MRG-5", "BOOK-3")
+def test_the_newest_is_that_of_the_highest_order_id_also_after_an_amend(
+    relieved: Exchange,
+) -> None:
+    """The second bid rests behind all others since it was amended, but is the oldest left."""
+    leave(relieved, ALICE, 22_000)
+    bids = rest(relieved)
+    relieved.do(AmendOrder(bids[1], 98, 4), ALICE)
+    events = relieved.sell(BOB, 100, 4)
+    assert [(order, MARGIN) for order in (bids[4], bids[3], bids[2])] == ended(events)
 
 
 @pytest.mark.rule("MRG-5", "MMP-2")

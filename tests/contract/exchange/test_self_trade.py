@@ -149,6 +149,15 @@ def test_decrement_releases_the_reserve_of_both(market: Exchange) -> None:
     assert (4, 200) == (row.remaining_lots, row.reserve_e6)
 
 
+@pytest.mark.rule("ORD-3", "MRG-4")
+def test_decrement_rounds_what_a_taker_releases_down(market: Exchange) -> None:
+    """A bid of 7 at 101 reserves 1,000 a lot and a fee of 353.5, so 7,354; 2 of 7 are 2,101.1."""
+    market.ask(ALICE, 101, 2)
+    market.buy(ALICE, 101, 7, self_trade=DECREMENT)
+    row = market.row(2)
+    assert (5, 7_354 - 2_101) == (row.remaining_lots, row.reserve_e6)
+
+
 # Allow
 
 
@@ -171,6 +180,16 @@ def test_allow_trades_with_oneself_for_the_fees_only(market: Exchange) -> None:
     assert (0, 0) == market.position(ALICE, ETH_PERP)
     assert CASH - 700 == market.cash(ALICE)
     assert (700, 7 * CASH) == market.treasury()
+
+
+@pytest.mark.rule("ORD-3", "MRG-1")
+def test_what_an_own_taker_leaves_of_an_offer_needs_margin_for_the_rest_only(
+    market: Exchange,
+) -> None:
+    """Four lots of ten are traded away: six need 2,000 each and may yet cost a fee of 50."""
+    market.ask(ALICE, 100, 10, ETH_PERP)
+    market.buy(ALICE, 100, 4, ETH_PERP, self_trade=ALLOW)
+    market.assert_can_withdraw(ALICE, CASH - 80 - 200 - 6 * 2_050)
 
 
 @pytest.mark.rule("ORD-3")
