@@ -10,7 +10,7 @@ from lockstep_engine.commands import PlaceOrder
 from lockstep_engine.margin_report import MarginTotals, totals_of
 from lockstep_engine.orders.place import order_from, refusal
 from lockstep_engine.risk.assessment import Position, assess, positions_of
-from lockstep_engine.risk.margin import gain_if_filled_e6, taker_fee_e6
+from lockstep_engine.risk.margin import gain_if_filled_e6, order_fee_e6
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.open_margin import open_margin_e6
 from lockstep_engine.state import Account, ExchangeCore, Order
@@ -59,7 +59,7 @@ def _with_numbers(
 ) -> OrderPreview:
     lots = order.remaining_lots
     value = order.price_ticks * lots * order.instrument.value_e6
-    fee = taker_fee_e6(order.account, order.instrument, lots, value)
+    fee = order_fee_e6(order.account, order.instrument, lots, value)
     return OrderPreview(
         code,
         order.price_ticks,

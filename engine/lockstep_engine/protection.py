@@ -98,6 +98,17 @@ class Mmp(Entity):
         self.vega_limit_e6 = limits[4]
         self.options = limits[5]
 
+    def limits(self) -> tuple[int, int, int, int, int, int]:
+        """Return the configuration, in the order of the record."""
+        return (
+            self.interval_ms,
+            self.frozen_ms,
+            self.qty_limit_e8,
+            self.delta_limit_e8,
+            self.vega_limit_e6,
+            self.options,
+        )
+
     def counts_takers(self) -> bool:
         """Return whether fills as the taker count too."""
         return self.options & _MAKER_ONLY == 0
@@ -148,12 +159,7 @@ class Mmp(Entity):
         return (
             _MMP,
             (self.account, self.underlying),
-            self.interval_ms,
-            self.frozen_ms,
-            self.qty_limit_e8,
-            self.delta_limit_e8,
-            self.vega_limit_e6,
-            self.options,
+            *self.limits(),
             self.frozen_until_ns,
             self.next_fill,
         )

@@ -417,8 +417,8 @@ BUGS = (
     Bug(
         "a new protection keeps the window",
         f"{_ENGINE}/operations/mmp.py",
-        "        empty_window(core, mmp)\n        mmp.set(limits)\n",
-        "        mmp.set(limits)\n",
+        "    empty_window(core, mmp)\n    return True\n",
+        "    return True\n",
     ),
     Bug(
         "a restored freeze has no end",
@@ -495,8 +495,32 @@ BUGS = (
     Bug(
         "relief counts one lot too many",
         f"{_ENGINE}/risk/open_lots.py",
-        "holding.instrument.unit_e16) - 1",
-        "holding.instrument.unit_e16)",
+        "div_ceil(limit, unit_e16) - 1",
+        "div_ceil(limit, unit_e16)",
+    ),
+    Bug(
+        "where only passing the limit breaches, relief counts a lot too few",
+        f"{_ENGINE}/risk/open_lots.py",
+        "    if mmp.options & _EXCEEDING:\n        return limit // unit_e16\n",
+        "",
+    ),
+    Bug(
+        "relief is taken from orders that rest on it",
+        f"{_ENGINE}/operations/mmp.py",
+        "if left < 0 and left < free:",
+        "if left < free < 0:",
+    ),
+    Bug(
+        "a closing order of a portfolio is looked at without the others",
+        f"{_ENGINE}/risk/margin.py",
+        "return not has_orders(account, instrument.underlying.name)",
+        "return True",
+    ),
+    Bug(
+        "the reserve has the fee of takers only",
+        f"{_ENGINE}/risk/margin.py",
+        "    if fees.future_maker_e9 > rate:\n        rate = fees.future_maker_e9\n",
+        "",
     ),
     Bug(
         "relief ends the oldest order first",

@@ -483,10 +483,9 @@ TROUBLE_BUGS = (
         "    if other is account:\n",
     ),
     Bug(
-        "a short put below its maintenance",
+        "a short option below its maintenance",
         f"{_ENGINE}/risk/standard.py",
-        "    if instrument.kind != _CALL and maintenance > initial:\n"
-        "        initial = maintenance\n",
+        "    if maintenance > initial:\n        initial = maintenance\n",
         "",
     ),
     Bug(

@@ -7,7 +7,7 @@ Rates, caps and shares are any that [ADM-5] allows, values and the index any int
 from typing import Annotated
 
 from lockstep_engine.money.fees import Fees, fees_of
-from lockstep_engine.risk.margin import taker_fee_e6
+from lockstep_engine.risk.margin import order_fee_e6
 from lockstep_engine.state import ExchangeCore
 from tests.proofs.contract import Between, Contract, OneOf, planted
 from tests.proofs.world import (
@@ -111,17 +111,17 @@ def the_exchange_never_pays_for_an_option(
     assert maker - maker_builder + taker - taker_builder >= 0
 
 
-def the_fee_reserved_is_the_fee_charged(
+def the_fee_reserved_is_the_higher_fee_charged(
     kind: Kind, maker_rate: Rate, taker_rate: Rate, value: Value, index: Index
 ) -> None:
-    """What an order reserves as its fee is what it pays as a taker, and never less ([MRG-4])."""
+    """What an order reserves as its fee is what it pays as maker or taker, the more ([MRG-4])."""
     core = new_core()
     instrument = new_instrument(core, kind)
     instrument.index_lot_e6 = index
     tier = (maker_rate, taker_rate, maker_rate, taker_rate, CAP_E9, 0)
-    reserved = taker_fee_e6(new_account(core, tier), instrument, 3, value)
-    charged = _fees(kind, (maker_rate, taker_rate, CAP_E9, 0), value, 3, index)[2]
-    assert reserved == charged if taker_rate >= 0 else charged <= reserved == 0
+    reserved = order_fee_e6(new_account(core, tier), instrument, 3, value)
+    fees = _fees(kind, (maker_rate, taker_rate, CAP_E9, 0), value, 3, index)
+    assert reserved == max(fees[0], fees[2], 0)
 
 
 _MAKER = "maker_fee = -(-_charge(instrument, maker_fees, maker_rate, qty_lots, value_e6) // _E9)"
@@ -251,7 +251,7 @@ CONTRACTS = (
         ),
     ),
     Contract(
-        the_fee_reserved_is_the_fee_charged,
+        the_fee_reserved_is_the_higher_fee_charged,
         ("FEE-1", "MRG-4"),
         (
             planted(
@@ -268,6 +268,12 @@ CONTRACTS = (
                     "numerator = rate * instrument.index_lot_e6",
                 ),
                 {"kind": 3, "maker_rate": 0, "taker_rate": 1, "value": 9, "index": 375000000},
+            ),
+            planted(
+                MARGIN,
+                "the fee reserved is that of takers",
+                ("if fees.future_maker_e9 > rate:", "if fees.future_maker_e9 < rate < 0:"),
+                {"kind": 1, "maker_rate": 1, "taker_rate": 0, "value": 1, "index": 0},
             ),
         ),
     ),

@@ -103,11 +103,16 @@ def a_short_option_needs_at_least_its_mark(
 def a_short_option_needs_its_floor_and_at_most_its_rate(
     kind: Option, index: Price, mark: Price, strike: Price, rate: OptionRate
 ) -> None:
-    """Floor and rate are one here: IM is that share of the index and the mark, rounded up."""
+    """Floor and rate are one here: IM is that share of the index and the mark, rounded up.
+
+    Maintenance, which may raise it, asks for the mark only.
+    """
     instrument = _option(kind, (index, mark, strike), rate, ODD_LOT_E8)
+    instrument.underlying.option_maintenance_e9 = instrument.underlying.put_mark_e9 = 0
+    instrument.seen_version = 0
+    refresh_prices(instrument)
     exact_e31 = (rate * index + E9 * mark) * instrument.unit_e16
-    above = initial_e6(instrument, -1) * E9 * E16 - exact_e31
-    assert 0 <= above < E9 * E16 or (kind == PUT and above >= 0)
+    assert 0 <= initial_e6(instrument, -1) * E9 * E16 - exact_e31 < E9 * E16
 
 
 def maintenance_of_a_put_is_at_most_its_initial(
@@ -227,15 +232,6 @@ CONTRACTS = (
         (
             planted(
                 FILE,
-                "the margin of a short option is rounded down",
-                (
-                    "initial = div_ceil((base_e15 + mark_e15) * unit, _E25)",
-                    "initial = (base_e15 + mark_e15) * unit // _E25",
-                ),
-                {"kind": 3, "index": 0, "mark": 1, "strike": 0, "rate": 0},
-            ),
-            planted(
-                FILE,
                 "maintenance of an option leaves its mark out",
                 ("(maintenance_e15 + mark_e15) * unit", "maintenance_e15 * unit"),
                 {"kind": 4, "index": 0, "mark": 1, "strike": 0, "rate": 0},
@@ -257,12 +253,21 @@ CONTRACTS = (
             ),
             planted(
                 FILE,
+                "the margin of a short option is rounded down",
+                (
+                    "initial = div_ceil((base_e15 + mark_e15) * unit, _E25)",
+                    "initial = (base_e15 + mark_e15) * unit // _E25",
+                ),
+                {"kind": 4, "index": 27766667, "mark": 27766668, "strike": 0, "rate": 150000000},
+            ),
+            planted(
+                FILE,
                 "a short option has no floor",
                 (
                     "    if base_e15 < floor_e15:\n        base_e15 = floor_e15\n",
                     "",
                 ),
-                {"kind": 3, "index": 0, "mark": 27766667, "strike": 27766667, "rate": 1000000000},
+                {"kind": 4, "index": 150000000, "mark": 0, "strike": 1, "rate": 1000000000},
             ),
         ),
     ),
@@ -272,14 +277,8 @@ CONTRACTS = (
         (
             planted(
                 FILE,
-                "a put's initial margin is not raised to its maintenance",
-                (
-                    (
-                        "    if instrument.kind != _CALL and maintenance > initial:\n"
-                        "        initial = maintenance\n"
-                    ),
-                    "",
-                ),
+                "initial margin is not raised to maintenance",
+                ("    if maintenance > initial:\n        initial = maintenance\n", ""),
                 {
                     "index": 1125899906842624,
                     "mark": 1125899906842624,

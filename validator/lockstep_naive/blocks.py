@@ -16,6 +16,7 @@ from lockstep_naive.fees import E4, Fee, Volume, are_fees_due, charge_e6, schedu
 from lockstep_naive.margin import (
     free_e6,
     has_no_hole,
+    has_others_open,
     headroom_e6,
     holding_of,
     is_reducing,
@@ -131,6 +132,13 @@ def _has_margin(core: NaiveCore, settled: NaiveCore, orders: list[Order]) -> boo
         is_reducing(order, holding_of(core, party, order.instrument)) for order in orders
     )
     if not is_smaller or headroom_e6(settled, party) < headroom_e6(core, party):
+        return False
+    if free_e6(settled, party) < free_e6(core, party):
+        return False
+    underlyings = {core.instruments.must(order.instrument).contract.underlying for order in orders}
+    if margin_mode_of(core, party) == MarginMode.PORTFOLIO and any(
+        has_others_open(core, party, underlying) for underlying in sorted(underlyings)
+    ):
         return False
     change = sum(_gain_at_mark_e6(core, order) for order in orders)
     return has_no_hole(core, party, value_e6(settled, party), change)

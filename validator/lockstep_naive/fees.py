@@ -33,10 +33,16 @@ class _Rate(NamedTuple):
     exact_e15: int
 
 
-def taker_fee_e6(core: NaiveCore, order: Order) -> int:
-    """Return the fee of [MRG-4]: as taker, at its price, for what remains; a rebate counts as 0."""
-    rate = _rate(core, order, order.price_ticks, order.remaining_lots, is_maker=False)
-    return div_ceil(rate.exact_e15, E9) if rate.rate_e9 >= 0 else 0
+def order_fee_e6(core: NaiveCore, order: Order) -> int:
+    """Return the fee of [MRG-4]: the higher of both, at its price, for what remains.
+
+    A rebate counts as 0.
+    """
+    as_either = [
+        _rate(core, order, order.price_ticks, order.remaining_lots, is_maker=is_maker)
+        for is_maker in (True, False)
+    ]
+    return max(div_ceil(rate.exact_e15, E9) if rate.rate_e9 >= 0 else 0 for rate in as_either)
 
 
 def trade_fees(core: NaiveCore, maker: Order, taker: Order, lots: int) -> tuple[Fee, Fee]:

@@ -7,25 +7,26 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from lockstep_engine.codes import CancelReason, MarginMode, MmpOption, OrderFlag, Side
-from lockstep_kernel import div_ceil
+from lockstep_kernel import div_ceil, div_floor
 from lockstep_naive.book import cancel, orders_of_account, protected_orders, protection_of
 from lockstep_naive.core import NaiveCore
-from lockstep_naive.fees import settlement_fee_e6, taker_fee_e6
+from lockstep_naive.fees import order_fee_e6, settlement_fee_e6
 from lockstep_naive.money import position_of
 from lockstep_naive.portfolio import portfolio_margin
-from lockstep_naive.rows import Instrument, Order, Position
+from lockstep_naive.rows import Instrument, Mmp, Order, Position
 from lockstep_naive.standard import (
     Lots,
     Margin,
     OpenSize,
     position_margin,
+    spread_bounds,
     spread_margin,
     spread_open_margin_e6,
     standard_margin,
     total,
     worse_margin_e6,
 )
-from lockstep_naive.worth import is_price_final, mark_lot_e6, trade_value_e6
+from lockstep_naive.worth import expiry_ns, is_price_final, mark_lot_e6, trade_value_e6
 
 
 class Holding(NamedTuple):
@@ -233,7 +234,7 @@ def _portfolio_open_margin_e6(core: NaiveCore, size: OpenSize) -> int:
 def reserve_e6(core: NaiveCore, order: Order) -> int:
     """Return the reserve of an order that is admitted now, for its price and what remains."""
     instrument = core.instruments.must(order.instrument)
-    fee = taker_fee_e6(core, order)
+    fee = order_fee_e6(core, order)
     if instrument.is_option and order.side == Side.BUY:
         return fee + trade_value_e6(instrument, order.price_ticks, order.remaining_lots)
     if _counts_at_mark(instrument, margin_mode_of(core, order.account)):
@@ -249,9 +250,59 @@ def has_margin(core: NaiveCore, order: Order) -> bool:
     holding = holding_of(core, order.account, order.instrument)
     if not is_reducing(order, holding) or _change_if_filled_e6(core, mode, order) < 0:
         return False
+    if not _is_safe_beside_others(core, mode, order):
+        return False
     change = _gain_at_mark_e6(core, order)
-    value_after = value_e6(core, order.account) + change - taker_fee_e6(core, order)
+    value_after = value_e6(core, order.account) + change - order_fee_e6(core, order)
     return has_no_hole(core, order.account, value_after, change)
+
+
+def has_others_open(core: NaiveCore, account: int, underlying: str) -> bool:
+    """Return whether any order of an account rests in an underlying."""
+    return any(
+        core.instruments.must(order.instrument).contract.underlying == underlying
+        for order in orders_of_account(core, account)
+    )
+
+
+def _is_safe_beside_others(core: NaiveCore, mode: MarginMode, order: Order) -> bool:
+    """Return whether filling an order also pays for what it does beside other resting orders."""
+    instrument = core.instruments.must(order.instrument)
+    holding = holding_of(core, order.account, order.instrument)
+    gain_e6 = _gain_if_filled_e6(core, mode, order)
+    if mode == MarginMode.PORTFOLIO:
+        return not has_others_open(core, order.account, instrument.contract.underlying)
+    if mode == MarginMode.STANDARD_SPREAD and instrument.is_option:
+        group = _group_of(core, order.account, instrument)
+        now = spread_bounds(core, [_open_size(core, each) for each in group])
+        then = spread_bounds(core, [_open_size(core, _filled(each, order)) for each in group])
+        if now.most_e6 is None or now.worst_e6 <= now.most_e6:
+            return gain_e6 >= then.worst_e6 - now.worst_e6
+        return then.most_e6 is not None and gain_e6 >= then.most_e6 - now.most_e6
+    closed = holding.position.qty_lots + order.sign * holding.open_lots(order.side)
+    before = position_margin(core, order.instrument, closed)
+    after = position_margin(core, order.instrument, closed + order.sign * order.remaining_lots)
+    return gain_e6 >= after.initial_e6 - before.initial_e6
+
+
+def _group_of(core: NaiveCore, account: int, option: Instrument) -> list[Holding]:
+    """Return what an account has in the options of one underlying and expiry."""
+    name, ends_ns = option.contract.underlying, expiry_ns(core, option)
+    options = [core.instruments.must(number) for number in instruments_of(core, account)]
+    return [
+        holding_of(core, account, each.instrument)
+        for each in options
+        if each.is_option and each.contract.underlying == name and expiry_ns(core, each) == ends_ns
+    ]
+
+
+def _filled(holding: Holding, order: Order) -> Holding:
+    """Return it as if an order had filled whole, if it is in that instrument."""
+    position = holding.position
+    if position.instrument != order.instrument:
+        return holding
+    lots = position.qty_lots + order.sign * order.remaining_lots
+    return holding._replace(position=position._replace(qty_lots=lots))
 
 
 def has_no_hole(core: NaiveCore, account: int, value_after_e6: int, change_e6: int) -> bool:
@@ -314,24 +365,38 @@ def _counted_lots(core: NaiveCore, orders: list[Order]) -> int:
         return open_lots(orders)
     instrument = core.instruments.must(mmp_orders[0].instrument)
     largest = max(order.remaining_lots for order in mmp_orders)
-    bound = div_ceil(mmp.qty_limit_e8 * 10**8, instrument.one_lot_e16) - 1 + largest
+    bound = largest + _lots_before_a_breach(mmp, instrument)
     unprotected = [order for order in orders if not order.has(OrderFlag.MMP)]
     return open_lots(unprotected) + min(open_lots(mmp_orders), bound)
 
 
+def _lots_before_a_breach(mmp: Mmp, instrument: Instrument) -> int:
+    """Return the most lots that fill without a breach of the limit on quantity."""
+    limit_e16 = mmp.qty_limit_e8 * 10**8
+    if mmp.has(MmpOption.EXCEEDING):
+        return div_floor(limit_e16, instrument.one_lot_e16)
+    return div_ceil(limit_e16, instrument.one_lot_e16) - 1
+
+
 def _change_if_filled_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:
     """Return the change of collateral less initial margin, if the order filled whole."""
-    instrument = core.instruments.must(order.instrument)
     signed_lots = order.sign * order.remaining_lots
-    change = -trade_value_e6(instrument, order.price_ticks, signed_lots)
-    if _counts_at_mark(instrument, mode):
-        change += signed_lots * mark_lot_e6(core, instrument)
-    change -= taker_fee_e6(core, order)
+    change = _gain_if_filled_e6(core, mode, order)
     before = _lots_of(core, order.account)
     after = before | {order.instrument: before.get(order.instrument, 0) + signed_lots}
     margin_before = margin_in(core, order.account, mode, before).initial_e6
     margin_after = margin_in(core, order.account, mode, after).initial_e6
     return change - (margin_after - margin_before)
+
+
+def _gain_if_filled_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:
+    """Return the change of collateral, if the order filled whole."""
+    instrument = core.instruments.must(order.instrument)
+    signed_lots = order.sign * order.remaining_lots
+    gain = -trade_value_e6(instrument, order.price_ticks, signed_lots)
+    if _counts_at_mark(instrument, mode):
+        gain += signed_lots * mark_lot_e6(core, instrument)
+    return gain - order_fee_e6(core, order)
 
 
 def _set_aside_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:

@@ -17,6 +17,7 @@ from lockstep_engine.events import (
 )
 from lockstep_naive.book import cancel, protected_orders, protection_of
 from lockstep_naive.core import NaiveCore, Refusal
+from lockstep_naive.margin import free_e6
 from lockstep_naive.rows import Mmp, MmpFill, Order
 
 MS_NS = 10**6
@@ -49,20 +50,24 @@ def set_mmp_config(core: NaiveCore, account: int, action: SetMmpConfig) -> Refus
         return Code.BAD_MMP_CONFIG
     key = (account, action.underlying)
     before = core.mmps.get(key)
-    _empty_window(core, key)
-    core.mmps.put(
-        Mmp(
-            key=key,
-            interval_ms=action.interval_ms,
-            frozen_ms=action.frozen_ms,
-            qty_limit_e8=action.qty_limit_e8,
-            delta_limit_e8=action.delta_limit_e8,
-            vega_limit_e6=action.vega_limit_e6,
-            options=action.options,
-            frozen_until_ns=NOT_FROZEN if before is None else before.frozen_until_ns,
-            next_fill=1 if before is None else before.next_fill,
-        )
+    after = Mmp(
+        key=key,
+        interval_ms=action.interval_ms,
+        frozen_ms=action.frozen_ms,
+        qty_limit_e8=action.qty_limit_e8,
+        delta_limit_e8=action.delta_limit_e8,
+        vega_limit_e6=action.vega_limit_e6,
+        options=action.options,
+        frozen_until_ns=NOT_FROZEN if before is None else before.frozen_until_ns,
+        next_fill=1 if before is None else before.next_fill,
     )
+    tried = core.copy()
+    tried.mmps.put(after)
+    free_after_e6 = free_e6(tried, account)
+    if free_after_e6 < 0 and free_after_e6 < free_e6(core, account):
+        return Code.INSUFFICIENT_MARGIN
+    _empty_window(core, key)
+    core.mmps.put(after)
     core.emit(
         MmpConfigSet(*key, action.interval_ms, action.frozen_ms, *limits, options=action.options)
     )

@@ -33,6 +33,17 @@ class Margin(NamedTuple):
 NO_MARGIN = Margin(0, 0)
 
 
+class SpreadBounds(NamedTuple):
+    """What the parts of a group need at their worst, and the most that it can lose, if any."""
+
+    worst_e6: int
+    most_e6: int | None
+
+    def smaller_e6(self) -> int:
+        """Return the smaller of both."""
+        return self.worst_e6 if self.most_e6 is None else min(self.worst_e6, self.most_e6)
+
+
 class OpenSize(NamedTuple):
     """Signed lots of an instrument: held, after all its open buys, and after all its open sells."""
 
@@ -100,12 +111,17 @@ def spread_open_margin_e6(core: NaiveCore, sizes: Iterable[OpenSize]) -> int:
             held_e6 = position_margin(core, size.instrument, size.held).initial_e6
             open_e6 += worse_margin_e6(core, size) - held_e6
     for expiry in sorted(groups):
-        worst_e6 = sum(worse_margin_e6(core, size) for size in groups[expiry])
-        most_e6 = _most_e6(core, {size.instrument: size.sold for size in groups[expiry]})
+        bounds = spread_bounds(core, groups[expiry])
         held = {size.instrument: size.held for size in groups[expiry]}
-        needed_e6 = worst_e6 if most_e6 is None else min(worst_e6, most_e6)
-        open_e6 += needed_e6 - _group_margin(core, held).initial_e6
+        open_e6 += bounds.smaller_e6() - _group_margin(core, held).initial_e6
     return open_e6
+
+
+def spread_bounds(core: NaiveCore, sizes: Iterable[OpenSize]) -> SpreadBounds:
+    """Return both bounds of what a group needs, whatever of its open lots fills."""
+    options = list(sizes)
+    worst_e6 = sum(worse_margin_e6(core, size) for size in options)
+    return SpreadBounds(worst_e6, _most_e6(core, {size.instrument: size.sold for size in options}))
 
 
 def total(margins: Iterable[Margin]) -> Margin:
@@ -142,7 +158,7 @@ def _short_lot_margin(core: NaiveCore, instrument: Instrument) -> Margin:
         kept_e15 = max(kept_e15, rates.put_mark_e9 * mark_e6(core, instrument))
     initial_e6 = div_ceil((base_e15 + mark_e15) * instrument.one_lot_e16, E25)
     maintenance_e6 = div_ceil((kept_e15 + mark_e15) * instrument.one_lot_e16, E25)
-    return Margin(initial_e6 if is_call else max(initial_e6, maintenance_e6), maintenance_e6)
+    return Margin(max(initial_e6, maintenance_e6), maintenance_e6)
 
 
 def _group_margin(core: NaiveCore, lots: Lots) -> Margin:

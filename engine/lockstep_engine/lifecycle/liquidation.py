@@ -24,7 +24,6 @@ from lockstep_engine.money.bounds import CASH_MAX_E6
 from lockstep_engine.money.cash import move_cash
 from lockstep_engine.money.fees import fee_at_e6
 from lockstep_engine.orders.place import accept
-from lockstep_engine.risk.margin import taker_fee_e6
 from lockstep_engine.risk.standing import Standing, closing_helps, standing_of
 from lockstep_engine.state import Account, Events, ExchangeCore, Holding, Order
 from lockstep_kernel.arith import div_ceil, div_floor
@@ -80,7 +79,9 @@ def closing_price_ticks(core: ExchangeCore, holding: Holding, side: int, value_e
         instrument.price_step_ticks * tick_e10,
     )
     marked, per_tick = lots * instrument.mark_lot_e6, lots * instrument.value_e6
-    fee = taker_fee_e6(holding.account, instrument, lots, marked)
+    fees = holding.account.fees
+    rate = fees.option_taker_e9 if instrument.is_option else fees.future_taker_e9
+    fee = fee_at_e6(instrument, fees, max(rate, 0), lots, marked)
     cushion = min(value_e6 + core.treasury.insurance_e6, max(value_e6 - fee, 0))
     if side == _SELL:
         price = max(

@@ -8,12 +8,14 @@ from lockstep_engine.events import MmpConfigDeleted, MmpConfigSet, MmpReset
 from lockstep_engine.lifecycle.expiry import thaw
 from lockstep_engine.matching.protection import cancel_protected, empty_window
 from lockstep_engine.protection import Mmp
-from lockstep_engine.risk.open_lots import note_reliefs
+from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.risk.open_lots import follow_relief, note_reliefs
 from lockstep_engine.state import Account, Events, ExchangeCore
 
 _ACCEPTED: Final = int(Code.ACCEPTED)
 _UNKNOWN_UNDERLYING: Final = int(Code.UNKNOWN_UNDERLYING)
 _BAD_MMP_CONFIG: Final = int(Code.BAD_MMP_CONFIG)
+_INSUFFICIENT_MARGIN: Final = int(Code.INSUFFICIENT_MARGIN)
 _MMP_NOT_CONFIGURED: Final = int(Code.MMP_NOT_CONFIGURED)
 _INTERVAL_MAX_MS: Final = 86_400_000
 _OPTIONS_ALL: Final = int(MmpOption.MAKER_ONLY | MmpOption.EXCEEDING | MmpOption.RELIEF)
@@ -23,7 +25,11 @@ _RELIEF: Final = int(MmpOption.RELIEF)
 def set_mmp_config(
     core: ExchangeCore, account: Account, action: SetMmpConfig, events: Events
 ) -> int:
-    """Set or replace a protection; its window begins anew, a freeze stays."""
+    """Set or replace a protection; its window begins anew, a freeze stays.
+
+    One that lets more orders count than margin bears is refused: relief is not taken away from
+    orders that rest on it.
+    """
     if action.underlying not in core.underlyings:
         return _UNKNOWN_UNDERLYING
     if not _is_good(action):
@@ -39,10 +45,9 @@ def set_mmp_config(
     mmp = account.mmps.get(action.underlying)
     if mmp is None:
         mmp = account.mmps[action.underlying] = Mmp(account.account, action.underlying, limits)
-    else:
-        empty_window(core, mmp)
-        mmp.set(limits)
-    _follow_relief(account, action.underlying)
+        note_reliefs(account)
+    elif not _replace(core, account, mmp, limits):
+        return _INSUFFICIENT_MARGIN
     core.touch(mmp)
     events.append(MmpConfigSet(account.account, action.underlying, *limits))
     return _ACCEPTED
@@ -75,6 +80,22 @@ def reset_mmp(core: ExchangeCore, account: Account, action: ResetMmp, events: Ev
     return _ACCEPTED
 
 
+def _replace(
+    core: ExchangeCore, account: Account, mmp: Mmp, limits: tuple[int, int, int, int, int, int]
+) -> bool:
+    """Replace the configuration if margin bears it, and return whether it does ([MMP-1])."""
+    before, free = mmp.limits(), free_e6(core, account)
+    mmp.set(limits)
+    follow_relief(account, mmp.underlying)
+    left = free_e6(core, account)
+    if left < 0 and left < free:
+        mmp.set(before)
+        follow_relief(account, mmp.underlying)
+        return False
+    empty_window(core, mmp)
+    return True
+
+
 def _is_good(action: SetMmpConfig) -> bool:
     if not 1 <= action.interval_ms <= _INTERVAL_MAX_MS:
         return False
@@ -86,13 +107,3 @@ def _is_good(action: SetMmpConfig) -> bool:
     if action.options & _RELIEF and action.qty_limit_e8 == 0:
         return False
     return 0 <= action.options <= _OPTIONS_ALL
-
-
-def _follow_relief(account: Account, underlying: str) -> None:
-    """Have the margin of MMP orders follow a protection that changed. O(holdings)."""
-    note_reliefs(account)
-    for holding in account.holdings.values():
-        is_there = holding.instrument.underlying.name == underlying
-        if is_there and holding.mmp_orders and not holding.is_dirty:
-            holding.is_dirty = True
-            account.dirty.append(holding)

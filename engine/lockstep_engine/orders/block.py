@@ -12,7 +12,7 @@ from lockstep_engine.money.bounds import CASH_MAX_E6, is_cash_in_bounds
 from lockstep_engine.money.exposure import EXPOSURE_MAX_E6, added_exposure_e6, exposure_e6
 from lockstep_engine.money.fees import fee_at_e6
 from lockstep_engine.money.settle import note_moved, settle_side
-from lockstep_engine.risk.margin import account_value_e6, free_e6, leaves_no_hole
+from lockstep_engine.risk.margin import account_value_e6, free_e6, has_orders, leaves_no_hole
 from lockstep_engine.risk.modes import portfolio_code
 from lockstep_engine.risk.standard import refresh_prices
 from lockstep_engine.risk.standing import standing_of
@@ -50,22 +50,25 @@ _LINEAGE_BYTES: Final = 16
 
 
 class _Party:
-    """One account of a block, with what it was before: cash, value, collateral - IM.
+    """One account of a block, with what it was before: cash, value, collateral - IM, free.
 
-    `exposure_e6` is with all legs so far, each as if it were an open order.
+    `exposure_e6` is with all legs so far, each as if it were an open order; `has_others`: orders
+    rest beside a leg that a portfolio looks at together with it.
     """
 
     __slots__ = (
-        *("account", "cash_e6", "cushion_e6", "exposure_e6", "fees_e6", "is_reducing", "lineage"),
-        "value_e6",
+        *("account", "cash_e6", "cushion_e6", "exposure_e6", "fees_e6", "free_e6", "has_others"),
+        *("is_reducing", "lineage", "value_e6"),
     )
 
     def __init__(self, account: Account, lineage: bytes) -> None:
         self.account = account
         self.lineage = lineage
         self.is_reducing = True
+        self.has_others = False
         self.cash_e6 = account.cash_e6
         self.cushion_e6 = 0
+        self.free_e6 = 0
         self.value_e6 = 0
         self.fees_e6 = 0
         self.exposure_e6 = exposure_e6(account)
@@ -108,6 +111,7 @@ def execute_block(
         party.account.exposure_e6 = party.exposure_e6
         if party.is_reducing:
             party.cushion_e6 = _cushion_e6(core, party.account)
+            party.free_e6 = free_e6(core, party.account)
             party.value_e6 = account_value_e6(party.account)
     fees, traded = core.treasury.fees_e6, _settle(core, legs, first, second)
     if not (_is_covered(core, first) and _is_covered(core, second)):
@@ -190,6 +194,8 @@ def _party_code(
     if party.exposure_e6 > EXPOSURE_MAX_E6:
         return _AMOUNT_ABOVE_LIMIT
     if party.account.mode == _PORTFOLIO:
+        if has_orders(party.account, instrument.underlying.name):
+            party.has_others = True
         return portfolio_code(core, instrument)
     return _ACCEPTED
 
@@ -217,7 +223,9 @@ def _is_covered(core: ExchangeCore, party: _Party) -> bool:
     account = party.account
     if free_e6(core, account) >= 0:
         return True
-    if not party.is_reducing or _cushion_e6(core, account) < party.cushion_e6:
+    if not party.is_reducing or party.has_others or _cushion_e6(core, account) < party.cushion_e6:
+        return False
+    if free_e6(core, account) < party.free_e6:
         return False
     value = account_value_e6(account)
     return leaves_no_hole(account, value, value + party.fees_e6 - party.value_e6)

@@ -14,7 +14,7 @@ from lockstep_engine.risk.expired import expired_margin
 from lockstep_engine.risk.lots import lot_risk
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.shortfall import holding_shortfall_e6, set_aside_e6
-from lockstep_engine.risk.spread import SpreadGroup, SpreadLeg
+from lockstep_engine.risk.spread import NO_CAP, SpreadGroup, SpreadLeg
 from lockstep_engine.risk.standard import (
     initial_e6,
     maintenance_e6,
@@ -65,7 +65,7 @@ def admits(core: ExchangeCore, order: Order) -> bool:
     account, holding, instrument = order.account, order.holding, order.instrument
     lots = order.remaining_lots
     value = order.price_ticks * lots * instrument.value_e6
-    fee = taker_fee_e6(account, instrument, lots, value)
+    fee = order_fee_e6(account, instrument, lots, value)
     if order.side == _BUY:
         adverse = value if instrument.is_option else value - instrument.mark_lot_e6 * lots
     else:
@@ -141,17 +141,21 @@ def spread_leg(instrument: Instrument, qty_lots: int, buys: int, sells: int) -> 
     )
 
 
-def taker_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_e6: int) -> int:
-    """Return the taker fee on a trade of that value, 0 where the rate is a rebate ([FEE-1])."""
+def order_fee_e6(account: Account, instrument: Instrument, qty_lots: int, value_e6: int) -> int:
+    """Return the fee on a trade of that value by maker or taker, whichever pays more ([MRG-4])."""
     fees = account.fees
     if instrument.is_option:
         rate = fees.option_taker_e9
+        if fees.option_maker_e9 > rate:
+            rate = fees.option_maker_e9
         if rate <= 0:
             return 0
         numerator = rate * instrument.index_lot_e6 * qty_lots
         capped = fees.option_cap_e9 * value_e6
         return -(-(numerator if numerator < capped else capped) // _E9)
     rate = fees.future_taker_e9
+    if fees.future_maker_e9 > rate:
+        rate = fees.future_maker_e9
     return -(-rate * value_e6 // _E9) if rate > 0 else 0
 
 
@@ -226,17 +230,51 @@ def _admits_any(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) ->
 def _helps(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) -> bool:
     """Return whether the order, filled whole at its price, does not lower collateral - IM.
 
-    Nor may it, at whatever price, make the account owe what it does not have.
+    Nor may it beside the account's other orders, or make the account owe what it does not have.
     """
     before = order.holding.qty_lots
-    after = before + (order.remaining_lots if order.side == _BUY else -order.remaining_lots)
+    signed = order.remaining_lots if order.side == _BUY else -order.remaining_lots
     gain = gain_if_filled_e6(order, value_e6, fee_e6)
-    if gain - initial_change_e6(core, order.holding, before, after) < 0:
+    if gain < initial_change_e6(core, order.holding, before, before + signed):
+        return False
+    if not _helps_beside_others(core, order, signed, gain):
         return False
     cost = value_e6 if order.side == _BUY else -value_e6
-    change = (after - before) * order.instrument.mark_lot_e6 - cost
+    change = signed * order.instrument.mark_lot_e6 - cost
     value = account_value_e6(order.account) + change - fee_e6
     return leaves_no_hole(order.account, value, change)
+
+
+def _helps_beside_others(core: ExchangeCore, order: Order, signed_lots: int, gain_e6: int) -> bool:
+    """Return whether it is so whichever other orders of the account fill, and how much of it.
+
+    A position beside a group is the last to close; of a group the bound that holds now must hold
+    on (each is convex in what is filled, the smaller of both is not); for a portfolio nothing short
+    of all combinations would tell, so nothing else may be open there.
+    """
+    account, holding, instrument = order.account, order.holding, order.instrument
+    if account.mode == _PORTFOLIO:
+        return not has_orders(account, instrument.underlying.name)
+    if account.mode == _SPREAD and instrument.is_option:
+        buys, sells = counted_lots(holding, None, None)
+        group, number = account.groups[group_key(instrument)], instrument.instrument
+        held, left = holding.qty_lots, holding.qty_lots + signed_lots
+        now = group.margin_if(number, spread_leg(instrument, held, buys, sells))
+        then = group.margin_if(number, spread_leg(instrument, left, buys, sells))
+        if now.is_worst_smaller():
+            return gain_e6 >= then.worst_e6 - now.worst_e6
+        return then.sold_cap_e6 != NO_CAP and gain_e6 >= then.sold_cap_e6 - now.sold_cap_e6
+    is_buy = signed_lots > 0
+    first = holding.qty_lots + (holding.open_buy_lots if is_buy else -holding.open_sell_lots)
+    return gain_e6 >= initial_e6(instrument, first + signed_lots) - initial_e6(instrument, first)
+
+
+def has_orders(account: Account, underlying: str) -> bool:
+    """Return whether an order of the account rests in an underlying. O(its holdings)."""
+    for holding in account.holdings.values():
+        if holding.orders and holding.instrument.underlying.name == underlying:
+            return True
+    return False
 
 
 def _follow_prices(core: ExchangeCore, account: Account) -> None:

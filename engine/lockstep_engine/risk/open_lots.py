@@ -10,6 +10,7 @@ from lockstep_kernel.arith import div_ceil
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 _MMP: Final = int(OrderFlag.MMP)
+_EXCEEDING: Final = int(MmpOption.EXCEEDING)
 _RELIEF: Final = int(MmpOption.RELIEF)
 _E8: Final = 10**8
 
@@ -27,6 +28,16 @@ def note_reliefs(account: Account) -> None:
         if mmp.options & _RELIEF:
             account.has_relief = True
     account.is_plain = account.mode == 0 and not account.has_relief
+
+
+def follow_relief(account: Account, underlying: str) -> None:
+    """Have the margin of MMP orders follow a protection that changed. O(holdings)."""
+    note_reliefs(account)
+    for holding in account.holdings.values():
+        is_there = holding.instrument.underlying.name == underlying
+        if is_there and holding.mmp_orders and not holding.is_dirty:
+            holding.is_dirty = True
+            account.dirty.append(holding)
 
 
 def counted_lots(
@@ -51,13 +62,21 @@ def counted_lots(
     if account.has_relief:
         mmp = relief_of(account, holding.instrument.underlying.name)
         if mmp is not None:
-            most = div_ceil(mmp.qty_limit_e8 * _E8, holding.instrument.unit_e16) - 1
+            most = _lots_without_breach(mmp, holding.instrument.unit_e16)
             orders = [order for order in holding.mmp_orders.values() if order is not leaving]
             if entering is not None and entering.flags & _MMP:
                 orders.append(entering)
             buys -= _relieved(orders, _BUY, most)
             sells -= _relieved(orders, _SELL, most)
     return buys, sells
+
+
+def _lots_without_breach(mmp: Mmp, unit_e16: int) -> int:
+    """Return how many lots may fill before the next one breaches the limit on quantity."""
+    limit = mmp.qty_limit_e8 * _E8
+    if mmp.options & _EXCEEDING:
+        return limit // unit_e16
+    return div_ceil(limit, unit_e16) - 1
 
 
 def _relieved(orders: list[Order], side: int, most: int) -> int:

@@ -107,7 +107,7 @@ def _refresh_short(instrument: Instrument, underlying: Underlying, index: int) -
     unit = instrument.unit_e16
     initial = div_ceil((base_e15 + mark_e15) * unit, _E25)
     maintenance = div_ceil((maintenance_e15 + mark_e15) * unit, _E25)
-    if instrument.kind != _CALL and maintenance > initial:
+    if maintenance > initial:
         initial = maintenance
     instrument.short_lot_e6 = initial
     instrument.short_maintenance_e6 = maintenance

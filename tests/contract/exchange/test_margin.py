@@ -204,12 +204,25 @@ def test_the_fee_in_the_reserve_of_an_option_is_capped(market: Exchange) -> None
 
 
 @pytest.mark.rule("MRG-4", "FEE-1")
-def test_a_rebate_is_not_counted_in_the_reserve(market: Exchange) -> None:
-    market.do(SetFeeSchedule(3, 10**8, -500_000, 10**8, -500_000, 10**9, 0))
+@pytest.mark.parametrize(
+    ("maker_e9", "taker_e9", "expected"),
+    [
+        (-500_000, -500_000, [0, 0]),
+        (10**6, -500_000, [1_000, 1_000]),
+        (10**6, 500_000, [1_000, 1_000]),
+        (500_000, 10**6, [1_000, 1_000]),
+    ],
+    ids=["two rebates", "a maker's fee", "a higher fee of makers", "a higher fee of takers"],
+)
+def test_the_reserve_holds_the_higher_fee_and_no_rebate(
+    market: Exchange, maker_e9: int, taker_e9: int, expected: list[int]
+) -> None:
+    """Ten lots at 100 and at the index are a dollar: 0.1 % of it is 1,000."""
+    market.do(SetFeeSchedule(3, maker_e9, taker_e9, maker_e9, taker_e9, 10**9, 0))
     market.do(SetFeeTier(ALICE, 3))
     for instrument in (PERP, CALL):
         market.do(PlaceOrder(instrument, SELL, 100, 10), ALICE)
-    assert [0, 0] == [row.reserve_e6 for row in market.orders()]
+    assert expected == [row.reserve_e6 for row in market.orders()]
 
 
 @pytest.mark.rule("MRG-4", "NUM-2")

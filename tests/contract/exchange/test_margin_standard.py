@@ -170,7 +170,7 @@ def test_the_margin_of_a_short_option_is_rounded_up_once_a_lot(small: Exchange) 
     [
         (MarginRates(option_initial_e9=333_333_333), (38_334, 12_500), (38_334, 12_500)),
         (MarginRates(option_initial_e9=0), (15_000, 12_500), (15_000, 12_500)),
-        (MarginRates(option_initial_e9=0, option_floor_e9=0), (5_000, 12_500), (12_500, 12_500)),
+        (MarginRates(option_initial_e9=0, option_floor_e9=0), (12_500, 12_500), (12_500, 12_500)),
         (MarginRates(option_maintenance_e9=0), (20_000, 5_000), (20_000, 5_375)),
         (MarginRates(option_maintenance_e9=0, put_mark_e9=0), (20_000, 5_000), (20_000, 5_000)),
         (MarginRates(put_mark_e9=10**9), (20_000, 12_500), (20_000, 12_500)),
@@ -179,7 +179,7 @@ def test_the_margin_of_a_short_option_is_rounded_up_once_a_lot(small: Exchange) 
 def test_the_rates_of_options(
     market: Exchange, rates: MarginRates, call: tuple[int, int], put: tuple[int, int]
 ) -> None:
-    """A third of 100 and the mark of 5 make 38,333.33 a lot; only a put's IM is at least its MM."""
+    """A third of 100 and the mark of 5 make 38,333.33 a lot; IM is at least MM."""
     market.do(SetMarginModel("BTC", rates))
     hold(market, ALICE, -1, 5, CALL)
     assert call == requirement(market, ALICE)

@@ -97,6 +97,59 @@ def test_orders_under_protection_count_up_to_the_limit_and_one_order_more(
     assert_needs(market, 2_000 * counted)
 
 
+@pytest.mark.rule("MRG-5", "MMP-2")
+@pytest.mark.parametrize(
+    ("sizes", "limit_e8", "counted", "filled"),
+    [
+        ((4, 4, 4, 4, 4), 8 * LOT_E8, 12, 12),
+        ((4, 4, 4, 4), 8 * LOT_E8 - 1, 11, 8),
+        ((4, 4, 4, 4), 8 * LOT_E8 + 1, 12, 12),
+        ((1, 1, 1), LOT_E8, 2, 2),
+    ],
+)
+def test_where_only_passing_the_limit_breaches_one_lot_more_counts(
+    market: Exchange, sizes: tuple[int, ...], limit_e8: int, counted: int, filled: int
+) -> None:
+    """And so many may fill: the lots that reach the limit, and the order that passes it."""
+    market.do(SetFeeSchedule(0, 0, 0, 0, 0, 0, 0))
+    market.protect(ALICE, qty_limit_e8=limit_e8, options=RELIEF | MmpOption.EXCEEDING)
+    for size in sizes:
+        market.bid(ALICE, 99, size, flags=MMP)
+    assert_needs(market, 2_000 * counted)
+    market.send(PlaceOrder(PERP, 1, 99, sum(sizes)), BOB)
+    assert filled == market.position(ALICE, PERP)[0] <= counted
+
+
+@pytest.mark.rule("MMP-1", "MRG-5")
+@pytest.mark.parametrize(
+    "options", [RELIEF | MmpOption.EXCEEDING, 0, RELIEF], ids=["later breach", "none", "higher"]
+)
+def test_relief_is_not_taken_from_orders_that_need_it(relieved: Exchange, options: int) -> None:
+    """Neither whole, nor in part by a higher limit; with the margin for it, it may be."""
+    rest(relieved)
+    limit_e8 = 9 * LOT_E8 if options == RELIEF else 8 * LOT_E8
+    counted = 20 if options == 0 else 12
+    leave(relieved, ALICE, 2_000 * counted - 1)
+    config = SetMmpConfig("BTC", 1_000, 0, limit_e8, options=int(options))
+    assert Code.INSUFFICIENT_MARGIN == relieved.refusal(config, ALICE)
+    relieved.deposit(ALICE, 1)
+    assert ["MmpConfigSet"] == names(relieved.send(config, ALICE))
+    assert_needs(relieved, 2_000 * counted)
+
+
+@pytest.mark.rule("MMP-1", "MRG-5")
+def test_whoever_is_short_already_may_still_lower_a_limit(relieved: Exchange) -> None:
+    """What does not ask for more is not refused, however little is free."""
+    rest(relieved)
+    leave(relieved, ALICE, 22_000)
+    relieved.mark(400)
+    for limit in (8, 7, 4):
+        config = SetMmpConfig("BTC", 1_000, 0, limit * LOT_E8, options=int(RELIEF))
+        assert ["MmpConfigSet"] == names(relieved.send(config, ALICE))
+    config = SetMmpConfig("BTC", 1_000, 0, 5 * LOT_E8, options=int(RELIEF))
+    assert Code.INSUFFICIENT_MARGIN == relieved.refusal(config, ALICE)
+
+
 @pytest.mark.rule("MRG-5")
 def test_other_orders_count_whole_and_the_worse_side_decides(relieved: Exchange) -> None:
     rest(relieved)

@@ -11,6 +11,7 @@ from lockstep_engine.commands import DeleteMmpConfig, PlaceOrder, SetMmpConfig
 from lockstep_engine.exchange import MACHINE
 from lockstep_engine.money.settle import note_moved
 from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.risk.open_lots import follow_relief
 from lockstep_engine.state import Account, ExchangeCore
 from lockstep_kernel import apply
 from tests.support.exchange import (
@@ -94,7 +95,7 @@ def test_a_protection_that_changes_concerns_its_own_orders_only(market: Exchange
         market.bid(ALICE, 90, 1, number, flags=MMP)
     alice = refreshed(market)
     for _ in range(2):
-        quick(market, RELIEF)
+        follow_relief(alice, "BTC")
         assert [PERP] == waiting(alice)
 
 

@@ -7,7 +7,9 @@ from lockstep_engine.commands import (
     MarginRates,
     SetMarginMode,
     SetMarginModel,
+    SetMmpConfig,
     SetPortfolioModel,
+    Transfer,
     UpdateIndexPrice,
     UpdateMarkPrice,
     UpdateVolSurface,
@@ -15,6 +17,7 @@ from lockstep_engine.commands import (
 from lockstep_engine.events import (
     CommandRejected,
     MarginModeSet,
+    MmpConfigSet,
     OrderAccepted,
     OrderCancelled,
     OrderRejected,
@@ -359,7 +362,7 @@ def test_open_margin_in_spread_mode_is_for_the_group_with_all_sold() -> None:
         (RELIEF, (4, 3), 0, 7),
         (RELIEF, (9, 4), 0, 13),
         (RELIEF, (9, 4, 1, 1), 0, 13),
-        (RELIEF | 2, (4, 4, 4), 0, 8),
+        (RELIEF | 2, (4, 4, 4), 0, 9),
         # what has no protection counts in full, and without the option all does
         (RELIEF, (4, 4, 4), 6, 14),
         (0, (4, 4, 4), 6, 18),
@@ -477,9 +480,28 @@ def test_who_trades_without_protection_or_relief_makes_no_room() -> None:
     world.rest(2, BUY, 99, 1)
     events = world.place(1, SELL, 99, 1, tif=IOC)
     assert Code.INSUFFICIENT_MARGIN == only(events, OrderRejected).code
-    world.protect(1, qty_limit_e8=5 * E8)
+    # Relief is not taken away from what rests on it; with the means for that it may be.
+    plain = SetMmpConfig("BTC", 1000, 0, 5 * E8)
+    assert Code.INSUFFICIENT_MARGIN == code_of(world.do(1, plain))
+    world.do(2, Transfer(1, 100 * USD))
+    assert [MmpConfigSet] == [type(event) for event in world.do(1, plain)]
+    world.operate(UpdateMarkPrice(PERP, 111 * USD))
+    assert free_e6(world.core, 1) < 0
     assert [] == of(world.place(2, BUY, 100, 1, tif=IOC), OrderCancelled)
     assert free_e6(world.core, 1) < 0
+
+
+@pytest.mark.rule("MMP-1", "MRG-5")
+def test_a_configuration_that_takes_no_more_is_never_refused() -> None:
+    world = World()
+    relieved(world)
+    world.operate(UpdateMarkPrice(PERP, 101 * USD))
+    assert free_e6(world.core, 1) < 0
+    for limit in (5 * E8, 4 * E8):
+        same = SetMmpConfig("BTC", 1000, 0, limit, options=RELIEF)
+        assert [MmpConfigSet] == [type(event) for event in world.do(1, same)]
+    more = SetMmpConfig("BTC", 1000, 0, 5 * E8, options=RELIEF)
+    assert Code.INSUFFICIENT_MARGIN == code_of(world.do(1, more))
 
 
 @pytest.mark.rule("MRG-5")

@@ -50,7 +50,7 @@ from tests.unit.naive.world import CALL, FUTURE_EXPIRY_NS, OPEN_PERP, PERP, USD,
 
 INSTRUMENTS = (PERP, CALL, OPEN_PERP)
 STEPS = 4_000
-SEEDS = (1, 6)
+SEEDS = (1, 10)
 
 
 class Fuzz:
