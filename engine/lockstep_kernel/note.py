@@ -55,12 +55,10 @@ class SignedNote(msgspec.Struct, frozen=True):
     text: str
     signatures: Sequence[NoteSignature]
 
-    def by(self, key: NoteKey) -> NoteSignature | None:
-        """Return the signature that says to be of a key, unchecked."""
-        for signature in self.signatures:
-            if signature.name == key.name and signature.key_id == key.key_id:
-                return signature
-        return None
+    def by(self, key: NoteKey) -> Sequence[NoteSignature]:
+        """Return the signatures that say to be of a key, unchecked."""
+        of_key = key.name, key.key_id
+        return tuple(one for one in self.signatures if (one.name, one.key_id) == of_key)
 
 
 def pack_note(note: SignedNote) -> bytes:

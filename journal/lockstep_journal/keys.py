@@ -56,10 +56,14 @@ class SigningKey:
         return pack_note(SignedNote(text, signatures))
 
     def has_signed(self, data: bytes) -> bool:
-        """Say whether a signed note has a good signature of this key, among others perhaps."""
+        """Say whether a signed note has a good signature of this key and no bad one.
+
+        There may be some of other keys.
+        """
         note = unpack_note(data)
-        found = note.by(self.public)
-        return found is not None and found.signature == self._private.sign(note.text.encode())
+        good = self._private.sign(note.text.encode())
+        found = [one.signature for one in note.by(self.public)]
+        return bool(found) and all(signature == good for signature in found)
 
     def _as_text(self) -> str:
         data = bytes([ED25519]) + self._private.private_bytes_raw()

@@ -46,23 +46,18 @@ class Keys:
         self._library = _library()
 
     def opened(self, data: bytes) -> SignedHead:
-        """Return the head in a signed note, stripped of all signatures but the first good one.
+        """Return the head in a signed note, stripped of all but its origin's first signature.
 
-        Raises `DamagedError` if it is no head, `NotProved` if no key signed it.
+        Raises `DamagedError` if it is no head, `NotProved` if no key of its origin signed it, or if
+        one signature of a known key is bad. Those of unknown keys say nothing.
         """
         note = unpack_note(data)
         head = parse_head(note.text)
-        for key in self.keys:
-            signature = note.by(key)
-            if key.name == head.origin and signature is not None:
-                self._check(key, note, signature)
+        good = [signature for key in self.keys for signature in self._checked(key, note)]
+        for signature in note.signatures:
+            if signature in good and signature.name == head.origin:
                 return SignedHead(head, pack_note(SignedNote(note.text, (signature,))))
-        signers = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in note.signatures)
-        known = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in self.keys)
-        raise NotProved(
-            f"head of {head.size} of {head.origin}: expected a signature of {known}, "
-            f"found {signers}"
-        )
+        raise self._unsigned(head, note)
 
     def opened_alone(self, data: bytes) -> SignedHead:
         """Like `opened`, of a note that has this one signature: it has one form."""
@@ -71,16 +66,30 @@ class Keys:
             raise DamagedError("head: expected one signature, found more", None)
         return signed
 
-    def _check(self, key: NoteKey, note: SignedNote, signature: NoteSignature) -> None:
+    def _unsigned(self, head: TreeHead, note: SignedNote) -> NotProved:
+        signers = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in note.signatures)
+        known = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in self.keys)
+        return NotProved(
+            f"head of {head.size} of {head.origin}: expected a signature of {known}, "
+            f"found {signers}"
+        )
+
+    def _checked(self, key: NoteKey, note: SignedNote) -> Sequence[NoteSignature]:
+        """Return the signatures of a key, all of which are good; raise `NotProved` if one is bad.
+
+        So asks the specification of signed notes; which line comes first must not matter.
+        """
         from cryptography.exceptions import InvalidSignature
 
+        found = note.by(key)
+        public = self._library.from_public_bytes(key.public)
         try:
-            self._library.from_public_bytes(key.public).verify(
-                signature.signature, note.text.encode()
-            )
+            for one in found:
+                public.verify(one.signature, note.text.encode())
         except InvalidSignature:
             name = f"{key.name}+{key.key_id.hex()}"
-            raise NotProved(f"head: the signature of {name} is not good") from None
+            raise NotProved(f"head: a signature of {name} is not good") from None
+        return found
 
 
 def read_keys(texts: Sequence[str]) -> Keys:
