@@ -23,14 +23,13 @@ from lockstep_kernel import (
     parse_key,
     unpack_note,
 )
-from lockstep_kernel.note import ED25519, base64_text, unbase64
+from lockstep_kernel.note import ED25519, PRIVATE_MARK, base64_text, may_be_key, unbase64
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _ORIGIN_BYTES_MAX: Final = 1024
 """A key's file and a note, in which it stands twice and more, have room for it."""
-_PREFIX: Final = "PRIVATE+KEY+"
 _PUBLIC_SUFFIX: Final = ".pub"
 _SEED_BYTES: Final = 32
 _FILE_BYTES_MAX: Final = 4096
@@ -67,7 +66,7 @@ class SigningKey:
 
     def _as_text(self) -> str:
         data = bytes([ED25519]) + self._private.private_bytes_raw()
-        return f"{_PREFIX}{self.public.name}+{self.public.key_id.hex()}+{base64_text(data)}"
+        return f"{PRIVATE_MARK}{self.public.name}+{self.public.key_id.hex()}+{base64_text(data)}"
 
 
 def make_key(origin: str, path: Path) -> NoteKey:
@@ -106,7 +105,10 @@ def load_key(path: Path) -> SigningKey:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise CannotRunError(f"{path}: the key cannot be read: {error.strerror}") from None
+        name = (
+            "a file whose name is not told, as it may be a key" if may_be_key(str(path)) else path
+        )
+        raise CannotRunError(f"{name}: the key cannot be read: {error.strerror}") from None
     try:
         return _parse(text)
     except (DamagedError, ValueError):
@@ -115,7 +117,7 @@ def load_key(path: Path) -> SigningKey:
 
 
 def _parse(text: str) -> SigningKey:
-    name, key_id, encoded = text.removesuffix("\n").removeprefix(_PREFIX).split("+", 2)
+    name, key_id, encoded = text.removesuffix("\n").removeprefix(PRIVATE_MARK).split("+", 2)
     data = unbase64(encoded)
     if len(data) != 1 + _SEED_BYTES or data[0] != ED25519:
         raise ValueError("another kind of key")

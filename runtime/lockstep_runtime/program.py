@@ -14,6 +14,7 @@ import click
 
 from lockstep_kernel import CannotRunError, LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
+from lockstep_kernel.note import is_private, without_keys
 
 NAME = "lockstep"
 GROUP = "lockstep.commands"
@@ -144,6 +145,11 @@ def version() -> str:
 
 
 def _run(given: Sequence[str]) -> int:
+    if any(map(is_private, given)):
+        raise CannotRunError(
+            "expected the name of a key's file, found the private key itself: keep it secret, "
+            "and make a new one if others could see it here"
+        )
     try:
         # Not `lockstep.main`: it has exit codes of its own.
         with lockstep.make_context("lockstep", list(given)) as context:
@@ -164,7 +170,8 @@ def _misused(given: Sequence[str], error: click.UsageError) -> int:
         print(error.format_message(), file=sys.stderr)
         return EXIT_CANNOT_RUN
     where = error.ctx.command_path if error.ctx is not None else NAME
-    return _refuse(given, where, f"{error.format_message()} (see '{where} --help')")
+    sentence = without_keys(error.format_message())
+    return _refuse(given, where, f"{sentence} (see '{where} --help')")
 
 
 def _fail(given: Sequence[str], sentence: str, code: int) -> int:
@@ -188,7 +195,7 @@ def _speaker(given: Sequence[str]) -> str:
     name = next(iter(given), "")
     if not metadata.entry_points(group=GROUP, name=name):
         return NAME
-    if name in _GROUPS and len(given) > 1 and not given[1].startswith("-"):
+    if name in _GROUPS and len(given) > 1 and given[1].isalpha():
         return f"{NAME} {name} {given[1]}"
     return f"{NAME} {name}"
 

@@ -131,6 +131,40 @@ def test_a_usage_error_begins_with_the_command_whose_help_explains_it(
     assert done.stderr.endswith(f"(see '{name} --help')\n")
 
 
+SEED = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+PRIVATE = f"PRIVATE+KEY+PeterNeumann+c74f20a3+{SEED}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [PRIVATE],
+        ["head", PRIVATE],
+        ["head", "publish", "J", "H", "--key", PRIVATE],
+        ["head", "publish", "J", "H", "--key", "k", PRIVATE.lower()],
+        ["head", "publish", "J", "H", "--key", "k", SEED],
+        ["journal", "verify", PRIVATE, "--json"],
+        ["replay", "show", "J", "--field", PRIVATE],
+        ["run", f"market:{PRIVATE}", "--journal", "J"],
+        ["simulate", "--seed", SEED],
+    ],
+)
+def test_a_private_key_among_the_arguments_is_never_printed(
+    site: Path, arguments: list[str]
+) -> None:
+    done = lockstep(site, *arguments)
+    fails(done, 3, "(see 'lockstep " if SEED in arguments else "found the private key itself")
+    assert SEED[:8].lower() not in (done.stdout + done.stderr).lower()
+
+
+def test_a_private_key_in_the_place_of_a_feed_is_not_quoted(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "head.key").write_text(f"{PRIVATE}\n")
+    done = lockstep(site, "run", tmp_path / "head.key", "--journal", tmp_path / "j")
+    fails(done, 3, "expected the header of an order flow")
+    assert "PRIVATE+KEY..." in done.stderr
+    assert SEED[:8] not in done.stderr
+
+
 def test_the_version_is_shown(site: Path) -> None:
     done = lockstep(site, "--version")
     assert (0, "lockstep 0.1.0\n") == (done.returncode, done.stdout)

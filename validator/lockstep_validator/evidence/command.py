@@ -13,7 +13,7 @@ from lockstep_kernel.errors import (
     EXIT_OK,
     EXIT_TORN,
 )
-from lockstep_kernel.note import NOTE_BYTES_MAX
+from lockstep_kernel.note import NOTE_BYTES_MAX, without_keys, without_private_keys
 from lockstep_validator.console import PROGRAM, Parser, fail, put
 from lockstep_validator.evidence.checking import Checked, check_proof
 from lockstep_validator.evidence.keys import Keys, SignedHead, read_keys
@@ -63,7 +63,7 @@ exit codes:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one of the two commands and return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parsed(arguments)
     try:
         keys = read_keys(chosen.key)
         if chosen.command == "check-proof":
@@ -71,14 +71,25 @@ def run(arguments: Sequence[str]) -> int:
         else:
             checked = _write(chosen.out, _PROVERS[chosen.kind](chosen, keys))
     except LockstepError as error:
+        message = without_private_keys(str(error))
         if chosen.json:
-            put(_as_json(error.exit_code, str(error), None), "the verdict")
-        return fail(str(error), error.exit_code)
+            put(_as_json(error.exit_code, message, None), "the verdict")
+        return fail(message, error.exit_code)
     if chosen.json:
         put(_as_json(EXIT_OK, checked.claim, checked), "the verdict")
     else:
         put(_as_text(checked), "the verdict")
     return EXIT_OK
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    chosen, others = _parser().parse_known_args(arguments)
+    if others:
+        # argparse would name the help of the whole program.
+        words = [PROGRAM, chosen.command, *([chosen.kind] if chosen.command == "prove" else [])]
+        told = without_keys(" ".join(others))
+        raise CannotRunError(f"unrecognized arguments: {told} (see {' '.join(words)} --help)")
+    return chosen
 
 
 def _inclusion(chosen: argparse.Namespace, keys: Keys) -> Proved:

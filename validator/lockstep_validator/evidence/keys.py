@@ -22,13 +22,13 @@ from lockstep_kernel import (
     parse_key,
     unpack_note,
 )
+from lockstep_kernel.note import is_private, may_be_key
 from lockstep_validator.evidence.proofs import NotProved
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _KEYS_BYTES_MAX = 1 << 16
-_PRIVATE = "PRIVATE+KEY"
 
 
 class SignedHead(msgspec.Struct, frozen=True):
@@ -100,15 +100,33 @@ def read_keys(texts: Sequence[str]) -> Keys:
     found: list[NoteKey] = []
     for text in texts:
         _check_not_private(text)
-        lines = _lines(text) if os.path.exists(text) else [text]
-        for line in lines:
-            try:
-                found.append(parse_key(line))
-            except DamagedError as error:
-                raise CannotRunError(
-                    f"expected a public key or a file of them, found '{text:.80}': {error}"
-                ) from None
+        if os.path.exists(text):
+            found += [_key_in(text, number, line) for number, line in enumerate(_lines(text), 1)]
+        else:
+            found.append(_key(text))
     return Keys(found)
+
+
+def _key(text: str) -> NoteKey:
+    try:
+        return parse_key(text)
+    except DamagedError as error:
+        found = f"there is no file '{text:.80}'"
+        if "+" in text or may_be_key(text):
+            # It may be a private key without its mark: only what is wrong with it is told.
+            found = f"there is no such file, and as a key: {error}"
+        raise CannotRunError(
+            f"expected a public key or a file of them, found neither: {found}"
+        ) from None
+
+
+def _key_in(path: str, number: int, line: str) -> NoteKey:
+    try:
+        return parse_key(line)
+    except DamagedError as error:
+        raise CannotRunError(
+            f"{path}: line {number}: expected a public key, found none: {error}"
+        ) from None
 
 
 def _lines(path: str) -> list[str]:
@@ -124,7 +142,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _check_not_private(text: str) -> None:
-    if _PRIVATE in text.upper():
+    if is_private(text):
         raise CannotRunError("expected a public key, found a private one: keep it secret")
 
 
