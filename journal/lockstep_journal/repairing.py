@@ -9,6 +9,7 @@ whole before the new one takes its place.
 
 import filecmp
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -148,12 +149,11 @@ def repair(directory: str | Path, options: RepairOptions) -> Repaired:
             states = _states(path, scratch)
             plan = _planned(path, states, options.acknowledged_seq)
             done = _report(path, plan, options, file_seen.st_size)
+            if done.is_changed:
+                _check_places(path, backup, file_seen.st_size)
             if options.is_dry_run or not done.is_changed:
                 return done
-            _check_free(backup, path)
             done = msgspec.structs.replace(done, backup=str(backup))
-            check_room(path, file_seen.st_size)
-            check_room(backup.absolute().parent, file_seen.st_size)
             _keep_old(path, backup, done)
             rebuilt = scratch / "new"
             _rebuild(plan, rebuilt)
@@ -188,8 +188,17 @@ def _backup_place(path: Path, options: RepairOptions) -> Path:
     return place
 
 
+def _check_places(path: Path, backup: Path, size: int) -> None:
+    """Raise `CannotRunError` unless the backup and the new file can be written where they go."""
+    _check_free(backup, path)
+    for place in (path, backup.absolute().parent):
+        check_room(place, size)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise CannotRunError(f"{place}: expected a directory that can be written to")
+
+
 def _check_free(place: Path, path: Path) -> None:
-    if place.exists() and not _is_backup_of(place, path):
+    if (place.exists() or place.is_symlink()) and not _is_backup_of(place, path):
         raise CannotRunError(f"{place}: expected a new place for the backup, found this")
 
 
