@@ -321,7 +321,8 @@ def _check_cut(path: Path, good: int, older: Survey | str, lost: str, *, is_asse
     if good < older.end_seq:
         raise DamagedError(
             f"{path}: record {good + 1} is damaged in the middle: records up to {older.end_seq} "
-            f"were there before the last transaction, so nothing may be cut: {_INSTEAD}",
+            f"were there before the last transaction, so nothing may be cut: {_INSTEAD}; "
+            f"`lockstep replay export --to` saves what is before it",
             good + 1,
         )
     if not is_asserted:
