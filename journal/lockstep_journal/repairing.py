@@ -21,7 +21,7 @@ from typing import Self
 import msgspec
 
 from lockstep_journal.entries import entries
-from lockstep_journal.environment import DATA_NAME, data_path, sync_directory
+from lockstep_journal.environment import DATA_NAME, check_name, data_path, sync_directory
 from lockstep_journal.errors import told
 from lockstep_journal.layout import COMMANDS, EVENTS, unpack_events, unpack_key
 from lockstep_journal.metapages import MetaPage, are_possible, fill, meta_pages, show
@@ -185,6 +185,7 @@ def _backup_place(path: Path, options: RepairOptions) -> Path:
     default = resolved.with_name(f"{resolved.name}.before-repair")
     place = Path(options.backup) if options.backup is not None else default
     check_place(place)
+    check_name(place)
     return place
 
 
