@@ -90,7 +90,11 @@ def make_key(origin: str, path: Path) -> NoteKey:
     check_place(path)
     key = SigningKey(origin, _library().generate())
     _write_new(path, key._as_text(), 0o600)
-    _write_new(public, key.public.as_text(), 0o644)
+    try:
+        _write_new(public, key.public.as_text(), 0o644)
+    except BaseException:
+        path.unlink()
+        raise
     sync_directory(path.absolute().parent)
     return key.public
 
@@ -143,11 +147,15 @@ def _check_permissions(path: Path, found: os.stat_result) -> None:
 def _write_new(path: Path, text: str, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(descriptor)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(descriptor, mode)
+                file.write(f"{text}\n")
+                file.flush()
+                os.fsync(descriptor)
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as error:
         raise CannotRunError(f"{path}: the key cannot be written: {error.strerror}") from None
 

@@ -226,6 +226,39 @@ def test_a_proof_is_read_from_standard_input_and_never_written_over(place: Place
     assert data == (place.folder / "inclusion.proof").read_bytes()
 
 
+def test_a_place_that_a_proof_cannot_have_is_refused_before_the_work(place: Place) -> None:
+    last = place.head("last", HONEST, COUNT)
+    (place.folder / "dangling").symlink_to(place.folder / "missing")
+    for out, sentence in (
+        (place.folder / "dangling", "expected no file, found one"),
+        (place.folder, "expected no file, found one"),
+        (place.folder / "no" / "x.proof", "expected the name of a file in a directory"),
+        ("", "'': expected the name of a file in a directory that is there"),
+    ):
+        asked = ["--head", last, "--seq", 4, "--key", KEY_TEXT, "--out", out]
+        run = place.validator("prove", "inclusion", "no source is looked for", *asked)
+        assert 3 == run.code
+        run.check_sentence(sentence)
+
+
+def test_a_proof_that_cannot_be_written_whole_is_not_there(place: Place) -> None:
+    last = place.head("last", HONEST, COUNT)
+    stream, out = place.stream("honest", HONEST), place.folder / "inclusion.proof"
+    asked = ["prove", "inclusion", str(stream), "--seq", "4", "--head", str(last)]
+    asked += ["--key", KEY_TEXT, "--out", str(out)]
+    small = (
+        "import resource, signal, sys\n"
+        "from lockstep_validator import program\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "sys.exit(program.main(sys.argv[1:]))\n"
+    )
+    run = run_python(["-c", small, *asked], [])
+    assert (3, False) == (run.code, out.exists())
+    run.check_sentence(f"{out}: cannot be written: File too large")
+    good(place.prove("inclusion", stream, "--head", last, "--seq", 4))
+
+
 def test_a_file_without_end_is_refused_by_what_is_read_of_it(place: Place) -> None:
     endless = place.folder / "endless.proof"
     for header, code, sentence in (

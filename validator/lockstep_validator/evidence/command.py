@@ -69,6 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         if chosen.command == "check-proof":
             checked = check_proof(_read(chosen.file, read_proof), keys, chosen.machine)
         else:
+            _check_free(chosen.out)
             checked = _write(chosen.out, _PROVERS[chosen.kind](chosen, keys))
     except LockstepError as error:
         message = without_private_keys(str(error))
@@ -141,13 +142,25 @@ def _read(path: str, part: Callable[[Callable[[int], bytes]], bytes]) -> bytes:
         raise CannotRunError(f"cannot read '{path}': {error.strerror or error}") from None
 
 
+def _check_free(path: str) -> None:
+    """Raise `CannotRunError` for a place that a proof cannot have; making one takes a while."""
+    if os.path.lexists(path):
+        raise CannotRunError(f"{path}: expected no file, found one")
+    if not path or not os.path.isdir(os.path.dirname(path) or "."):
+        raise CannotRunError(f"'{path}': expected the name of a file in a directory that is there")
+
+
 def _write(path: str, proved: Proved) -> Checked:
-    """Write the proof to a new file, synced."""
+    """Write the proof to a new file, synced and whole or not at all."""
     try:
         with open(path, "xb") as file:
-            file.write(proved.data)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                file.write(proved.data)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.unlink(path)
+                raise
     except FileExistsError:
         raise CannotRunError(f"{path}: expected no file, found one") from None
     except OSError as error:
