@@ -65,7 +65,7 @@ def decode_params(params: bytes) -> ExchangeParams:
     """Decode genesis parameters; raise `MalformedCommand` for bad or non-canonical ones."""
     try:
         decoded = _decode_params(params)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedCommand(f"genesis parameters: {error}") from None
     if _encode(decoded) != params:
         raise MalformedCommand("genesis parameters: not canonical")

@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 from lockstep_kernel.entity import Record, name_of
 from lockstep_kernel.errors import StaleStateError, UnsupportedError, check
 from lockstep_kernel.machine import Core, Machine
-from lockstep_kernel.values import Genesis, Sequenced, SnapshotHead
+from lockstep_kernel.values import Genesis, JournalRecord, Sequenced, SnapshotHead
 
 HASH_BYTES: Final = 16
 DIGEST_MASK: Final = (1 << 61) - 1
@@ -25,6 +25,7 @@ _GENESIS_DOMAIN: Final = b"LKSTEP\x00\x01"
 _COMMAND_DOMAIN: Final = b"LKSTEP\x01\x01"
 _GENESIS_HEAD: Final = struct.Struct(">8sIQII")
 _BUFFER_BYTES: Final = 4096
+_CLOCKS_BYTES_MAX: Final = (1 << 16) - 1
 # Bound here once: the compiled build looks up any other global by name at each use.
 _pack_head: Final = struct.Struct(">8sQ16sQQHII").pack
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -52,6 +53,29 @@ def genesis_hash(genesis: Genesis) -> bytes:
 def record_digest(record: object) -> int:
     """Return the 61-bit digest of one entity's record, or of any value that encodes."""
     return _hash64(_encode(record)) >> 3
+
+
+def hash_after(
+    record: JournalRecord, head: SnapshotHead, digest_every: int, events: bytes
+) -> bytes:
+    """Return the hash of a command that led to the clocks and the digest in `head`.
+
+    `events` are its own, encoded. Nothing is returned for clocks that no command can have.
+    """
+    if len(head.clocks) > _CLOCKS_BYTES_MAX:
+        return b""
+    is_due = digest_every > 0 and record.seq % digest_every == 0
+    packed = _pack_head(
+        _COMMAND_DOMAIN,
+        record.seq,
+        record.previous,
+        record.ts_ns,
+        head.digest if is_due else 0,
+        len(head.clocks),
+        len(record.body),
+        len(events),
+    )
+    return _hash128(b"".join((packed, head.clocks, record.body, events)))
 
 
 class Chain:

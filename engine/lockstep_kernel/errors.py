@@ -90,6 +90,19 @@ class InvariantError(LockstepError):
     """The core contradicts itself: a bug. The process stops; recover from the journal."""
 
 
+def check_format(what: str, expected: int, found: int, seq: int | None = None) -> None:
+    """Raise unless a format number is the expected one: the first format of everything is 1.
+
+    `UnsupportedError` for one that another release has, `DamagedError` for one that none ever had.
+    """
+    if found == expected:
+        return
+    sentence = f"{what}: expected format {expected}, found {found}"
+    if found < 1:
+        raise DamagedError(f"{sentence}, which no release writes", seq)
+    raise UnsupportedError(f"{sentence}: run the release that has it")
+
+
 def check(condition: bool, sentence: str) -> None:
     """Raise `InvariantError(sentence)` unless `condition` holds; stays on under `python -O`."""
     if not condition:

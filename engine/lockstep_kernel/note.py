@@ -4,6 +4,7 @@ The module owns the bytes and knows no cryptography but SHA-256: whether a signa
 whoever has Ed25519. It reads only what it would have written: one note has one encoding.
 """
 
+import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
@@ -20,8 +21,12 @@ SIGNATURE_BYTES: Final = 64
 KEY_ID_BYTES: Final = 4
 NOTE_BYTES_MAX: Final = 1 << 16
 SIGNATURES_MAX: Final = 16
+PRIVATE_MARK: Final = "PRIVATE+KEY+"
 _MARK: Final = "\u2014 "
 _SPLIT: Final = "\n\n"
+_PRIVATE: Final = re.compile(r"PRIVATE\+KEY\S*", re.IGNORECASE)
+_KEY_LIKE: Final = re.compile(r"[A-Za-z0-9+/=]{40,}")
+"""A seed with its type byte has 44 characters in base64, a bare one 64 in hex."""
 
 
 class NoteKey(msgspec.Struct, frozen=True):
@@ -55,12 +60,10 @@ class SignedNote(msgspec.Struct, frozen=True):
     text: str
     signatures: Sequence[NoteSignature]
 
-    def by(self, key: NoteKey) -> NoteSignature | None:
-        """Return the signature that says to be of a key, unchecked."""
-        for signature in self.signatures:
-            if signature.name == key.name and signature.key_id == key.key_id:
-                return signature
-        return None
+    def by(self, key: NoteKey) -> Sequence[NoteSignature]:
+        """Return the signatures that say to be of a key, unchecked."""
+        of_key = key.name, key.key_id
+        return tuple(one for one in self.signatures if (one.name, one.key_id) == of_key)
 
 
 def pack_note(note: SignedNote) -> bytes:
@@ -107,6 +110,26 @@ def parse_key(text: str) -> NoteKey:
 def is_key_name(name: str) -> bool:
     """Say whether a key can have this name: visible characters and no +."""
     return bool(name) and name.isprintable() and "+" not in name and name.split() == [name]
+
+
+def is_private(text: str) -> bool:
+    """Say whether a private key, or the start of one, stands in a text; letters may be small."""
+    return PRIVATE_MARK[:-1] in text.upper()
+
+
+def may_be_key(text: str) -> bool:
+    """Say whether so much base64 or hex stands in a text that it may be a key without its mark."""
+    return is_private(text) or _KEY_LIKE.search(text) is not None
+
+
+def without_private_keys(text: str) -> str:
+    """Return a text for people, with every private key in it cut down to its mark."""
+    return _PRIVATE.sub("PRIVATE+KEY...", text)
+
+
+def without_keys(text: str) -> str:
+    """Return a text for people, without anything for which `may_be_key`."""
+    return _KEY_LIKE.sub("...", without_private_keys(text))
 
 
 def base64_text(data: bytes) -> str:

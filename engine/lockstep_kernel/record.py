@@ -9,7 +9,7 @@ from typing import Final
 
 from xxhash import xxh3_64_digest
 
-from lockstep_kernel.errors import DamagedError, UnsupportedError
+from lockstep_kernel.errors import DamagedError, check_format
 from lockstep_kernel.values import JournalRecord
 
 RECORD_MAGIC: Final = b"LKR"
@@ -50,10 +50,7 @@ def unpack_record(data: bytes, expected_seq: int) -> JournalRecord:
     if magic != RECORD_MAGIC:
         raise DamagedError(f"record {expected_seq}: not a record", expected_seq)
     if version != RECORD_VERSION:
-        raise UnsupportedError(
-            f"record {expected_seq}: expected format {RECORD_VERSION}, found {version}: "
-            f"run the release that has it"
-        )
+        check_format(f"record {expected_seq}", RECORD_VERSION, version, expected_seq)
     if seq != expected_seq:
         raise DamagedError(f"expected record {expected_seq}, found record {seq}", expected_seq)
     if length != size - _HEAD_BYTES:

@@ -14,7 +14,7 @@ from xxhash import xxh3_64_digest
 
 from lockstep_kernel.chain import State, genesis_hash, restored, verify
 from lockstep_kernel.entity import Record, name_of
-from lockstep_kernel.errors import DamagedError, InvariantError, UnsupportedError
+from lockstep_kernel.errors import DamagedError, InvariantError, check_format
 from lockstep_kernel.machine import Machine
 from lockstep_kernel.values import Genesis, SnapshotHead
 
@@ -103,11 +103,7 @@ def _split(snapshot: bytes) -> tuple[SnapshotHead, bytes]:
         raise DamagedError(f"snapshot: expected {expected} at the start, found {magic.hex()}", None)
     if xxh3_64_digest(payload) != snapshot[-_CHECK_BYTES:]:
         raise DamagedError(f"snapshot {seq}: check does not match its bytes", seq)
-    if version != SNAPSHOT_VERSION:
-        raise UnsupportedError(
-            f"snapshot {seq}: expected format {SNAPSHOT_VERSION}, found {version}: "
-            f"run the release that has it"
-        )
+    check_format(f"snapshot {seq}", SNAPSHOT_VERSION, version, seq)
     start = _HEAD.size + clocks_bytes
     if start + records_bytes != len(payload):
         raise DamagedError(f"snapshot {seq}: lengths do not add up", seq)

@@ -149,6 +149,8 @@ class StreamReader:
             self._damaged(_foreign(magic))
         if xxh3_64_digest(header[: _HEADER.size]) != header[_HEADER.size :]:
             self._damaged("check does not match its bytes")
+        if version == 0:
+            self._damaged(f"expected format {STREAM_VERSION}, found 0, which no release writes")
         if version != STREAM_VERSION or flags & ~FLAG_EVENTS:
             raise UnsupportedError(
                 f"stream: expected format {STREAM_VERSION} with flags up to {FLAG_EVENTS}, "
@@ -207,6 +209,8 @@ class StreamReader:
         if _hash64(head) >> 32 != check:
             self._damaged("frame head: check does not match its bytes")
         if frame_type not in _TYPES:
+            if frame_type == 0:
+                self._damaged("expected a known frame type, found 0, which no release writes")
             raise UnsupportedError(
                 f"expected a known frame type, found {frame_type}: run the release that has it"
             )

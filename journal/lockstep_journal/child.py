@@ -4,6 +4,7 @@
 `serve` is the child's side: it turns every exception into the same.
 """
 
+import io
 import json
 import os
 import signal
@@ -61,6 +62,7 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
     is_json = bool(arguments.get("is_json")) and arguments.get("destination") != "-"
     try:
         _take_interrupts()
+        _show_any_name()
         code = works[command.rpartition(" ")[2]](**arguments)
         sys.stdout.flush()
     except LockstepError as error:
@@ -125,6 +127,12 @@ def _take_interrupts() -> None:
         return
     signal.signal(signal.SIGINT, _interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _show_any_name() -> None:
+    """Let a name of a file that is no text be printed all the same."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

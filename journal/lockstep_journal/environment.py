@@ -121,6 +121,17 @@ def data_path(directory: Path) -> Path:
     return directory / DATA_NAME
 
 
+def check_name(directory: Path) -> None:
+    """Raise `CannotRunError` for a path that LMDB cannot open: it takes text in UTF-8 alone."""
+    try:
+        str(directory).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(directory).decode(errors="backslashreplace")
+        raise CannotRunError(
+            f"{shown}: expected the path of a journal in UTF-8, found other bytes: rename it"
+        ) from None
+
+
 def check_present(directory: Path) -> None:
     """Raise `CannotRunError` without a data file, `DamagedError` for an empty or very short one.
 
@@ -128,6 +139,7 @@ def check_present(directory: Path) -> None:
     an empty file into a new environment. A data format that LMDB 0.9 does not have is
     `UnsupportedError`; LMDB's own words for it depend on its version.
     """
+    check_name(directory)
     path = data_path(directory)
     try:
         if not stat.S_ISREG(path.stat().st_mode):

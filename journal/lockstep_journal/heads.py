@@ -84,6 +84,9 @@ class HeadDirectory:
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
+        if not self.directory.is_dir():
+            found = "something else" if self.directory.exists() else "nothing: create it"
+            raise CannotRunError(f"{directory}: expected the directory of heads, found {found}")
         check_place(self.directory / f"x{HEAD_SUFFIX}")
 
     @contextmanager

@@ -23,14 +23,13 @@ from lockstep_kernel import (
     parse_key,
     unpack_note,
 )
-from lockstep_kernel.note import ED25519, base64_text, unbase64
+from lockstep_kernel.note import ED25519, PRIVATE_MARK, base64_text, may_be_key, unbase64
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _ORIGIN_BYTES_MAX: Final = 1024
 """A key's file and a note, in which it stands twice and more, have room for it."""
-_PREFIX: Final = "PRIVATE+KEY+"
 _PUBLIC_SUFFIX: Final = ".pub"
 _SEED_BYTES: Final = 32
 _FILE_BYTES_MAX: Final = 4096
@@ -56,14 +55,18 @@ class SigningKey:
         return pack_note(SignedNote(text, signatures))
 
     def has_signed(self, data: bytes) -> bool:
-        """Say whether a signed note has a good signature of this key, among others perhaps."""
+        """Say whether a signed note has a good signature of this key and no bad one.
+
+        There may be some of other keys.
+        """
         note = unpack_note(data)
-        found = note.by(self.public)
-        return found is not None and found.signature == self._private.sign(note.text.encode())
+        good = self._private.sign(note.text.encode())
+        found = [one.signature for one in note.by(self.public)]
+        return bool(found) and all(signature == good for signature in found)
 
     def _as_text(self) -> str:
         data = bytes([ED25519]) + self._private.private_bytes_raw()
-        return f"{_PREFIX}{self.public.name}+{self.public.key_id.hex()}+{base64_text(data)}"
+        return f"{PRIVATE_MARK}{self.public.name}+{self.public.key_id.hex()}+{base64_text(data)}"
 
 
 def make_key(origin: str, path: Path) -> NoteKey:
@@ -87,7 +90,11 @@ def make_key(origin: str, path: Path) -> NoteKey:
     check_place(path)
     key = SigningKey(origin, _library().generate())
     _write_new(path, key._as_text(), 0o600)
-    _write_new(public, key.public.as_text(), 0o644)
+    try:
+        _write_new(public, key.public.as_text(), 0o644)
+    except BaseException:
+        path.unlink()
+        raise
     sync_directory(path.absolute().parent)
     return key.public
 
@@ -102,7 +109,10 @@ def load_key(path: Path) -> SigningKey:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise CannotRunError(f"{path}: the key cannot be read: {error.strerror}") from None
+        name = (
+            "a file whose name is not told, as it may be a key" if may_be_key(str(path)) else path
+        )
+        raise CannotRunError(f"{name}: the key cannot be read: {error.strerror}") from None
     try:
         return _parse(text)
     except (DamagedError, ValueError):
@@ -111,7 +121,7 @@ def load_key(path: Path) -> SigningKey:
 
 
 def _parse(text: str) -> SigningKey:
-    name, key_id, encoded = text.removesuffix("\n").removeprefix(_PREFIX).split("+", 2)
+    name, key_id, encoded = text.removesuffix("\n").removeprefix(PRIVATE_MARK).split("+", 2)
     data = unbase64(encoded)
     if len(data) != 1 + _SEED_BYTES or data[0] != ED25519:
         raise ValueError("another kind of key")
@@ -137,11 +147,15 @@ def _check_permissions(path: Path, found: os.stat_result) -> None:
 def _write_new(path: Path, text: str, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(descriptor)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(descriptor, mode)
+                file.write(f"{text}\n")
+                file.flush()
+                os.fsync(descriptor)
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as error:
         raise CannotRunError(f"{path}: the key cannot be written: {error.strerror}") from None
 

@@ -82,10 +82,14 @@ def pack_format() -> bytes:
 
 
 def check_format(payload: bytes) -> None:
-    """Raise `UnsupportedError` unless the payload names this format."""
+    """Raise `UnsupportedError` unless the payload names this format; `DamagedError` if it is 0."""
     if len(payload) != _FORMAT.size:
         raise DamagedError(f"meta: expected a format of 4 bytes, found {len(payload)}", None)
     found = _FORMAT.unpack(payload)[0]
+    if found == 0:
+        raise DamagedError(
+            f"expected journal format {FORMAT}, found 0, which no release writes", None
+        )
     if found != FORMAT:
         raise UnsupportedError(
             f"expected journal format {FORMAT}, found {found}: run the release that has it"

@@ -7,10 +7,12 @@ import json
 import os
 import sys
 
+from lockstep_kernel.note import without_private_keys
+
 
 def refuse(who: str, sentence: str, code: int, is_json: bool = False) -> int:
-    """Say why `who` ends with `code`, and return that."""
-    text = " ".join(sentence.split())
+    """Say why `who` ends with `code`, and return that. No private key is told."""
+    text = without_private_keys(" ".join(sentence.split()))
     print(f"{who}: {text}", file=sys.stderr)
     try:
         if is_json:

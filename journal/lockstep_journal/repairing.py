@@ -9,6 +9,7 @@ whole before the new one takes its place.
 
 import filecmp
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -20,7 +21,7 @@ from typing import Self
 import msgspec
 
 from lockstep_journal.entries import entries
-from lockstep_journal.environment import DATA_NAME, data_path, sync_directory
+from lockstep_journal.environment import DATA_NAME, check_name, data_path, sync_directory
 from lockstep_journal.errors import told
 from lockstep_journal.layout import COMMANDS, EVENTS, unpack_events, unpack_key
 from lockstep_journal.metapages import MetaPage, are_possible, fill, meta_pages, show
@@ -148,12 +149,11 @@ def repair(directory: str | Path, options: RepairOptions) -> Repaired:
             states = _states(path, scratch)
             plan = _planned(path, states, options.acknowledged_seq)
             done = _report(path, plan, options, file_seen.st_size)
+            if done.is_changed:
+                _check_places(path, backup, file_seen.st_size)
             if options.is_dry_run or not done.is_changed:
                 return done
-            _check_free(backup, path)
             done = msgspec.structs.replace(done, backup=str(backup))
-            check_room(path, file_seen.st_size)
-            check_room(backup.absolute().parent, file_seen.st_size)
             _keep_old(path, backup, done)
             rebuilt = scratch / "new"
             _rebuild(plan, rebuilt)
@@ -185,11 +185,21 @@ def _backup_place(path: Path, options: RepairOptions) -> Path:
     default = resolved.with_name(f"{resolved.name}.before-repair")
     place = Path(options.backup) if options.backup is not None else default
     check_place(place)
+    check_name(place)
     return place
 
 
+def _check_places(path: Path, backup: Path, size: int) -> None:
+    """Raise `CannotRunError` unless the backup and the new file can be written where they go."""
+    _check_free(backup, path)
+    for place in (path, backup.absolute().parent):
+        check_room(place, size)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise CannotRunError(f"{place}: expected a directory that can be written to")
+
+
 def _check_free(place: Path, path: Path) -> None:
-    if place.exists() and not _is_backup_of(place, path):
+    if (place.exists() or place.is_symlink()) and not _is_backup_of(place, path):
         raise CannotRunError(f"{place}: expected a new place for the backup, found this")
 
 
@@ -312,7 +322,8 @@ def _check_cut(path: Path, good: int, older: Survey | str, lost: str, *, is_asse
     if good < older.end_seq:
         raise DamagedError(
             f"{path}: record {good + 1} is damaged in the middle: records up to {older.end_seq} "
-            f"were there before the last transaction, so nothing may be cut: {_INSTEAD}",
+            f"were there before the last transaction, so nothing may be cut: {_INSTEAD}; "
+            f"`lockstep replay export --to` saves what is before it",
             good + 1,
         )
     if not is_asserted:

@@ -1,8 +1,9 @@
 """Finding a snapshot that can be trusted.
 
-A snapshot is good if its bytes are whole, its genesis and its hash are those of the journal's own
-chain at that sequence number, and its state loads with the digest it names. One that is not good is
-skipped with the reason; an older one, or genesis, leads to the same final hash.
+A snapshot is good if its bytes are whole, its genesis, hash and time are those of the journal's own
+chain at that sequence number, and its state loads with the digest it names. Where events are kept,
+they and the record's hash bind its clocks and its digest, too. One that is not good is skipped with
+the reason; an older one, or genesis, leads to the same final hash.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from lockstep_journal.store import Journal
 from lockstep_kernel import (
     DamagedError,
     Fault,
+    JournalRecord,
     Machine,
     SnapshotHead,
     State,
@@ -21,6 +23,7 @@ from lockstep_kernel import (
     load,
     read_head,
 )
+from lockstep_kernel.chain import hash_after
 
 
 class SkippedSnapshot(msgspec.Struct, frozen=True):
@@ -56,7 +59,24 @@ def check_snapshot(journal: Journal, seq: int) -> tuple[SnapshotHead, bytes]:
         raise DamagedError(
             f"snapshot {seq}: expected hash {expected.hex()}, found {head.hash.hex()}", seq
         )
+    what = _unbound(journal, head)
+    if what:
+        raise DamagedError(f"snapshot {seq}: {what}", seq)
     return head, data
+
+
+def unbound(
+    head: SnapshotHead, record: JournalRecord, events: bytes | None, digest_every: int
+) -> str:
+    """Return what a snapshot says against its record, which has its hash; nothing if all is well.
+
+    Without the record's `events` the clocks and the digest cannot be told.
+    """
+    if head.ts_ns != record.ts_ns:
+        return f"expected time {record.ts_ns}, found {head.ts_ns}"
+    if events is None or hash_after(record, head, digest_every, events) == record.hash:
+        return ""
+    return f"expected clocks and digest that give hash {record.hash.hex()} with the kept events"
 
 
 def newest_snapshot(
@@ -88,6 +108,25 @@ def newest_state(
         except Fault as fault:
             skipped.append(SkippedSnapshot(seq, str(fault), isinstance(fault, UnsupportedError)))
     return None, skipped
+
+
+def unbound_first(head: SnapshotHead) -> str:
+    """Return what a snapshot that has no record says of the time before the first one, if false."""
+    return "" if head.seq or head.ts_ns == 0 else f"expected time 0, found {head.ts_ns}"
+
+
+def _unbound(journal: Journal, head: SnapshotHead) -> str:
+    """Compare a snapshot with its record; what is wrong with that is said where that is read."""
+    if head.seq < journal.end().first_seq:
+        return unbound_first(head)
+    try:
+        record = journal.record(head.seq)
+        events = journal.events(head.seq, head.seq)[0] if journal.keeps_events else None
+    except Fault:
+        return ""
+    if record.hash != head.hash:
+        return ""
+    return unbound(head, record, events, journal.genesis.digest_every)
 
 
 def _candidates(journal: Journal, at_or_below: int) -> Sequence[int]:

@@ -17,6 +17,7 @@ import lmdb
 
 from lockstep_journal.environment import (
     beginning_fault,
+    check_name,
     check_present,
     copying_fault,
     open_for_reading,
@@ -222,6 +223,7 @@ class Journal:
         In the owner's process the map cannot grow meanwhile: a writer that must waits.
         """
         self._check_process()
+        check_name(directory)
         try:
             with self._map_lock:
                 self._environment.copy(str(directory), compact=is_compact)

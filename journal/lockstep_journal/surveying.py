@@ -27,6 +27,7 @@ from lockstep_journal.layout import (
     unpack_events,
     unpack_key,
 )
+from lockstep_journal.snapshots import unbound, unbound_first
 from lockstep_journal.store import Journal, link_fault, open_reader
 from lockstep_journal.verification import Finding, verify
 from lockstep_kernel import (
@@ -152,8 +153,9 @@ class _Walk:
         self._fault = ""
         self.seq, self.hash = end.first_seq - 1, end.base_hash
         self._hashes = {pack_key(self.seq): self.hash}
+        self._kept: dict[bytes, tuple[JournalRecord, bytes | None]] = {}
         epoch = 0
-        for record in self._good_records():
+        for record, events in self._good_records():
             fault = link_fault(record, self.hash, epoch)
             if fault is not None:
                 self._fault = str(fault)
@@ -161,6 +163,7 @@ class _Walk:
             self.seq, self.hash, epoch = record.seq, record.hash, record.epoch
             if pack_key(self.seq) in snapshots:
                 self._hashes[pack_key(self.seq)] = self.hash
+                self._kept[pack_key(self.seq)] = record, events
 
     def judged(self, snapshots: dict[bytes, bytes]) -> tuple[list[int], list[Finding]]:
         """Return the snapshots that are whole and contradict no record, and the others."""
@@ -207,8 +210,11 @@ class _Walk:
         what = (first and self._fault) or "it does not follow a good record"
         return LostRecord(seq, record.epoch, record.ts_ns, len(raw), what)
 
-    def _good_records(self) -> Iterator[JournalRecord]:
-        """Yield records whose own bytes, numbers and kept events are right; stop at any other."""
+    def _good_records(self) -> Iterator[tuple[JournalRecord, bytes | None]]:
+        """Yield records whose own bytes, numbers and kept events are right; stop at any other.
+
+        The events stand beside them, None where none are kept.
+        """
         events = _guarded(entries(self._journal, EVENTS))
         for seq, (key, raw) in enumerate(
             _guarded(entries(self._journal, COMMANDS)), self._end.first_seq
@@ -217,12 +223,13 @@ class _Walk:
                 return
             try:
                 record = unpack_record(raw, seq)
+                kept = None
                 if self._journal.keeps_events:
-                    _check_events(seq, next(events, None))
+                    kept = _events(seq, next(events, None))
             except DamagedError as damage:
                 self._fault = str(damage)
                 return
-            yield record
+            yield record, kept
 
     def _snapshot_fault(self, key: bytes, data: bytes) -> str:
         try:
@@ -237,13 +244,15 @@ class _Walk:
             return f"records before {self._end.first_seq} are archived"
         if head.seq <= self.seq and self._hashes[key] != head.hash:
             return f"expected hash {self._hashes[key].hex()}, found {head.hash.hex()}"
-        return ""
+        if key in self._kept:
+            return unbound(head, *self._kept[key], self._journal.genesis.digest_every)
+        return unbound_first(head)
 
 
-def _check_events(seq: int, entry: Entry | None) -> None:
+def _events(seq: int, entry: Entry | None) -> bytes:
     if entry is None or entry[0] != pack_key(seq):
         raise DamagedError(f"the kept events of record {seq} are missing", seq)
-    unpack_events(seq, entry[1])
+    return unpack_events(seq, entry[1])
 
 
 def _guarded(found: Iterator[Entry]) -> Iterator[Entry]:

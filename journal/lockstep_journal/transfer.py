@@ -309,7 +309,7 @@ class StreamImporter:
     def _take_snapshot(self, seq: int, payload: bytes) -> None:
         head = read_head(payload)
         is_start = not self._is_begun and seq > 0
-        is_here = is_start or (seq == self._seq and head.hash == self._hash)
+        is_here = is_start or (seq, head.hash, head.ts_ns) == (self._seq, self._hash, self._ts_ns)
         if head.seq != seq or head.genesis_hash != genesis_hash(self._owner.genesis) or not is_here:
             raise DamagedError(f"snapshot {seq}: it is not one of this history after {seq}", seq)
         if is_start:

@@ -15,6 +15,7 @@ import lmdb
 import msgspec
 
 from lockstep_journal.environment import (
+    check_name,
     check_present,
     open_for_writing,
     sync_directory,
@@ -367,6 +368,7 @@ def create_unchecked(
 ) -> Owner:
     """Do what `create` does, for imports, without asking a machine about the genesis."""
     path = Path(directory)
+    check_name(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

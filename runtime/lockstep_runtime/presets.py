@@ -67,7 +67,7 @@ def parse_preset(data: bytes) -> Preset:
             for one in file.scenarios
         )
         model = PortfolioModel(scenarios, **file.parameters)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise PresetError(f"preset: not a margin model: {error}") from error
     if not is_good_model(model):
         raise PresetError(f"preset {file.name}: a number is out of its range")

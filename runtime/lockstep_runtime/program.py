@@ -14,6 +14,7 @@ import click
 
 from lockstep_kernel import CannotRunError, LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
+from lockstep_kernel.note import is_private, without_keys
 
 NAME = "lockstep"
 GROUP = "lockstep.commands"
@@ -22,17 +23,18 @@ EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 
 _SUMMARIES = {
-    "bench": "Measure speed against a bare matcher.",
+    "bench": "Measure speed against a bare matcher on the same machine.",
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
-    "journal": "Look after a journal: verify, back up, archive, compact, repair.",
+    "head": "Sign what a journal holds, so that it can be held against its writer.",
+    "journal": "Look after a journal: verify, measure, back up, archive, compact, repair.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
     "run": "Run a feed through sequencer, engine and journal.",
-    "simulate": "Simulate clients, sequencer, journal and disk under faults, seed by seed.",
-    "status": "Say what a journal holds, who writes it, and how full it is.",
+    "simulate": "Simulate clients, sequencer, journal and disk under faults: a seed repeats a run.",
+    "status": "Say what the journal in DIR holds, who writes it, and how full it is.",
 }
 """What help says of the commands of this distribution, so that it need not import them."""
 
-_GROUPS = ("journal", "replay")
+_GROUPS = ("head", "journal", "replay")
 """The commands that have commands."""
 
 _EPILOG = """
@@ -143,6 +145,11 @@ def version() -> str:
 
 
 def _run(given: Sequence[str]) -> int:
+    if any(map(is_private, given)):
+        raise CannotRunError(
+            "expected the name of a key's file, found the private key itself: keep it secret, "
+            "and make a new one if others could see it here"
+        )
     try:
         # Not `lockstep.main`: it has exit codes of its own.
         with lockstep.make_context("lockstep", list(given)) as context:
@@ -163,15 +170,20 @@ def _misused(given: Sequence[str], error: click.UsageError) -> int:
         print(error.format_message(), file=sys.stderr)
         return EXIT_CANNOT_RUN
     where = error.ctx.command_path if error.ctx is not None else NAME
-    return _fail(given, f"{error.format_message()} (see '{where} --help')", EXIT_CANNOT_RUN)
+    sentence = without_keys(error.format_message())
+    return _refuse(given, where, f"{sentence} (see '{where} --help')")
 
 
 def _fail(given: Sequence[str], sentence: str, code: int) -> int:
     """Say why the program ends: `lockstep COMMAND: ...`, and as JSON if that was asked for."""
+    return _refuse(given, _speaker(given), sentence, code)
+
+
+def _refuse(given: Sequence[str], speaker: str, sentence: str, code: int = EXIT_CANNOT_RUN) -> int:
     # Only here: help loads nothing of the other packages.
     from lockstep_journal.refusal import refuse
 
-    return refuse(_speaker(given), sentence, code, is_json="--json" in given)
+    return refuse(speaker, sentence, code, is_json="--json" in given)
 
 
 def _speaker(given: Sequence[str]) -> str:
@@ -183,7 +195,7 @@ def _speaker(given: Sequence[str]) -> str:
     name = next(iter(given), "")
     if not metadata.entry_points(group=GROUP, name=name):
         return NAME
-    if name in _GROUPS and len(given) > 1 and not given[1].startswith("-"):
+    if name in _GROUPS and len(given) > 1 and given[1].isalpha():
         return f"{NAME} {name} {given[1]}"
     return f"{NAME} {name}"
 

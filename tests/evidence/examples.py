@@ -26,13 +26,16 @@ def kinds() -> dict[str, Proved]:
     heads = HONEST.signed(3), HONEST.signed(COUNT)
     other = OTHER.signed(3)
     same = HONEST.signed(3, root=b"r" * 32)
+    none = HONEST.signed(0, root=b"r" * 32)
     return {
         "inclusion": prove_inclusion(HONEST.source(), KEYS, heads[1], 7),
         "consistency": prove_consistency(HONEST.source(), KEYS, *heads),
         "equivocation": prove_equivocation(HONEST.source(), KEYS, other, heads[1]),
         "equivocation of one size": prove_equivocation(None, KEYS, same, heads[0]),
+        "equivocation of no records": prove_equivocation(None, KEYS, none, heads[1]),
         "fraud": fraud(FORGETFUL, FORGETFUL_AT + 1),
         "fraud from a dump": fraud(FORGETFUL, FORGETFUL_AT + 1, FORGETFUL_AT - 2),
+        "fraud of no records": fraud(HONEST, 0, rules_version=2),
     }
 
 

@@ -155,11 +155,63 @@ def test_a_private_key_is_never_printed(place: Place) -> None:
         assert "AQQDAgE".lower() not in run.err.lower()
 
 
+def test_a_key_that_is_none_is_said_to_be_no_file_and_no_key(place: Place) -> None:
+    bad = place.folder / "bad.pub"
+    bad.write_text(f"{KEY_TEXT}\n{KEY_TEXT[:-4]}\n")
+    neither = "expected a public key or a file of them, found neither: there is no"
+    for text, sentence in (
+        ("missing.pub", f"{neither} file 'missing.pub'"),
+        ("", f"{neither} file ''"),
+        (f"{KEY_TEXT}x", f"{neither} such file, and as a key: note: expected base64"),
+        (bad, f"{bad}: line 2: expected a public key, found none: note: expected"),
+    ):
+        run = place.validator("check-proof", "missing", "--key", text)
+        assert 3 == run.code
+        run.check_sentence(sentence)
+
+
+def test_a_private_key_is_never_printed_wherever_it_stands(
+    place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    key = place.folder / "head.key"
+    good(place.lockstep("keygen", ORIGIN, key))
+    private = key.read_text().strip()
+    bare = private.removeprefix("PRIVATE+KEY+")
+    seed = bare.split("+", 2)[2]
+    assert 44 == len(seed)
+    runs = [
+        place.validator(*arguments)
+        for text in (private, private.lower())
+        for arguments in (
+            [text],
+            ["check-proof", text, "--key", KEY_TEXT],
+            ["check-proof", "x", text, "--key", KEY_TEXT, "--json"],
+            ["prove", text],
+            ["prove", "inclusion", "x", "--seq", text],
+            ["x", "--machine", text],
+            ["x", "--trust", f"1:{text}"],
+        )
+    ]
+    runs += [
+        place.validator("check-proof", "x", *arguments)
+        for text in (bare, seed, seed[:-1])
+        for arguments in (["--key", text], [text, "--key", KEY_TEXT], ["--key", "k", "--seq", text])
+    ]
+    runs.append(place.lockstep("publish", "x", "y", "--key", seed))
+    for run in runs:
+        assert 3 == run.code
+        run.check_sentence("")
+        assert seed[:20].lower() not in (run.out + run.err).lower()
+
+
 def test_at_most_80_characters_of_a_bad_key_are_printed(place: Place) -> None:
     for text in ("k" * 5000, KEY_TEXT.replace("+", f"+{'k' * 5000}", 1)):
         run = place.validator("check-proof", "missing", "--key", text)
         run.check_sentence("expected a public key or a file of them")
-        assert 80 >= run.err.count("k" * 10) * 10
+        assert "k" * 10 not in run.err
+    run = place.validator("check-proof", "missing", "--key", "k." * 2500)
+    run.check_sentence("there is no file 'k.")
+    assert 40 == run.err.count("k.")
 
 
 def test_a_proof_is_read_from_standard_input_and_never_written_over(place: Place) -> None:
@@ -172,6 +224,39 @@ def test_a_proof_is_read_from_standard_input_and_never_written_over(place: Place
     assert 3 == again.code
     again.check_sentence("expected no file, found one")
     assert data == (place.folder / "inclusion.proof").read_bytes()
+
+
+def test_a_place_that_a_proof_cannot_have_is_refused_before_the_work(place: Place) -> None:
+    last = place.head("last", HONEST, COUNT)
+    (place.folder / "dangling").symlink_to(place.folder / "missing")
+    for out, sentence in (
+        (place.folder / "dangling", "expected no file, found one"),
+        (place.folder, "expected no file, found one"),
+        (place.folder / "no" / "x.proof", "expected the name of a file in a directory"),
+        ("", "'': expected the name of a file in a directory that is there"),
+    ):
+        asked = ["--head", last, "--seq", 4, "--key", KEY_TEXT, "--out", out]
+        run = place.validator("prove", "inclusion", "no source is looked for", *asked)
+        assert 3 == run.code
+        run.check_sentence(sentence)
+
+
+def test_a_proof_that_cannot_be_written_whole_is_not_there(place: Place) -> None:
+    last = place.head("last", HONEST, COUNT)
+    stream, out = place.stream("honest", HONEST), place.folder / "inclusion.proof"
+    asked = ["prove", "inclusion", str(stream), "--seq", "4", "--head", str(last)]
+    asked += ["--key", KEY_TEXT, "--out", str(out)]
+    small = (
+        "import resource, signal, sys\n"
+        "from lockstep_validator import program\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "sys.exit(program.main(sys.argv[1:]))\n"
+    )
+    run = run_python(["-c", small, *asked], [])
+    assert (3, False) == (run.code, out.exists())
+    run.check_sentence(f"{out}: cannot be written: File too large")
+    good(place.prove("inclusion", stream, "--head", last, "--seq", 4))
 
 
 def test_a_file_without_end_is_refused_by_what_is_read_of_it(place: Place) -> None:
@@ -210,6 +295,14 @@ def test_wrong_use_is_said(place: Place) -> None:
         (["prove", "inclusion", "x", "--head", "h", "--key", "k", "--out", "o"], "--seq"),
         (["check-proof"], "FILE"),
         (["check-proof", "missing", "--key", KEY_TEXT], "cannot read 'missing'"),
+        (
+            ["check-proof", "x", "y", "--key", "k"],
+            "unrecognized arguments: y (see lockstep-validator check-proof --help)",
+        ),
+        (
+            ["prove", "equivocation", "x", "y", "--head", "h", "--key", "k", "--out", "o"],
+            "unrecognized arguments: y (see lockstep-validator prove equivocation --help)",
+        ),
     ):
         run = place.validator(*arguments)
         assert 3 == run.code

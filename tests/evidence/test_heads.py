@@ -1,5 +1,6 @@
 """An operator's side: keys in files, heads that are published, and what is never signed."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -108,6 +109,34 @@ def test_the_longest_origin_can_be_read_and_signed_with(tmp_path: Path) -> None:
     make_key(origin, tmp_path / "head.key")
     key = load_key(tmp_path / "head.key")
     assert key.has_signed(key.sign(HONEST.head(3, origin=origin)))
+
+
+def test_a_directory_of_heads_that_is_none_is_named_as_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name, found in (("missing", "nothing: create it"), ("file", "something else")):
+        path = tmp_path / name
+        with pytest.raises(CannotRunError) as caught:
+            HeadDirectory(path)
+        assert f"{path}: expected the directory of heads, found {found}" == str(caught.value)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_key_that_cannot_be_written_whole_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    real, calls = os.fsync, [0]
+
+    def full(descriptor: int) -> None:
+        calls[0] += 1
+        if calls[0] == failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CannotRunError, match="the key cannot be written: No space left"):
+        make_key(ORIGIN, tmp_path / "head.key")
+    assert [] == list(tmp_path.iterdir())
+    make_key(ORIGIN, tmp_path / "head.key")
 
 
 def test_a_key_in_a_journal_is_not_made(journal: Path) -> None:

@@ -412,15 +412,19 @@ def test_a_file_is_laid_out_as_documented() -> None:
         assert proved.data == pack_proof(unpack_proof(proved.data))
 
 
-def test_a_newer_format_is_unsupported() -> None:
+def test_a_newer_format_is_unsupported_and_one_before_the_first_is_damage() -> None:
     import struct
 
     from xxhash import xxh3_64_digest
 
-    header = struct.pack(">7sBQ", b"LKPROOF", 2, 0)
-    data = header + xxh3_64_digest(header) + xxh3_64_digest(header)
-    with pytest.raises(UnsupportedError, match="expected format 1, found 2"):
-        check_proof(data, KEYS)
+    for version, error, sentence in (
+        (2, UnsupportedError, "expected format 1, found 2: run the release that has it"),
+        (0, DamagedError, "expected format 1, found 0, which no release writes"),
+    ):
+        header = struct.pack(">7sBQ", b"LKPROOF", version, 0)
+        data = header + xxh3_64_digest(header) + xxh3_64_digest(header)
+        with pytest.raises(error, match=sentence):
+            check_proof(data, KEYS)
 
 
 def test_values_that_are_not_canonical_are_refused() -> None:

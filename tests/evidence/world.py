@@ -80,6 +80,9 @@ class World:
         chunks: list[bytes] = []
         writer = StreamWriter(chunks.append, self.genesis)
         hash_ = genesis_hash(self.genesis)
+        for head in heads:
+            if not head.head.size:
+                writer.head(0, head.note)
         for seq, raw in enumerate(self.raws, 1):
             writer.record(seq, raw)
             hash_ = raw[44:60]

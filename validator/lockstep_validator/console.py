@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 
 from lockstep_kernel import CannotRunError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN
+from lockstep_kernel.note import without_keys, without_private_keys
 from lockstep_validator.report import printable
 
 PROGRAM = "lockstep-validator"
@@ -24,7 +25,7 @@ class Parser(argparse.ArgumentParser):
     """Raises instead of ending the process with a code that means damage."""
 
     def error(self, message: str) -> NoReturn:
-        raise CannotRunError(f"{message} (see {self.prog} --help)")
+        raise CannotRunError(f"{without_keys(message)} (see {self.prog} --help)")
 
     def print_help(self, file: _Writable | None = None) -> None:
         """Write the help; argparse itself is silent when that fails."""
@@ -49,8 +50,8 @@ def fail(sentence: str, code: int = EXIT_CANNOT_RUN) -> int:
 
 
 def say(sentence: str) -> None:
-    """Write a sentence of the program."""
-    print(f"{PROGRAM}: {printable(sentence)}", file=sys.stderr)
+    """Write a sentence of the program. No private key is told."""
+    print(f"{PROGRAM}: {printable(without_private_keys(sentence))}", file=sys.stderr)
 
 
 def drop_output() -> None:

@@ -32,14 +32,19 @@ class Links:
 
     def follow_snapshot(self, head: SnapshotHead) -> None:
         """Check a snapshot against the record before; an archived stream starts with one."""
-        if head.hash != self._hash and not (self._is_first and head.seq > 0):
-            raise DamagedError(
-                f"sequence {head.seq}: expected a snapshot with hash {self._hash.hex()}, "
-                f"found {head.hash.hex()}",
-                head.seq,
-            )
+        if not (self._is_first and head.seq > 0):
+            self._check_same(head)
         self._hash, self._ts_ns = head.hash, head.ts_ns
         self._is_first = False
+
+    def _check_same(self, head: SnapshotHead) -> None:
+        if head.hash != self._hash:
+            what = f"hash {self._hash.hex()}, found {head.hash.hex()}"
+        elif head.ts_ns != self._ts_ns:
+            what = f"time {self._ts_ns}, found {head.ts_ns}"
+        else:
+            return
+        raise DamagedError(f"sequence {head.seq}: expected a snapshot with {what}", head.seq)
 
 
 def check_link(record: JournalRecord, previous: bytes) -> None:

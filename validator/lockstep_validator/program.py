@@ -16,6 +16,7 @@ from types import FrameType
 
 from lockstep_kernel import CannotRunError
 from lockstep_kernel.errors import EXIT_OK
+from lockstep_kernel.note import is_private
 from lockstep_validator.console import PROGRAM, Parser, drop_output, fail, put, say
 from lockstep_validator.evidence.keys import read_keys
 from lockstep_validator.options import Options, parse_mark
@@ -116,6 +117,8 @@ class Progress:
 
 def _run(arguments: Sequence[str] | None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if any(map(is_private, given)):
+        raise CannotRunError("expected a public key, found a private one: keep it secret")
     if given and given[0] in EVIDENCE_COMMANDS:
         # Only these need the library of signatures.
         from lockstep_validator.evidence.command import run

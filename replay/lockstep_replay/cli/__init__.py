@@ -209,6 +209,7 @@ def stats(context: click.Context, directory: str, is_json: bool, machine_name: s
 @_directory
 @click.argument("destination", metavar="NEW_FILE")
 @click.option("--from", "from_seq", type=int, metavar="SEQ", help="Record SEQ must be in it.")
+@click.option("--to", "to_seq", type=int, metavar="SEQ", help="End the stream after record SEQ.")
 @click.option("--events", "has_events", is_flag=True, help="With events, recomputed if not kept.")
 @click.option("--heads", metavar="HEADS", help="With the signed heads of this directory.")
 @_json
@@ -219,6 +220,7 @@ def export(
     directory: str,
     destination: str,
     from_seq: int | None,
+    to_seq: int | None,
     has_events: bool,
     heads: str | None,
     is_json: bool,
@@ -226,6 +228,8 @@ def export(
 ) -> None:
     """Write the journal in DIR as a portable stream to NEW_FILE, or to stdout if that is `-`.
 
+    With --to the stream ends after record SEQ, as whole as any other. The records behind it are not
+    read: so what stands before damage is saved.
     NEW_FILE lies in a directory that is there, and outside every journal.
     """
     _run(
@@ -234,6 +238,7 @@ def export(
         directory=directory,
         destination=destination,
         from_seq=from_seq,
+        to_seq=to_seq,
         has_events=has_events,
         heads=heads,
         is_json=is_json,

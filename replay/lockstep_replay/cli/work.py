@@ -10,9 +10,11 @@ from typing import Any
 
 from lockstep_journal import (
     EventSource,
+    Exporter,
     HeadDirectory,
     Journal,
     Plain,
+    Transferred,
     export,
     heads_between,
     import_streams,
@@ -168,15 +170,18 @@ def export_stream(
     """Write a stream to a new file, synced, or to stdout."""
     with ExitStack() as stack:
         journal = stack.enter_context(_opened(directory))
-        from_seq, events = options["from_seq"], None
-        last_seq = journal.end().last_seq
-        if from_seq is not None and from_seq > last_seq:
-            raise CannotRunError(f"{directory}: expected --from up to {last_seq}, found {from_seq}")
-        if options["has_events"]:
-            events = _event_source(journal, machine_name)
+        seqs = options["from_seq"], options["to_seq"]
+        last_seq = _checked_last(journal, *seqs)
+        events = _event_source(journal, machine_name) if options["has_events"] else None
         heads = _heads(journal, options["heads"], last_seq)
+
+        def write_to(write: Callable[[bytes], object]) -> Transferred:
+            if seqs[1] is None:
+                return export(journal, write, seqs[0], events, heads)
+            return _exported_prefix(Exporter(journal, write, events, heads), *seqs)
+
         if destination == "-":
-            export(journal, sys.stdout.buffer.write, from_seq, events, heads)
+            write_to(sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
             return EXIT_OK
         path = Path(destination)
@@ -187,7 +192,7 @@ def export_stream(
         stack.callback(unfinished.unlink, missing_ok=True)
         try:
             with unfinished.open("wb") as file:
-                done = export(journal, file.write, from_seq, events, heads)
+                done = write_to(file.write)
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.rename(path)
@@ -195,6 +200,32 @@ def export_stream(
             raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
+
+
+def _checked_last(journal: Journal, from_seq: int | None, to_seq: int | None) -> int:
+    """Return the last record to export; raise `CannotRunError` for a range without records."""
+    end = journal.end()
+    if from_seq is not None and from_seq > end.last_seq:
+        raise CannotRunError(
+            f"{journal.directory}: expected --from up to {end.last_seq}, found {from_seq}"
+        )
+    first = end.first_seq if from_seq is None else max(from_seq, end.first_seq)
+    if to_seq is not None and not first <= to_seq <= end.last_seq:
+        raise CannotRunError(
+            f"{journal.directory}: expected --to from {first} to {end.last_seq}, found {to_seq}"
+        )
+    return end.last_seq if to_seq is None else to_seq
+
+
+def _exported_prefix(exporter: Exporter, from_seq: int | None, to_seq: int) -> Transferred:
+    """Write a whole stream that ends at `to_seq`; the records behind it may be damaged."""
+    start = exporter.begin(from_seq)
+    if to_seq < start:
+        raise CannotRunError(
+            f"expected --to {start} or later, where the stream would begin, found {to_seq}"
+        )
+    exporter.send_to(to_seq)
+    return exporter.finish()
 
 
 def _heads(journal: Journal, directory: str | None, last_seq: int) -> Mapping[int, bytes]:

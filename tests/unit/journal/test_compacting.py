@@ -115,7 +115,7 @@ def test_a_copy_that_differs_in_one_event_is_not_taken(
 
     def copy_wrong(self: Journal, directory: Path, is_compact: bool = False) -> None:
         real(self, directory, is_compact)
-        edit(directory, layout.EVENTS, {500: layout.pack_events(500, b"\x90")})
+        edit(directory, layout.EVENTS, {499: layout.pack_events(499, b"\x90")})
 
     monkeypatch.setattr(Journal, "copy_to", copy_wrong)
     with pytest.raises(DamagedError, match="of 'events' is not the same"):

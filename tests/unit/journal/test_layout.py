@@ -55,6 +55,8 @@ def test_a_newer_format_is_not_damage() -> None:
         layout.check_format(b"\x00\x00\x00\x02")
     with pytest.raises(DamagedError):
         layout.check_format(b"\x01")
+    with pytest.raises(DamagedError, match="found 0, which no release writes"):
+        layout.check_format(bytes(4))
 
 
 def test_events_are_bound_to_their_record() -> None:

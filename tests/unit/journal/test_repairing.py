@@ -4,6 +4,7 @@ It cuts only what nobody heard of, and only if the last transaction wrote it.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -412,15 +413,48 @@ def test_a_flipped_bit_of_a_transaction_number_loses_no_record_unseen(
         assert (BEFORE if is_step_back else COUNT) == found, "the one exception in the guarantees"
 
 
-@pytest.mark.parametrize("kind", ["itself", "link", "same file", "linked file", "no report"])
+def test_a_dry_run_refuses_a_place_where_the_repair_could_not_write(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(journal, value_of(journal, layout.COMMANDS, 171), 70, 4)
+    (tmp_path / "locked").mkdir()
+    asked = RepairOptions(True, BEFORE, str(tmp_path / "locked" / "kept"))
+    assert repair(journal, asked).is_changed
+    may = os.access
+    for refused_place in (tmp_path / "locked", journal):
+        monkeypatch.setattr(
+            os, "access", lambda path, mode, no=refused_place: path != no and may(path, mode)
+        )
+        with pytest.raises(CannotRunError, match="expected a directory that can be written to"):
+            repair(journal, asked)
+
+
+def test_a_dry_run_refuses_a_disk_without_room_for_the_backup(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(journal, value_of(journal, layout.COMMANDS, 171), 70, 4)
+    (tmp_path / "full").mkdir()
+    real = os.statvfs(tmp_path)
+    full = os.statvfs_result([*real[:3], 0, 0, *real[5:]])
+    monkeypatch.setattr(os, "statvfs", lambda path: full if path == tmp_path / "full" else real)
+    with pytest.raises(CannotRunError, match=f"{tmp_path}/full: expected [0-9]+ free bytes"):
+        repair(journal, RepairOptions(True, BEFORE, str(tmp_path / "full" / "kept")))
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False], ids=["dry", "done"])
+@pytest.mark.parametrize(
+    "kind", ["itself", "link", "dangling", "same file", "linked file", "no report"]
+)
 def test_only_the_backup_of_an_earlier_repair_counts_as_one_never_the_journal(
-    journal: Path, tmp_path: Path, kind: str
+    journal: Path, tmp_path: Path, kind: str, is_dry_run: bool
 ) -> None:
     damaged = copy_of(journal, tmp_path / "damaged")
     flip(damaged, value_of(damaged, layout.COMMANDS, COUNT), 70, 1)
     kept = damaged if kind == "itself" else tmp_path / "kept"
     if kind == "link":
         kept.symlink_to(damaged)
+    elif kind == "dangling":
+        kept.symlink_to(tmp_path / "missing")
     elif kind != "itself":
         kept.mkdir()
     if kind == "same file":
@@ -429,12 +463,20 @@ def test_only_the_backup_of_an_earlier_repair_counts_as_one_never_the_journal(
         data_of(kept).symlink_to(copy_of(damaged, tmp_path / "other") / "data.mdb")
     elif kind == "no report":
         shutil.copyfile(data_of(damaged), data_of(kept))
-    if kind != "no report":
+    if kind not in ("no report", "dangling"):
         (kept / "repair.json").write_text("{}\n")
     before, names = data_of(damaged).read_bytes(), names_in(tmp_path)
     run = run_command(
         "lockstep_journal.cli:journal",
-        ["repair", damaged, "--acknowledged", BEFORE, "--backup", kept],
+        [
+            "repair",
+            damaged,
+            "--acknowledged",
+            BEFORE,
+            "--backup",
+            kept,
+            *["--dry-run"][:is_dry_run],
+        ],
         [],
     )
     assert (3, "") == (run.code, run.out), run.err

@@ -48,8 +48,14 @@ def test_a_record_at_another_place_is_found(expected_seq: int) -> None:
 
 
 def test_a_newer_format_is_not_damage() -> None:
-    with pytest.raises(UnsupportedError, match="found 2"):
+    with pytest.raises(UnsupportedError, match="found 2: run the release that has it"):
         unpack_record(forged(3, 2), 3)
+
+
+def test_a_format_before_the_first_is_damage() -> None:
+    with pytest.raises(DamagedError, match="record 3: expected format 1, found 0, which") as caught:
+        unpack_record(forged(3, 0), 3)
+    assert 3 == caught.value.seq
 
 
 def test_another_magic_and_another_length_are_damage_even_with_a_good_check() -> None:

@@ -91,6 +91,11 @@ def test_a_newer_format_is_not_damage() -> None:
         load(COUNTER, GENESIS, forged(SNAPSHOT, 6, struct.pack(">H", 2)))
 
 
+def test_a_format_before_the_first_is_damage() -> None:
+    with pytest.raises(DamagedError, match="expected format 1, found 0, which no release writes"):
+        load(COUNTER, GENESIS, forged(SNAPSHOT, 6, struct.pack(">H", 0)))
+
+
 @pytest.mark.parametrize(
     ("offset", "data", "words"),
     [

@@ -140,6 +140,14 @@ def test_newer_formats_flags_and_frames_are_not_damage() -> None:
         read_stream(b"".join(PARTS[:4]) + pack_frame(77, 2, b""))
 
 
+def test_formats_and_frames_before_the_first_are_damage() -> None:
+    header = b"LOCKSTEP" + bytes(4)
+    with pytest.raises(DamagedError, match="expected format 1, found 0, which no release writes"):
+        read_stream(header + xxh3_64_digest(header) + b"".join(PARTS[1:]))
+    with pytest.raises(DamagedError, match="frame type, found 0, which no release writes"):
+        read_stream(b"".join(PARTS[:4]) + pack_frame(0, 2, b""))
+
+
 def test_events_frames_must_follow_their_records() -> None:
     parts = stream_frames(5, has_events=True)
     assert 5 == len(read_stream(b"".join(parts)))

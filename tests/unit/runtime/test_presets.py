@@ -86,6 +86,12 @@ def test_a_wrong_file_is_refused(wrong: dict[str, object], message: str) -> None
         parse_preset(msgspec.json.encode({**good, **wrong}))
 
 
+@pytest.mark.parametrize("data", [b'{"name": "\xff"}', b'{"\xff": 1}', b"\xff", b"[" * 100_000])
+def test_bytes_that_are_no_text_or_nested_too_deep_are_refused(data: bytes) -> None:
+    with pytest.raises(PresetError, match="not a margin model"):
+        parse_preset(data)
+
+
 def test_text_that_is_no_json_is_refused() -> None:
     with pytest.raises(PresetError, match="not a margin model"):
         parse_preset(b"[")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -14,7 +15,14 @@ from lockstep_runtime import program
 from lockstep_runtime.program import lockstep as group
 from tests.unit.journal.damage import PAGE, data_of
 from tests.unit.journal.test_rehearsal import deadly_pages
-from tests.unit.runtime.driving import NORMAL, environment, install, install_points, lockstep
+from tests.unit.runtime.driving import (
+    NORMAL,
+    ROOT,
+    environment,
+    install,
+    install_points,
+    lockstep,
+)
 
 HEAVY = ("rich", "lmdb", "matplotlib", "lockstep_engine", "lockstep_journal")
 ANGRY = """
@@ -90,10 +98,71 @@ def test_help_names_every_command_broken_ones_too(site: Path) -> None:
 
 def test_help_says_of_a_command_what_the_command_says() -> None:
     context = click.Context(group)
-    for name in ("run", "demo"):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for name in project["entry-points"][program.GROUP]:
         command = group.get_command(context, name)
         assert command is not None
         assert program._SUMMARIES[name] == (command.help or "").split("\n")[0]
+        assert (name in program._GROUPS) == isinstance(command, click.Group)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "speaker", "sentence"),
+    [
+        ("journal repair", "journal repair", "Missing argument 'DIR'"),
+        ("journal repair J --dry-rn", "journal repair", "No such option '--dry-rn'"),
+        ("journal archive J x --below y", "journal archive", "Invalid value for '--below'"),
+        ("journal nonsense J", "journal", "No such command 'nonsense'"),
+        ("journal --nonsense", "journal", "No such option '--nonsense'"),
+        ("head publish J", "head publish", "Missing argument 'HEADS'"),
+        ("head publish J H", "head publish", "Missing option '--key'"),
+        ("head nonsense", "head", "No such command 'nonsense'"),
+        ("replay import new", "replay import", "Missing argument 'STREAM...'"),
+        ("status", "status", "Missing argument 'DIR'"),
+        ("nonsense", "", "No such command 'nonsense'"),
+    ],
+)
+def test_a_usage_error_begins_with_the_command_whose_help_explains_it(
+    site: Path, arguments: str, speaker: str, sentence: str
+) -> None:
+    done = lockstep(site, *arguments.split())
+    name = f"lockstep {speaker}".strip()
+    assert (3, True) == (done.returncode, done.stderr.startswith(f"{name}: {sentence}")), done
+    assert done.stderr.endswith(f"(see '{name} --help')\n")
+
+
+SEED = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+PRIVATE = f"PRIVATE+KEY+PeterNeumann+c74f20a3+{SEED}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [PRIVATE],
+        ["head", PRIVATE],
+        ["head", "publish", "J", "H", "--key", PRIVATE],
+        ["head", "publish", "J", "H", "--key", "k", PRIVATE.lower()],
+        ["head", "publish", "J", "H", "--key", "k", SEED],
+        ["journal", "verify", PRIVATE, "--json"],
+        ["replay", "show", "J", "--field", PRIVATE],
+        ["run", f"market:{PRIVATE}", "--journal", "J"],
+        ["simulate", "--seed", SEED],
+    ],
+)
+def test_a_private_key_among_the_arguments_is_never_printed(
+    site: Path, arguments: list[str]
+) -> None:
+    done = lockstep(site, *arguments)
+    fails(done, 3, "(see 'lockstep " if SEED in arguments else "found the private key itself")
+    assert SEED[:8].lower() not in (done.stdout + done.stderr).lower()
+
+
+def test_a_private_key_in_the_place_of_a_feed_is_not_quoted(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "head.key").write_text(f"{PRIVATE}\n")
+    done = lockstep(site, "run", tmp_path / "head.key", "--journal", tmp_path / "j")
+    fails(done, 3, "expected the header of an order flow")
+    assert "PRIVATE+KEY..." in done.stderr
+    assert SEED[:8] not in done.stderr
 
 
 def test_the_version_is_shown(site: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from lockstep_kernel import (
+    EMPTY_ROOT,
     DamagedError,
     Genesis,
     Machine,
@@ -19,7 +20,7 @@ from lockstep_kernel import (
     state_digest,
     unpack_record,
 )
-from lockstep_validator.evidence.judging import Start, contradiction_of
+from lockstep_validator.evidence.judging import Start, contradiction_of, contradiction_of_none
 from lockstep_validator.evidence.keys import Keys
 from lockstep_validator.evidence.proofs import (
     ConsistencyProof,
@@ -65,6 +66,22 @@ def check_proof(data: bytes, keys: Keys, machine: Machine | str | None = None) -
             return _check_fraud(proof, keys, machine)
 
 
+def expect_under(head: TreeHead, seq: int) -> None:
+    """Raise `NotProved` unless a head has a record with this number."""
+    if not head.size:
+        raise NotProved(f"expected a record, asked for {seq}: a head of 0 has none")
+    if not 1 <= seq <= head.size:
+        raise NotProved(f"expected a record from 1 to {head.size}, asked for {seq}")
+
+
+def expect_earlier(old: TreeHead, head: TreeHead) -> None:
+    """Raise `NotProved` unless execution can go from one head to the other."""
+    if not head.size:
+        raise NotProved(f"expected no head before one of 0, found one of {old.size}")
+    if old.size >= head.size:
+        raise NotProved(f"expected an earlier head than {head.size}, found {old.size}")
+
+
 def kind_of(proof: Proof) -> str:
     """Return the name of a proof's kind."""
     return type(proof).__name__.removesuffix("Proof").lower()
@@ -72,6 +89,7 @@ def kind_of(proof: Proof) -> str:
 
 def _check_inclusion(proof: InclusionProof, keys: Keys, machine: Machine | str | None) -> Checked:
     head = keys.opened_alone(proof.head).head
+    expect_under(head, proof.seq)
     root = _computed(
         lambda: root_from_inclusion(proof.record, proof.seq - 1, head.size, proof.path)
     )
@@ -105,8 +123,10 @@ def _check_consistency(proof: ConsistencyProof, keys: Keys) -> Checked:
     contradicted = contradictions(old, head)
     if contradicted:
         raise NotProved(f"the heads contradict each other: {', '.join(contradicted)}")
+    claim = f"the {old.size} records that {old.origin} signed first are the first of {head.size}"
     if old.size == 0:
-        _expect_root(old, Tree().root())
+        claim = f"{old.origin} signed no records first, and {head.size or 'none'} then"
+        _expect_root(old, EMPTY_ROOT)
         _expect_no_path(proof.path)
     else:
         old_root, root = _computed(
@@ -116,7 +136,7 @@ def _check_consistency(proof: ConsistencyProof, keys: Keys) -> Checked:
         _expect_root(old, old_root)
     return Checked(
         kind_of(proof),
-        f"the {old.size} records that {old.origin} signed first are the first of {head.size}",
+        claim,
         {"old_size": old.size, "old_root": old.root.hex(), **_facts(head)},
     )
 
@@ -128,12 +148,8 @@ def _check_equivocation(proof: EquivocationProof, keys: Keys) -> Checked:
     found = list(contradictions(first, second))
     if found:
         _expect_no_path((*proof.path, *((proof.root,) if proof.root else ())))
-    elif 0 < first.size < second.size:
-        old_root, root = _computed(
-            lambda: roots_from_consistency(first.size, second.size, proof.root, proof.path)
-        )
-        _expect_root(second, root)
-        if old_root != proof.root:
+    elif first.size < second.size:
+        if _first_root(proof, first, second) != proof.root:
             raise NotProved("the path leads to another root of the first records")
         if proof.root == first.root:
             raise NotProved("the heads agree: one history has both")
@@ -154,19 +170,31 @@ def _check_equivocation(proof: EquivocationProof, keys: Keys) -> Checked:
     )
 
 
+def _first_root(proof: EquivocationProof, first: TreeHead, second: TreeHead) -> bytes:
+    """Return the root that the first records have under the second head: of none, always one."""
+    if first.size == 0:
+        _expect_no_path(proof.path)
+        return EMPTY_ROOT
+    old_root, root = _computed(
+        lambda: roots_from_consistency(first.size, second.size, proof.root, proof.path)
+    )
+    _expect_root(second, root)
+    return old_root
+
+
 def _check_fraud(proof: FraudProof, keys: Keys, machine: Machine | str | None) -> Checked:
     head = keys.opened_alone(proof.head).head
     genesis = _bound_genesis(proof, head)
     start, tree = _start(proof, keys, head)
-    if not proof.records:
-        raise NotProved("expected records, found none")
     for record in proof.records:
         tree.append(record)
     if tree.size != head.size:
         raise NotProved(f"expected records up to {head.size}, found them up to {tree.size}")
-    _expect_root(head, tree.root())
-    runner = _found_machine(genesis.machine if machine is None else machine)
-    found = contradiction_of(runner, genesis, start, proof.records, head)
+    found = contradiction_of_none(head)
+    if found is None:
+        _expect_root(head, tree.root())
+        runner = _found_machine(genesis.machine if machine is None else machine)
+        found = contradiction_of(runner, genesis, start, proof.records, head)
     if found is None:
         raise NotProved(f"the rules yield all that the head of {head.size} signs")
     return Checked(
@@ -182,8 +210,9 @@ def _start(proof: FraudProof, keys: Keys, head: TreeHead) -> tuple[Start, Tree]:
             raise DamagedError("proof: expected no dump and no peaks from genesis", None)
         return Start(0, b""), Tree()
     old, _head = _pair(keys, proof.old_head, proof.head)
-    if not 0 < old.size < head.size:
-        raise NotProved(f"expected an earlier head than {head.size}, found {old.size}")
+    if not old.size:
+        raise DamagedError("proof: expected no earlier head from genesis, found one of 0", None)
+    expect_earlier(old, head)
     if not old.state or state_digest(proof.dump) != old.state:
         raise NotProved(f"the dump is not the state that the head of {old.size} signs")
     tree = _computed(lambda: Tree(old.size, proof.peaks))

@@ -13,7 +13,7 @@ from lockstep_kernel.errors import (
     EXIT_OK,
     EXIT_TORN,
 )
-from lockstep_kernel.note import NOTE_BYTES_MAX
+from lockstep_kernel.note import NOTE_BYTES_MAX, without_keys, without_private_keys
 from lockstep_validator.console import PROGRAM, Parser, fail, put
 from lockstep_validator.evidence.checking import Checked, check_proof
 from lockstep_validator.evidence.keys import Keys, SignedHead, read_keys
@@ -63,22 +63,34 @@ exit codes:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one of the two commands and return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parsed(arguments)
     try:
         keys = read_keys(chosen.key)
         if chosen.command == "check-proof":
             checked = check_proof(_read(chosen.file, read_proof), keys, chosen.machine)
         else:
+            _check_free(chosen.out)
             checked = _write(chosen.out, _PROVERS[chosen.kind](chosen, keys))
     except LockstepError as error:
+        message = without_private_keys(str(error))
         if chosen.json:
-            put(_as_json(error.exit_code, str(error), None), "the verdict")
-        return fail(str(error), error.exit_code)
+            put(_as_json(error.exit_code, message, None), "the verdict")
+        return fail(message, error.exit_code)
     if chosen.json:
         put(_as_json(EXIT_OK, checked.claim, checked), "the verdict")
     else:
         put(_as_text(checked), "the verdict")
     return EXIT_OK
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    chosen, others = _parser().parse_known_args(arguments)
+    if others:
+        # argparse would name the help of the whole program.
+        words = [PROGRAM, chosen.command, *([chosen.kind] if chosen.command == "prove" else [])]
+        told = without_keys(" ".join(others))
+        raise CannotRunError(f"unrecognized arguments: {told} (see {' '.join(words)} --help)")
+    return chosen
 
 
 def _inclusion(chosen: argparse.Namespace, keys: Keys) -> Proved:
@@ -130,13 +142,25 @@ def _read(path: str, part: Callable[[Callable[[int], bytes]], bytes]) -> bytes:
         raise CannotRunError(f"cannot read '{path}': {error.strerror or error}") from None
 
 
+def _check_free(path: str) -> None:
+    """Raise `CannotRunError` for a place that a proof cannot have; making one takes a while."""
+    if os.path.lexists(path):
+        raise CannotRunError(f"{path}: expected no file, found one")
+    if not path or not os.path.isdir(os.path.dirname(path) or "."):
+        raise CannotRunError(f"'{path}': expected the name of a file in a directory that is there")
+
+
 def _write(path: str, proved: Proved) -> Checked:
-    """Write the proof to a new file, synced."""
+    """Write the proof to a new file, synced and whole or not at all."""
     try:
         with open(path, "xb") as file:
-            file.write(proved.data)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                file.write(proved.data)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.unlink(path)
+                raise
     except FileExistsError:
         raise CannotRunError(f"{path}: expected no file, found one") from None
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import msgspec
 
 from lockstep_kernel import (
+    EMPTY_ROOT,
     Chain,
     DamagedError,
     Genesis,
@@ -58,6 +59,14 @@ def contradiction_of(
     except _Found as found:
         return found.contradiction
     return None
+
+
+def contradiction_of_none(head: TreeHead) -> Contradiction | None:
+    """Return what is false in the root of a head of no records, which has only one; else None."""
+    if head.size or head.root == EMPTY_ROOT:
+        return None
+    what = f"the head signs root {head.root.hex()}, that of no records is {EMPTY_ROOT.hex()}"
+    return Contradiction(0, what)
 
 
 def _started(machine: Machine, genesis: Genesis, start: Start) -> Chain:

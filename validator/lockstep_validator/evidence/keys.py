@@ -22,13 +22,13 @@ from lockstep_kernel import (
     parse_key,
     unpack_note,
 )
+from lockstep_kernel.note import is_private, may_be_key
 from lockstep_validator.evidence.proofs import NotProved
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _KEYS_BYTES_MAX = 1 << 16
-_PRIVATE = "PRIVATE+KEY"
 
 
 class SignedHead(msgspec.Struct, frozen=True):
@@ -46,23 +46,18 @@ class Keys:
         self._library = _library()
 
     def opened(self, data: bytes) -> SignedHead:
-        """Return the head in a signed note, stripped of all signatures but the first good one.
+        """Return the head in a signed note, stripped of all but its origin's first signature.
 
-        Raises `DamagedError` if it is no head, `NotProved` if no key signed it.
+        Raises `DamagedError` if it is no head, `NotProved` if no key of its origin signed it, or if
+        one signature of a known key is bad. Those of unknown keys say nothing.
         """
         note = unpack_note(data)
         head = parse_head(note.text)
-        for key in self.keys:
-            signature = note.by(key)
-            if key.name == head.origin and signature is not None:
-                self._check(key, note, signature)
+        good = [signature for key in self.keys for signature in self._checked(key, note)]
+        for signature in note.signatures:
+            if signature in good and signature.name == head.origin:
                 return SignedHead(head, pack_note(SignedNote(note.text, (signature,))))
-        signers = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in note.signatures)
-        known = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in self.keys)
-        raise NotProved(
-            f"head of {head.size} of {head.origin}: expected a signature of {known}, "
-            f"found {signers}"
-        )
+        raise self._unsigned(head, note)
 
     def opened_alone(self, data: bytes) -> SignedHead:
         """Like `opened`, of a note that has this one signature: it has one form."""
@@ -71,16 +66,30 @@ class Keys:
             raise DamagedError("head: expected one signature, found more", None)
         return signed
 
-    def _check(self, key: NoteKey, note: SignedNote, signature: NoteSignature) -> None:
+    def _unsigned(self, head: TreeHead, note: SignedNote) -> NotProved:
+        signers = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in note.signatures)
+        known = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in self.keys)
+        return NotProved(
+            f"head of {head.size} of {head.origin}: expected a signature of {known}, "
+            f"found {signers}"
+        )
+
+    def _checked(self, key: NoteKey, note: SignedNote) -> Sequence[NoteSignature]:
+        """Return the signatures of a key, all of which are good; raise `NotProved` if one is bad.
+
+        So asks the specification of signed notes; which line comes first must not matter.
+        """
         from cryptography.exceptions import InvalidSignature
 
+        found = note.by(key)
+        public = self._library.from_public_bytes(key.public)
         try:
-            self._library.from_public_bytes(key.public).verify(
-                signature.signature, note.text.encode()
-            )
+            for one in found:
+                public.verify(one.signature, note.text.encode())
         except InvalidSignature:
             name = f"{key.name}+{key.key_id.hex()}"
-            raise NotProved(f"head: the signature of {name} is not good") from None
+            raise NotProved(f"head: a signature of {name} is not good") from None
+        return found
 
 
 def read_keys(texts: Sequence[str]) -> Keys:
@@ -91,15 +100,33 @@ def read_keys(texts: Sequence[str]) -> Keys:
     found: list[NoteKey] = []
     for text in texts:
         _check_not_private(text)
-        lines = _lines(text) if os.path.exists(text) else [text]
-        for line in lines:
-            try:
-                found.append(parse_key(line))
-            except DamagedError as error:
-                raise CannotRunError(
-                    f"expected a public key or a file of them, found '{text:.80}': {error}"
-                ) from None
+        if os.path.exists(text):
+            found += [_key_in(text, number, line) for number, line in enumerate(_lines(text), 1)]
+        else:
+            found.append(_key(text))
     return Keys(found)
+
+
+def _key(text: str) -> NoteKey:
+    try:
+        return parse_key(text)
+    except DamagedError as error:
+        found = f"there is no file '{text:.80}'"
+        if "+" in text or may_be_key(text):
+            # It may be a private key without its mark: only what is wrong with it is told.
+            found = f"there is no such file, and as a key: {error}"
+        raise CannotRunError(
+            f"expected a public key or a file of them, found neither: {found}"
+        ) from None
+
+
+def _key_in(path: str, number: int, line: str) -> NoteKey:
+    try:
+        return parse_key(line)
+    except DamagedError as error:
+        raise CannotRunError(
+            f"{path}: line {number}: expected a public key, found none: {error}"
+        ) from None
 
 
 def _lines(path: str) -> list[str]:
@@ -115,7 +142,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _check_not_private(text: str) -> None:
-    if _PRIVATE in text.upper():
+    if is_private(text):
         raise CannotRunError("expected a public key, found a private one: keep it secret")
 
 

@@ -12,7 +12,7 @@ import msgspec
 from xxhash import xxh3_64_digest
 
 from lockstep_kernel import DamagedError, TornTailError, UnsupportedError
-from lockstep_kernel.errors import EXIT_DIVERGED, Fault
+from lockstep_kernel.errors import EXIT_DIVERGED, Fault, check_format
 
 PROOF_MAGIC: Final = b"LKPROOF"
 PROOF_VERSION: Final = 1
@@ -152,10 +152,7 @@ def _payload_length(data: bytes) -> int:
     if xxh3_64_digest(header) != data[_HEADER.size : _HEADER_BYTES]:
         raise DamagedError("proof: the check of the header does not match its bytes", None)
     _magic, version, length = _HEADER.unpack(header)
-    if version != PROOF_VERSION:
-        raise UnsupportedError(
-            f"proof: expected format {PROOF_VERSION}, found {version}: run a newer release"
-        )
+    check_format("proof", PROOF_VERSION, version)
     _check_length(length)
     return int(length)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lockstep_kernel import (
+    EMPTY_ROOT,
     Machine,
     Tree,
     TreeHead,
@@ -15,7 +16,12 @@ from lockstep_kernel import (
     range_roots,
 )
 from lockstep_kernel.merkle import Range
-from lockstep_validator.evidence.checking import Checked, check_proof
+from lockstep_validator.evidence.checking import (
+    Checked,
+    check_proof,
+    expect_earlier,
+    expect_under,
+)
 from lockstep_validator.evidence.history import History, dump_at, opened_history
 from lockstep_validator.evidence.keys import Keys, SignedHead
 from lockstep_validator.evidence.proofs import (
@@ -42,10 +48,8 @@ class Proved(msgspec.Struct, frozen=True):
 
 def prove_inclusion(source: Source, keys: Keys, head: SignedHead, seq: int) -> Proved:
     """Prove that record `seq` of a source stands under a head. Reads the records under the head."""
-    size = head.head.size
-    if not 1 <= seq <= size:
-        raise NotProved(f"expected a record from 1 to {size}, asked for {seq}")
-    wanted = inclusion_ranges(seq - 1, size)
+    expect_under(head.head, seq)
+    wanted = inclusion_ranges(seq - 1, head.head.size)
     with opened_history(source) as history:
         record = _Kept(seq)
         path = _read(wanted, record.passing(_under(history, head.head)))
@@ -66,14 +70,16 @@ def prove_equivocation(
 ) -> Proved:
     """Prove that two heads of one origin cannot both be true.
 
-    Heads of one size or with another genesis need no source; others need the records under the
-    larger one.
+    Heads of one size, of no records or with another genesis need no source; others need the records
+    under the larger one.
     """
     old, new = sorted((first, second), key=_order)
     if contradictions(old.head, new.head):
         return _proved(EquivocationProof(old.note, new.note, b"", ()), keys, None)
-    if old.head.size in {0, new.head.size}:
+    if old.head.size == new.head.size:
         raise NotProved("the heads do not contradict each other")
+    if old.head.size == 0:
+        return _proved(EquivocationProof(old.note, new.note, EMPTY_ROOT, ()), keys, None)
     if source is None:
         raise NotProved(
             "the heads alone do not contradict each other: give the records under the larger one"
@@ -94,11 +100,12 @@ def prove_fraud(
 ) -> Proved:
     """Prove that what a head signs is not what the rules yield, from genesis or an earlier head.
 
-    Reads the records under the head and executes those of the proof.
+    Reads the records under the head and executes those of the proof. An earlier head of no records
+    is genesis.
     """
     start = 0 if old_head is None else old_head.head.size
-    if start >= head.head.size:
-        raise NotProved(f"expected an earlier head than {head.head.size}, found {start}")
+    if old_head is not None:
+        expect_earlier(old_head.head, head.head)
     with opened_history(source) as history:
         genesis = history.genesis
         tree = Tree()
@@ -108,7 +115,9 @@ def prove_fraud(
         _check_root(tree, old_head)
         records = tuple(leaves)
     dump = b""
-    if old_head is not None:
+    if not start:
+        old_head = None
+    else:
         name = genesis.machine if machine is None else machine
         dump = dump_at(source, start, find_machine(name) if isinstance(name, str) else name)
     proof = FraudProof(
@@ -159,7 +168,7 @@ def _under(history: History, head: TreeHead) -> Iterator[bytes]:
     for leaf in history.leaves(head.size):
         tree.append(leaf)
         yield leaf
-    if tree.root() != head.root:
+    if head.size and tree.root() != head.root:
         raise NotProved(
             f"the first {head.size} records of the source are not those that the head signs: "
             f"expected root {head.root.hex()}, found {tree.root().hex()}"
