@@ -208,7 +208,7 @@ CONTRACTS = (
             planted(
                 FILE,
                 "a group needs its cap, not at most its cap",
-                ("cap, _capped(initial, cap),", "cap, cap,"),
+                ("_capped(initial, cap),", "cap,"),
                 {"first": -4, "second": 5, "low": 1000000000, "one": 0, "two": 0},
             ),
         ),

@@ -35,12 +35,15 @@ class SpreadLeg(NamedTuple):
 class SpreadMargin(NamedTuple):
     """The margin of a group: sums of what the legs need alone, each at most `cap_e6`.
 
-    `with_open_e6` is IM and open margin together.
+    `with_open_e6` is IM and open margin together: `worst_e6`, the sum of what the legs need alone
+    at their worst, but at most `sold_cap_e6`, the cap with everything on offer sold.
     """
 
     cap_e6: int
     initial_e6: int
     maintenance_e6: int
+    worst_e6: int
+    sold_cap_e6: int
     with_open_e6: int
 
 
@@ -92,9 +95,14 @@ def spread_margin(legs: list[SpreadLeg]) -> SpreadMargin:
         worst += leg.worst_e6
         held.append((leg.contract, leg.lots))
         sold.append((leg.contract, leg.sold_lots))
-    cap = cap_e6(held)
+    cap, sold_cap = cap_e6(held), cap_e6(sold)
     return SpreadMargin(
-        cap, _capped(initial, cap), _capped(maintenance, cap), _capped(worst, cap_e6(sold))
+        cap,
+        _capped(initial, cap),
+        _capped(maintenance, cap),
+        worst,
+        sold_cap,
+        _capped(worst, sold_cap),
     )
 
 

@@ -11,6 +11,7 @@ from lockstep_engine.commands import (
     SetSettlementPrice,
 )
 from lockstep_engine.exchange import MACHINE, MarginReport, margin_report
+from lockstep_engine.margin_report import report_tables
 from lockstep_kernel import CannotRunError
 from tests.support.exchange import (
     ALICE,
@@ -111,6 +112,38 @@ def test_a_spread_group_says_what_caps_it(market: Exchange) -> None:
     assert group.initial_e6 == min(LOT, group.initial_sum_e6)
     assert report.totals.initial_e6 == group.initial_e6 + report.positions[0].initial_e6
     check_totals(report)
+
+
+@pytest.mark.rule("MRG-4")
+def test_a_spread_group_shows_the_two_numbers_whose_smaller_it_needs_with_open_lots(
+    market: Exchange,
+) -> None:
+    """One put short of strike 100, two more offered: three times its need, at most 3 x 100."""
+    market.trade(ALICE, BOB, 20, 6, CALL)
+    market.trade(BOB, ALICE, 20, 5, PUT)
+    market.ask(ALICE, 40, 2, PUT)
+    (group,) = report_in(market, MarginMode.STANDARD_SPREAD).groups
+    assert (3 * group.initial_sum_e6, 3 * LOT) == (group.worst_sum_e6, group.sold_cap_e6)
+    assert group.worst_sum_e6 == group.initial_e6 + group.open_e6
+    # A put that is worth 95 needs more alone than the 100 that it may pay.
+    sharpen(market, 5)
+    (group,) = margin_report(market.state, ALICE).groups
+    assert (3 * LOT, 3 * LOT) == (group.sold_cap_e6, group.initial_e6 + group.open_e6)
+    assert group.worst_sum_e6 > 3 * LOT
+
+
+@pytest.mark.rule("MRG-4")
+def test_calls_on_offer_beyond_those_held_leave_a_spread_group_without_a_bound(
+    market: Exchange,
+) -> None:
+    market.trade(ALICE, BOB, 20, 6, CALL)
+    market.ask(ALICE, 30, 1, CALL)
+    report = report_in(market, MarginMode.STANDARD_SPREAD)
+    (group,) = report.groups
+    assert (0, None) == (group.cap_e6, group.sold_cap_e6)
+    assert (0, group.worst_sum_e6) == (group.initial_e6, group.open_e6)
+    (row,) = report_tables(report)["spread groups"]
+    assert (group.worst_sum_e6, None) == (row["worst_sum_e6"], row["sold_cap_e6"])
 
 
 def test_a_portfolio_says_which_scenario_is_worst(market: Exchange) -> None:
