@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from lockstep_engine.codes import MarginMode, Side
+from lockstep_engine.codes import MarginMode, Side, VolRule
 from lockstep_engine.risk.assessment import Assessment, assess, collateral_e6, positions_of
 from lockstep_engine.risk.expired import final_fee_e6
 from lockstep_engine.risk.margin import free_e6, refresh_account
@@ -346,7 +346,11 @@ def report_tables(report: MarginReport) -> dict[str, list[dict[str, object]]]:
     tables["spread groups"] = [_row(group) for group in report.groups]
     tables["portfolios"] = [_row(portfolio, "scenarios") for portfolio in report.portfolios]
     tables["scenarios"] = [
-        {"underlying": portfolio.underlying, **_row(scenario)}
+        {
+            "underlying": portfolio.underlying,
+            **_row(scenario),
+            "vol_rule": VolRule(scenario.vol_rule).name,
+        }
         for portfolio in report.portfolios
         for scenario in portfolio.scenarios
     ]

@@ -2,9 +2,11 @@
 
 import pytest
 
-from lockstep_engine.codes import MarginMode, MmpOption, OrderFlag
+from lockstep_engine.codes import MarginMode, MmpOption, OrderFlag, VolRule
 from lockstep_engine.commands import (
     AdvanceTime,
+    PortfolioModel,
+    RiskScenario,
     SetMarginMode,
     SetMmpConfig,
     SetPortfolioModel,
@@ -166,6 +168,17 @@ def test_a_portfolio_says_which_scenario_is_worst(market: Exchange) -> None:
     # 6 calls are naked but for 4 puts of their strike; 10 lots of 0.001.
     assert (200_000, 1_000_000) == (portfolio.naked_e8, portfolio.gross_e8)
     check_totals(report)
+
+
+def test_tables_name_the_rule_by_which_a_scenario_moves_volatility(market: Exchange) -> None:
+    rules = (VolRule.UP, VolRule.DOWN, VolRule.FIXED)
+    scenarios = tuple(RiskScenario(10**9, int(rule), 10**9, 10**9) for rule in rules)
+    market.do(SetPortfolioModel("BTC", PortfolioModel(scenarios)))
+    report = report_in(market, MarginMode.PORTFOLIO)
+    assert list(rules) == [row.vol_rule for row in report.portfolios[0].scenarios]
+    tables = report_tables(report)
+    assert ["UP", "DOWN", "FIXED"] == [row["vol_rule"] for row in tables["scenarios"]]
+    assert ["PORTFOLIO"] == [row["mode"] for row in tables["margin"]]
 
 
 def test_an_order_says_what_it_binds(market: Exchange) -> None:
