@@ -24,6 +24,7 @@ EXIT_CLOSED_PIPE = 141
 _SUMMARIES = {
     "bench": "Measure speed against a bare matcher.",
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
+    "head": "Sign what a journal holds, so that it can be held against its writer.",
     "journal": "Look after a journal: verify, back up, archive, compact, repair.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
     "run": "Run a feed through sequencer, engine and journal.",
@@ -32,7 +33,7 @@ _SUMMARIES = {
 }
 """What help says of the commands of this distribution, so that it need not import them."""
 
-_GROUPS = ("journal", "replay")
+_GROUPS = ("head", "journal", "replay")
 """The commands that have commands."""
 
 _EPILOG = """
