@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from lockstep_engine.codes import MarginMode, Side
+from lockstep_engine.codes import MarginMode, Side, VolRule
 from lockstep_engine.risk.assessment import Assessment, assess, collateral_e6, positions_of
 from lockstep_engine.risk.expired import final_fee_e6
 from lockstep_engine.risk.margin import free_e6, refresh_account
@@ -16,7 +16,7 @@ from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.open_margin import open_margin_e6
 from lockstep_engine.risk.portfolio import BASIS, Explanation, explain
 from lockstep_engine.risk.shortfall import account_shortfall_e6, shortfall_e6
-from lockstep_engine.risk.spread import spread_margin
+from lockstep_engine.risk.spread import NO_CAP, spread_margin
 from lockstep_engine.risk.standing import alone_e6
 from lockstep_engine.risk.sums import UnderlyingPortfolio
 from lockstep_engine.state import Account, ExchangeCore, Holding, Order
@@ -69,7 +69,9 @@ class GroupMargin(msgspec.Struct, frozen=True):
 
     The sums of what the positions need alone, each at most `cap_e6`: the most that the group can
     lose at expiry, None where a net short call has no most. `open_e6` is the open margin of the
-    group; `positions` are those that are not flat.
+    group: initial + open is the smaller of `worst_sum_e6`, what the legs need alone after all their
+    buys or all their sells, and `sold_cap_e6`, the most that can be lost with every sell filled and
+    no buy, None where there is no most. `positions` are those that are not flat.
     """
 
     underlying: str
@@ -80,6 +82,8 @@ class GroupMargin(msgspec.Struct, frozen=True):
     cap_e6: int | None
     initial_e6: int
     maintenance_e6: int
+    worst_sum_e6: int
+    sold_cap_e6: int | None
     open_e6: int
 
 
@@ -244,13 +248,19 @@ def _groups(core: ExchangeCore, account: Account) -> tuple[GroupMargin, ...]:
                 sum(leg.lots != 0 for leg in legs),
                 sum(leg.initial_e6 for leg in legs),
                 sum(leg.maintenance_e6 for leg in legs),
-                None if margin.cap_e6 < 0 else margin.cap_e6,
+                _bound(margin.cap_e6),
                 margin.initial_e6,
                 margin.maintenance_e6,
+                margin.worst_e6,
+                _bound(margin.sold_cap_e6),
                 margin.with_open_e6 - margin.initial_e6,
             )
         )
     return tuple(rows)
+
+
+def _bound(cap_e6: int) -> int | None:
+    return None if cap_e6 == NO_CAP else cap_e6
 
 
 def _portfolio(name: str, portfolio: UnderlyingPortfolio) -> PortfolioMargin:
@@ -336,7 +346,11 @@ def report_tables(report: MarginReport) -> dict[str, list[dict[str, object]]]:
     tables["spread groups"] = [_row(group) for group in report.groups]
     tables["portfolios"] = [_row(portfolio, "scenarios") for portfolio in report.portfolios]
     tables["scenarios"] = [
-        {"underlying": portfolio.underlying, **_row(scenario)}
+        {
+            "underlying": portfolio.underlying,
+            **_row(scenario),
+            "vol_rule": VolRule(scenario.vol_rule).name,
+        }
         for portfolio in report.portfolios
         for scenario in portfolio.scenarios
     ]

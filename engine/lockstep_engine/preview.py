@@ -23,9 +23,11 @@ class OrderPreview(msgspec.Struct, frozen=True):
 
     With `code` 0 it is accepted, at `price_ticks` and `qty_lots` as REPRICE and REDUCE_ONLY leave
     them. `fee_e6` is the fee at worst: the taker fee on all of it at its price. `reserve_e6` is
-    what it binds while it is open. `opened` is with the order open, whose `free_e6` decides;
-    `filled` is with all of it filled at its price for that fee, and nothing else changed. Both are
-    None, and fee and reserve 0, where the order is refused before its margin is computed.
+    what it binds while it is open. `opened` is with the order open: at a `free_e6` of 0 or more the
+    order passes; below 0 it may still pass, with `code` 0, by the second way of [MRG-1], for one
+    that reduces. `filled` is with all of it filled at its price for that fee, and nothing else
+    changed. Both are None, and fee and reserve 0, where the order is refused before its margin is
+    computed.
     """
 
     code: int

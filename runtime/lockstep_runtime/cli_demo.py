@@ -41,7 +41,7 @@ Exit codes: 0 every verdict is good, 1 one is not, 3 could not run.
 def demo(is_quick: bool, sample: str | None, keep: str | None, is_json: bool) -> int:
     """Trade, kill the writer, recover, validate: a table of what happened."""
     from lockstep_runtime.console import say, show_json, show_table
-    from lockstep_runtime.demo import find_sample, run_trial, trials, validate_all
+    from lockstep_runtime.demo import find_sample, run_trial, trials
 
     started = time.perf_counter()
     path = Path(sample) if sample is not None else find_sample()
@@ -54,8 +54,7 @@ def demo(is_quick: bool, sample: str | None, keep: str | None, is_json: bool) ->
         for number, trial in enumerate(trials(path, is_quick), 1):
             say(f"{trial.title}: run, kill, recover, finish ...")
             outcomes.append(run_trial(trial, directory / f"journal-{number}"))
-        say("lockstep-validator: two machines on every journal ...")
-        judged = list(zip(outcomes, validate_all(outcomes), strict=True))
+        judged = _judged(outcomes)
     is_good = all(_is_good(*one) for one in judged)
     reports = [_report(outcome, judgements) for outcome, judgements in judged]
     if is_json:
@@ -82,6 +81,19 @@ def _directory(keep: str | None) -> Generator[Path]:
     except OSError as error:
         raise CannotRunError(f"{path}: expected a new directory: {error.strerror}") from None
     yield path
+
+
+def _judged(outcomes: "list[Outcome]") -> "list[tuple[Outcome, tuple[Judgement, ...]]]":
+    """Validate all journals, and say meanwhile how far that is."""
+    from lockstep_runtime.console import Waiting, say
+    from lockstep_runtime.demo import validate_all
+
+    say("lockstep-validator: two machines on every journal, this may take minutes ...")
+    waiting = Waiting("lockstep-validator")
+    try:
+        return list(zip(outcomes, validate_all(outcomes, waiting), strict=True))
+    finally:
+        waiting.close()
 
 
 def _is_good(outcome: "Outcome", judgements: "tuple[Judgement, ...]") -> bool:

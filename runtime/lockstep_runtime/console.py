@@ -62,30 +62,59 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-class Progress:
+class _Line:
     """One line on stderr that is written over; nothing where stderr is no terminal."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self) -> None:
         self._is_on = sys.stderr.isatty()
         self._started_s = self._next_s = time.monotonic()
-        self._first: int | None = None
 
-    def __call__(self, done: int) -> None:
-        """Say how far the work is, at most ten times a second."""
-        if self._first is None:
-            self._first = done
-        now_s = time.monotonic()
-        if self._is_on and now_s >= self._next_s:
-            self._next_s = now_s + _PAUSE_S
-            rate = (done - self._first) / max(now_s - self._started_s, _PAUSE_S)
-            line = f"\r\x1b[2K{self._what}: {done:,} commands, {rate:,.0f}/s"
-            print(line, end="", file=sys.stderr, flush=True)
+    def _is_due(self, now_s: float) -> bool:
+        """Return whether to write now: on a terminal, at most ten times a second."""
+        if not self._is_on or now_s < self._next_s:
+            return False
+        self._next_s = now_s + _PAUSE_S
+        return True
+
+    def _write(self, text: str) -> None:
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Wipe the line."""
         if self._is_on:
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+            self._write("")
+
+
+class Progress(_Line):
+    """How far the work is and how fast, in a line that is written over."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+        self._first: int | None = None
+
+    def __call__(self, done: int) -> None:
+        """Say how many commands are done."""
+        if self._first is None:
+            self._first = done
+        now_s = time.monotonic()
+        if self._is_due(now_s):
+            rate = (done - self._first) / max(now_s - self._started_s, _PAUSE_S)
+            self._write(f"{self._what}: {done:,} commands, {rate:,.0f}/s")
+
+
+class Waiting(_Line):
+    """How many jobs of others are done and how long they run, in a line that is written over."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+
+    def __call__(self, done: int, jobs: int) -> None:
+        """Say how many of the jobs are done."""
+        now_s = time.monotonic()
+        if self._is_due(now_s):
+            self._write(f"{self._what}: {done} of {jobs} done, {now_s - self._started_s:.0f} s")
 
 
 def _draw(columns: Sequence[str] | None, cells: Sequence[Sequence[str]], title: str) -> None:

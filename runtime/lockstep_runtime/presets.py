@@ -17,13 +17,19 @@ FOLDER = "lockstep_runtime.margin_models"
 SUFFIX = ".json"
 
 
-class Preset(msgspec.Struct, frozen=True):
-    """A model with its name and where its numbers come from."""
+class Preset:
+    """A model with its name and where its numbers come from; SetPortfolioModel takes its `model`.
 
-    name: str
-    source: str
-    ours: str
-    model: PortfolioModel
+    Not a struct, so it has no encoding: a command that got it for a model is refused by its name.
+    """
+
+    __slots__ = ("model", "name", "ours", "source")
+
+    def __init__(self, name: str, source: str, ours: str, model: PortfolioModel) -> None:
+        self.name = name
+        self.source = source
+        self.ours = ours
+        self.model = model
 
 
 class PresetError(ValueError):
@@ -52,7 +58,10 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """Return a preset, checked as the exchange checks it. PresetError names what is wrong."""
+    """Return a preset, checked as the exchange checks it. PresetError names what is wrong.
+
+    What a command takes is its model: `SetPortfolioModel("BTC", load_preset(name).model)`.
+    """
     if name not in preset_names():
         raise PresetError(f"preset: expected one of {', '.join(preset_names())}, found {name}")
     return parse_preset(files(FOLDER).joinpath(name + SUFFIX).read_bytes())

@@ -3,15 +3,19 @@
 import json
 import subprocess
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import msgspec
 
 from lockstep_runtime.demo.trial import Mark, Outcome, environment, python
 
 MACHINES = ("exchange", "exchange.naive")
+Watch = Callable[[int, int], None]
+"""Is told again and again how many of how many validations are done."""
+
 _PROCESSES = 2
+_PAUSE_S = 0.25
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -29,13 +33,22 @@ class Judgement(msgspec.Struct, frozen=True):
         return self.exit_code == 0
 
 
-def validate_all(outcomes: Sequence[Outcome]) -> list[tuple[Judgement, ...]]:
-    """Return the judgements of both machines on each journal, in order."""
+def validate_all(
+    outcomes: Sequence[Outcome], watch: Watch = lambda _done, _jobs: None
+) -> list[tuple[Judgement, ...]]:
+    """Return the judgements of both machines on each journal, in order. It takes minutes."""
     with ThreadPoolExecutor(_PROCESSES) as pool:
         # The slow machine first, so that both processors are busy to the end.
         slow = [pool.submit(_validate, outcome, MACHINES[1]) for outcome in outcomes]
         fast = [pool.submit(_validate, outcome, MACHINES[0]) for outcome in outcomes]
+        _wait([*slow, *fast], watch)
         return [(one.result(), two.result()) for one, two in zip(fast, slow, strict=True)]
+
+
+def _wait(jobs: Sequence[Future[Judgement]], watch: Watch) -> None:
+    while (done := sum(job.done() for job in jobs)) < len(jobs):
+        watch(done, len(jobs))
+        wait(jobs, timeout=_PAUSE_S)
 
 
 def _validate(outcome: Outcome, machine: str) -> Judgement:

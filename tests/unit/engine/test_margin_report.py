@@ -2,15 +2,18 @@
 
 import pytest
 
-from lockstep_engine.codes import MarginMode, MmpOption, OrderFlag
+from lockstep_engine.codes import MarginMode, MmpOption, OrderFlag, VolRule
 from lockstep_engine.commands import (
     AdvanceTime,
+    PortfolioModel,
+    RiskScenario,
     SetMarginMode,
     SetMmpConfig,
     SetPortfolioModel,
     SetSettlementPrice,
 )
 from lockstep_engine.exchange import MACHINE, MarginReport, margin_report
+from lockstep_engine.margin_report import report_tables
 from lockstep_kernel import CannotRunError
 from tests.support.exchange import (
     ALICE,
@@ -113,6 +116,38 @@ def test_a_spread_group_says_what_caps_it(market: Exchange) -> None:
     check_totals(report)
 
 
+@pytest.mark.rule("MRG-4")
+def test_a_spread_group_shows_the_two_numbers_whose_smaller_it_needs_with_open_lots(
+    market: Exchange,
+) -> None:
+    """One put short of strike 100, two more offered: three times its need, at most 3 x 100."""
+    market.trade(ALICE, BOB, 20, 6, CALL)
+    market.trade(BOB, ALICE, 20, 5, PUT)
+    market.ask(ALICE, 40, 2, PUT)
+    (group,) = report_in(market, MarginMode.STANDARD_SPREAD).groups
+    assert (3 * group.initial_sum_e6, 3 * LOT) == (group.worst_sum_e6, group.sold_cap_e6)
+    assert group.worst_sum_e6 == group.initial_e6 + group.open_e6
+    # A put that is worth 95 needs more alone than the 100 that it may pay.
+    sharpen(market, 5)
+    (group,) = margin_report(market.state, ALICE).groups
+    assert (3 * LOT, 3 * LOT) == (group.sold_cap_e6, group.initial_e6 + group.open_e6)
+    assert group.worst_sum_e6 > 3 * LOT
+
+
+@pytest.mark.rule("MRG-4")
+def test_calls_on_offer_beyond_those_held_leave_a_spread_group_without_a_bound(
+    market: Exchange,
+) -> None:
+    market.trade(ALICE, BOB, 20, 6, CALL)
+    market.ask(ALICE, 30, 1, CALL)
+    report = report_in(market, MarginMode.STANDARD_SPREAD)
+    (group,) = report.groups
+    assert (0, None) == (group.cap_e6, group.sold_cap_e6)
+    assert (0, group.worst_sum_e6) == (group.initial_e6, group.open_e6)
+    (row,) = report_tables(report)["spread groups"]
+    assert (group.worst_sum_e6, None) == (row["worst_sum_e6"], row["sold_cap_e6"])
+
+
 def test_a_portfolio_says_which_scenario_is_worst(market: Exchange) -> None:
     report = report_in(market, MarginMode.PORTFOLIO)
     (portfolio,) = report.portfolios
@@ -133,6 +168,17 @@ def test_a_portfolio_says_which_scenario_is_worst(market: Exchange) -> None:
     # 6 calls are naked but for 4 puts of their strike; 10 lots of 0.001.
     assert (200_000, 1_000_000) == (portfolio.naked_e8, portfolio.gross_e8)
     check_totals(report)
+
+
+def test_tables_name_the_rule_by_which_a_scenario_moves_volatility(market: Exchange) -> None:
+    rules = (VolRule.UP, VolRule.DOWN, VolRule.FIXED)
+    scenarios = tuple(RiskScenario(10**9, int(rule), 10**9, 10**9) for rule in rules)
+    market.do(SetPortfolioModel("BTC", PortfolioModel(scenarios)))
+    report = report_in(market, MarginMode.PORTFOLIO)
+    assert list(rules) == [row.vol_rule for row in report.portfolios[0].scenarios]
+    tables = report_tables(report)
+    assert ["UP", "DOWN", "FIXED"] == [row["vol_rule"] for row in tables["scenarios"]]
+    assert ["PORTFOLIO"] == [row["mode"] for row in tables["margin"]]
 
 
 def test_an_order_says_what_it_binds(market: Exchange) -> None:

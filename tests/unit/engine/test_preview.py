@@ -31,6 +31,7 @@ from tests.support.exchange import (
     of,
     standard_market,
 )
+from tests.support.margins import hold, leave
 
 MODEL = PortfolioModel(
     scenarios=(
@@ -158,6 +159,22 @@ def test_too_large_an_order_says_by_how_much(market: Exchange) -> None:
     assert found.opened.free_e6 < 0
     free = found.before.free_e6 - found.opened.open_e6 + found.before.open_e6 - found.reserve_e6
     assert free == found.opened.free_e6
+
+
+@pytest.mark.rule("MRG-1")
+def test_what_reduces_may_pass_though_free_stays_below_0() -> None:
+    """Carol has 250,000 for 100 lots at 100, which lose 100,000 and need 198,000 at 99."""
+    market = standard_market(MACHINE)
+    hold(market, CAROL, 100, 100)
+    leave(market, CAROL, 250_000)
+    market.mark(99)
+    found = preview(market.state, CAROL, PlaceOrder(PERP, Side.SELL, 99, 10))
+    assert -48_000 == found.before.free_e6
+    assert Code.ACCEPTED == found.code
+    assert found.opened is not None
+    assert found.filled is not None
+    assert found.opened.free_e6 < found.before.free_e6 < found.filled.free_e6 < 0
+    assert [] == codes(market.sell(CAROL, 99, 10))
 
 
 def test_a_preview_is_for_accounts_that_there_are(market: Exchange) -> None:

@@ -28,9 +28,12 @@ def test_a_trial_loses_nothing_that_was_acknowledged(outcome: Outcome) -> None:
 
 
 def test_both_machines_judge_the_journal(outcome: Outcome) -> None:
-    fast, naive = validate_all([outcome])[0]
+    said: list[tuple[int, int]] = []
+    fast, naive = validate_all([outcome], lambda done, jobs: said.append((done, jobs)))[0]
     assert ("exchange", True, 2_000) == (fast.machine, fast.is_good, fast.commands)
     assert ("exchange.naive", True, 2_000) == (naive.machine, naive.is_good, naive.commands)
+    assert (0, 2) == said[0]
+    assert sorted(said) == said
 
 
 def test_a_hash_that_is_not_the_acknowledged_one_is_judged_bad(outcome: Outcome) -> None:

@@ -3,12 +3,16 @@
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from lockstep_engine.codes import VolRule
+from lockstep_engine.commands import Command, SetPortfolioModel
+from lockstep_engine.exchange import MACHINE
 from lockstep_engine.risk.models import is_good_model
+from lockstep_kernel import MalformedCommand
 from lockstep_runtime.presets import FOLDER, PresetError, load_preset, parse_preset, preset_names
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +34,14 @@ def test_a_preset_is_a_good_model_and_names_its_source(name: str) -> None:
     assert is_good_model(preset.model)
     assert len(preset.source) > 100
     assert len(preset.ours) > 100
+
+
+def test_a_command_takes_the_model_and_refuses_the_preset_by_its_name() -> None:
+    preset: Any = load_preset("deribit9x3")
+    command = Command(bytes(32), 1, SetPortfolioModel("BTC", preset.model))
+    assert command == MACHINE.codec.sequence(0, command).command
+    with pytest.raises(MalformedCommand, match="objects of type Preset"):
+        MACHINE.codec.sequence(0, Command(bytes(32), 1, SetPortfolioModel("BTC", preset)))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -96,6 +96,23 @@ def test_help_names_every_command_broken_ones_too(site: Path) -> None:
         assert f"\n  {name}" in done.stdout
 
 
+def test_help_has_a_line_for_every_command_of_this_distribution(site: Path) -> None:
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
+    names = sorted(points["lockstep.commands"])
+    lines = lockstep(site, "--help").stdout.splitlines()
+    said = [name for name in names if any(line.startswith(f"  {name}  ") for line in lines)]
+    assert names == said
+
+
+def test_a_command_of_a_group_speaks_under_its_own_name(site: Path) -> None:
+    context = click.Context(group)
+    names = group.list_commands(context)
+    loaded = {name: group.get_command(context, name) for name in names}
+    groups = [name for name in names if isinstance(loaded[name], click.Group)]
+    assert groups == list(program._GROUPS)
+    fails(lockstep(site, "head", "publish", "x"), 3, "lockstep head publish: Missing argument")
+
+
 def test_help_says_of_a_command_what_the_command_says() -> None:
     context = click.Context(group)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

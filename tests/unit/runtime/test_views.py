@@ -1,5 +1,8 @@
 """What feeds and reports are built on: the bare book, views of events, signers, the console."""
 
+import io
+import sys
+
 import pytest
 
 from lockstep_engine.commands import CancelAll
@@ -113,3 +116,26 @@ def test_progress_is_silent_where_there_is_no_terminal(capsys: pytest.CaptureFix
     progress.close()
     captured = capsys.readouterr()
     assert ("", "") == (captured.out, captured.err)
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_waiting_says_how_many_jobs_are_done_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = console.Waiting("judges")
+    waiting(2, 6)
+    waiting.close()
+    assert ("", "") == capsys.readouterr()
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    waiting = console.Waiting("judges")
+    waiting(2, 6)
+    waiting(3, 6)  # too soon after the first
+    waiting.close()
+    assert "\r\x1b[2Kjudges: 2 of 6 done, 0 s\r\x1b[2K" == terminal.getvalue()
