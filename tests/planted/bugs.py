@@ -499,12 +499,6 @@ BUGS = (
         "div_ceil(limit, unit_e16)",
     ),
     Bug(
-        "where only passing the limit breaches, relief counts a lot too few",
-        f"{_ENGINE}/risk/open_lots.py",
-        "    if mmp.options & _EXCEEDING:\n        return limit // unit_e16\n",
-        "",
-    ),
-    Bug(
         "relief is taken from orders that rest on it",
         f"{_ENGINE}/operations/mmp.py",
         "if left < 0 and left < free:",
