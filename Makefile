@@ -15,7 +15,7 @@ MUTATION ?=
 BIN     := .venv/bin
 PY      := $(BIN)/python
 PIP     := $(PY) -m pip install -qq --disable-pip-version-check
-FOLDERS := engine journal replay validator runtime
+FOLDERS := engine journal replay validator runtime desk
 SOURCES := $(shell find $(FOLDERS) -name '*.py' | LC_ALL=C sort) setup.py pyproject.toml
 C       := $(CURDIR)/build/compiled-$(shell sha256sum $(SOURCES) | sha256sum | cut -c1-12)
 LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)

@@ -17,7 +17,7 @@ from tests.simulated_faults.bugs import Bug
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 300.0
-_PARTS = ("engine", "journal", "replay", "validator", "runtime")
+_PARTS = ("engine", "journal", "replay", "validator", "runtime", "desk")
 
 
 class Catch(NamedTuple):

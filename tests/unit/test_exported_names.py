@@ -13,6 +13,7 @@ import pytest
 
 PINNED = Path(__file__).parents[1] / "golden" / "exported_names.txt"
 PACKAGES = (
+    "lockstep_desk",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",

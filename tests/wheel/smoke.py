@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 PACKAGES = (
+    "lockstep_desk",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",
