@@ -1,0 +1,243 @@
+"""A thin desk around the sweep: it sends orders, takes the stream, sweeps, and does what is said.
+
+It keeps what the desk's machine keeps as state, and nothing else: books, orders in flight, the fills
+above the floor, standing divergences, alerts by key, deferred exits and the ledger of messages.
+"""
+
+import msgspec
+
+from lockstep_desk import Alert, Fill, Severity, Side
+from lockstep_desk.ids import client_order_id
+from lockstep_desk.recon import (
+    AdjustPosition,
+    Adopted,
+    Adoption,
+    AdoptRefusal,
+    BookFill,
+    BrokerPages,
+    BrokerUnreachableError,
+    Divergence,
+    FaultyBroker,
+    Ledger,
+    Life,
+    LocalOrder,
+    LocalOrderState,
+    LocalView,
+    Message,
+    NewOrder,
+    Outcome,
+    RefreshBalance,
+    RefreshOrder,
+    ReleaseExit,
+    Repair,
+    SettleOrder,
+    Status,
+    SweepConfig,
+    SyncPoint,
+    Verdict,
+    adopt,
+    alerts_of,
+    check_pre_state,
+    gather,
+    payload_hash,
+    request_for,
+    sweep,
+)
+from tests.desk_recon.books import Books
+
+
+class Desk:
+    """One account's desk."""
+
+    def __init__(self, broker: FaultyBroker, config: SweepConfig) -> None:
+        self.broker = broker
+        self.config = config
+        self.books = Books(broker.account)
+        self.orders: dict[str, LocalOrder] = {}
+        self.owners: dict[str, str | None] = {}
+        self.booked: list[Fill] = []
+        self.balances: dict[str, RefreshBalance] = {}
+        self.synced = SyncPoint()
+        self.standing: dict[str, Divergence] = {}
+        self.healed: list[Divergence] = []
+        self.alerts: dict[str, Alert] = {}
+        self.told: list[Alert] = []
+        self.deferred: dict[str, str] = {}
+        self.ledger = Ledger()
+        self.now_ns = 0
+        self.ordinal = 0
+
+    def view(self) -> LocalView:
+        """Return the books as a sweep compares them."""
+        return LocalView(
+            venue=self.broker.venue,
+            account=self.broker.account,
+            synced=self.synced,
+            positions=tuple(self.books.positions.values()),
+            orders=tuple(self.orders.values()),
+            booked=tuple(self.booked),
+            owners=self.owners,
+            balances=tuple(repair.balance for repair in self.balances.values()),
+            standing=tuple(self.standing.values()),
+            deferred=tuple(self.deferred.items()),
+        )
+
+    # Orders
+
+    def send(self, deployment: str, instrument: str, side: Side, qty_e8: int, price_e9: int) -> str:
+        """Send an order once; what is not answered stays unknown and is never sent again."""
+        self.ordinal += 1
+        name = client_order_id(deployment, instrument, self.ordinal)
+        order = NewOrder(
+            client_order_id=name,
+            instrument=instrument,
+            side=side,
+            qty_e8=qty_e8,
+            price_e9=price_e9,
+            life=Life.IOC if self.ordinal % 3 else Life.GTC,
+        )
+        self.owners[name] = deployment
+        self.orders[name] = LocalOrder(
+            client_order_id=name,
+            deployment_id=deployment,
+            instrument=instrument,
+            side=side,
+            qty_e8=qty_e8,
+            state=LocalOrderState.IN_FLIGHT,
+            sent_ns=self.now_ns,
+        )
+        try:
+            working = self.broker.place(order)
+        except BrokerUnreachableError:
+            self._replace(name, state=LocalOrderState.UNKNOWN)
+            return name
+        if working.status.is_terminal:
+            del self.orders[name]
+        else:
+            self._replace(
+                name,
+                state=LocalOrderState.OPEN,
+                order_id=working.order_id,
+                filled_e8=working.filled_e8,
+            )
+        return name
+
+    def exit(self, position_id: str, price_e9: int) -> bool:
+        """Close a position if the broker holds what the books say; otherwise defer it."""
+        held = {p.position_id: p for p in self.books.positions.values()}.get(position_id)
+        if held is None or position_id in self.deferred or held.deployment_id is None:
+            return False
+        pages = gather(self.broker, request_for(self.view()))
+        checked = check_pre_state(
+            self.view(), held.instrument, pages.positions, pages.fills, pages.since_seq
+        )
+        if not checked.publishes:
+            self.deferred[position_id] = held.instrument
+            return False
+        message = self.message(position_id, held.instrument, held.version, held.qty_e8)
+        if self.ledger.admit(message, self.now_ns).verdict is not Verdict.NEW:
+            return False
+        name = self.send(
+            held.deployment_id, held.instrument, held.side.opposite, held.qty_e8, price_e9
+        )
+        self.ledger.settle(message.key, f"sent {name}")
+        return True
+
+    def message(self, position_id: str, instrument: str, version: int, qty_e8: int) -> Message:
+        """Return the message of an exit: a position's version is its own count of events."""
+        open_seq = int(position_id.rsplit("|", 1)[1])
+        return Message(position_id, instrument, open_seq, "exit", version, payload_hash(qty_e8))
+
+    # What comes in
+
+    def take(self, fills: list[Fill]) -> None:
+        """Book what the stream brings of own orders, each once; the rest is left to the sweep."""
+        known = {fill.fill_id for fill in self.booked}
+        for fill in fills:
+            is_old = fill.seq <= self.synced.floor(fill.instrument)
+            if is_old or fill.fill_id in known or fill.client_order_id not in self.owners:
+                continue
+            known.add(fill.fill_id)
+            owner = self.owners[fill.client_order_id]
+            self._book(msgspec.structs.replace(fill, deployment_id=owner))
+
+    def sweep(self) -> tuple[BrokerPages, Outcome]:
+        """Gather pages, sweep, and do what the outcome says."""
+        pages = gather(self.broker, request_for(self.view()))
+        return pages, self.reconcile(pages)
+
+    def reconcile(self, pages: BrokerPages) -> Outcome:
+        """Apply one Reconcile command: everything in it happens at once."""
+        outcome = sweep(self.view(), pages, self.config)
+        for repair in outcome.repairs:
+            self.carry_out(repair)
+        for record in outcome.opened:
+            if record.status is Status.UNRESOLVED:
+                self.standing[record.divergence_id] = record
+            else:
+                self.healed.append(record)
+        for name in outcome.ended:
+            del self.standing[name]
+        alerts, cleared = alerts_of(outcome)
+        for alert in alerts:
+            assert alert.dedup_key not in self.alerts, f"told twice: {alert}"
+            self.alerts[alert.dedup_key] = alert
+            self.told.append(alert)
+        for clearing in cleared:
+            del self.alerts[clearing.dedup_key]
+        self.move_floor(outcome.synced)
+        return outcome
+
+    def adopt(self, decision: Adoption) -> Adopted | AdoptRefusal:
+        """Apply one AdoptBrokerPosition command."""
+        adopted = adopt(self.view(), decision, self.now_ns)
+        if isinstance(adopted, AdoptRefusal):
+            return adopted
+        for repair in adopted.repairs:
+            self.carry_out(repair)
+        name = adopted.divergence.divergence_id
+        del self.standing[name]
+        del self.alerts[name]
+        instrument, seq = adopted.floor
+        floors = {**dict(self.synced.floors), instrument: seq}
+        self.move_floor(SyncPoint(self.synced.seq, tuple(sorted(floors.items()))))
+        return adopted
+
+    def carry_out(self, repair: Repair) -> None:
+        """Do what a repair says, in the books alone."""
+        match repair:
+            case BookFill():
+                self._book(repair.fill)
+            case AdjustPosition():
+                self.books.adjust(repair)
+            case SettleOrder():
+                del self.orders[repair.client_order_id]
+            case RefreshOrder():
+                seen = repair.order
+                self._replace(
+                    seen.client_order_id,
+                    state=LocalOrderState.OPEN,
+                    order_id=seen.order_id,
+                    filled_e8=seen.filled_e8,
+                )
+            case RefreshBalance():
+                self.balances[repair.balance.asset] = repair
+            case ReleaseExit():
+                del self.deferred[repair.position_id]
+
+    def move_floor(self, synced: SyncPoint) -> None:
+        """Forget the fills that are complete."""
+        self.synced = synced
+        self.booked = [fill for fill in self.booked if fill.seq > synced.floor(fill.instrument)]
+
+    def has_critical(self, record: Divergence) -> bool:
+        """Return whether somebody was called for what stands."""
+        alert = self.alerts.get(record.divergence_id)
+        return alert is not None and alert.severity is Severity.CRITICAL
+
+    def _book(self, fill: Fill) -> None:
+        self.books.book(fill)
+        self.booked.append(fill)
+
+    def _replace(self, name: str, **fields: object) -> None:
+        self.orders[name] = msgspec.structs.replace(self.orders[name], **fields)
