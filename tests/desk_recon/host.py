@@ -4,9 +4,11 @@ It keeps what the desk's machine keeps as state, and nothing else: books, orders
 above the floor, standing divergences, alerts by key, deferred exits and the ledger of messages.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
-from lockstep_desk import Alert, Fill, Severity, Side
+from lockstep_desk import Alert, Fill, Position, Severity, Side
 from lockstep_desk.ids import client_order_id
 from lockstep_desk.recon import (
     AdjustPosition,
@@ -46,6 +48,14 @@ from lockstep_desk.recon import (
 from tests.desk_recon.books import Books
 
 
+class Exiting(NamedTuple):
+    """What an exit message asks for."""
+
+    held: Position
+    qty_e8: int
+    price_e9: int
+
+
 class Desk:
     """One account's desk."""
 
@@ -64,6 +74,8 @@ class Desk:
         self.told: list[Alert] = []
         self.deferred: dict[str, str] = {}
         self.ledger = Ledger()
+        self.exits: dict[str, int] = {}
+        self.messages: list[tuple[Message, Exiting]] = []
         self.now_ns = 0
         self.ordinal = 0
 
@@ -122,8 +134,8 @@ class Desk:
             )
         return name
 
-    def exit(self, position_id: str, price_e9: int) -> bool:
-        """Close a position if the broker holds what the books say; otherwise defer it."""
+    def exit(self, position_id: str, price_e9: int, halves: int = 2) -> bool:
+        """Close a position, or half of it, if the broker holds what the books say; else defer it."""
         held = {p.position_id: p for p in self.books.positions.values()}.get(position_id)
         if held is None or position_id in self.deferred or held.deployment_id is None:
             return False
@@ -134,19 +146,30 @@ class Desk:
         if not checked.publishes:
             self.deferred[position_id] = held.instrument
             return False
-        message = self.message(position_id, held.instrument, held.version, held.qty_e8)
-        if self.ledger.admit(message, self.now_ns).verdict is not Verdict.NEW:
-            return False
-        name = self.send(
-            held.deployment_id, held.instrument, held.side.opposite, held.qty_e8, price_e9
+        qty_e8 = held.qty_e8 if halves == 2 else max(1, held.qty_e8 // 2)
+        message = Message(
+            position_id,
+            held.instrument,
+            int(position_id.rsplit("|", 1)[1]),
+            "exit",
+            self.exits.get(position_id, 0),
+            payload_hash(qty_e8),
         )
-        self.ledger.settle(message.key, f"sent {name}")
-        return True
+        self.exits[position_id] = message.ordinal + 1
+        self.messages.append((message, Exiting(held, qty_e8, price_e9)))
+        return self.deliver(message, self.messages[-1][1])
 
-    def message(self, position_id: str, instrument: str, version: int, qty_e8: int) -> Message:
-        """Return the message of an exit: a position's version is its own count of events."""
-        open_seq = int(position_id.rsplit("|", 1)[1])
-        return Message(position_id, instrument, open_seq, "exit", version, payload_hash(qty_e8))
+    def deliver(self, message: Message, exiting: "Exiting") -> bool:
+        """Handle a message that may come more than once; say whether it had its effect now."""
+        answer = self.ledger.admit(message, self.now_ns)
+        if answer.verdict is not Verdict.NEW:
+            return False
+        held = exiting.held
+        deployment = held.deployment_id or ""
+        side = held.side.opposite
+        name = self.send(deployment, held.instrument, side, exiting.qty_e8, exiting.price_e9)
+        self.ledger.settle(answer.key, f"sent {name}")
+        return True
 
     # What comes in
 

@@ -23,6 +23,7 @@ from lockstep_desk.recon import (
     Outcome,
     Page,
     SweepConfig,
+    payload_hash,
 )
 from tests.desk_recon.books import totals
 from tests.desk_recon.host import Desk
@@ -92,6 +93,8 @@ class Run:
             self.exit_one()
         elif choice == 6:
             self.operate()
+        elif choice == 7:
+            self.repeat_one()
         self.broker.stir(PRICE_E9)
         self.desk.take(self.broker.deliver())
         if self.draws.below(4) == 0:
@@ -129,8 +132,16 @@ class Run:
         if held:
             position = self.draws.pick(held)
             away = position.side.opposite.sign * 5 * E9
-            is_sent = self.desk.exit(position.position_id, PRICE_E9[position.instrument] + away)
+            price_e9 = PRICE_E9[position.instrument] + away
+            is_sent = self.desk.exit(position.position_id, price_e9, 1 + self.draws.below(2))
             self.counts["exit sent" if is_sent else "exit deferred"] += 1
+
+    def repeat_one(self) -> None:
+        """Deliver a message of an exit again: it must have no effect (I7)."""
+        if self.desk.messages:
+            message, exiting = self.draws.pick(self.desk.messages)
+            self.need(not self.desk.deliver(message, exiting), f"a repeat had an effect: {message}")
+            self.counts["message repeated"] += 1
 
     def operate(self) -> None:
         """Let an operator adopt something that stands."""
@@ -210,6 +221,8 @@ class Run:
             self.need(held[0] == held[1], f"{instrument}: books and broker end at {held}")
         self.check_money()
         self.check_orders()
+        sent = len(self.broker.placed)
+        self.need(sent == self.desk.ordinal, f"{self.desk.ordinal} orders, {sent} on the wire")
 
     def check_money(self) -> None:
         """Every fill of the broker is in the books once, with its fee, if no one adjusted."""
@@ -243,6 +256,7 @@ class Tally(msgspec.Struct):
     kinds: Counter[Kind] = msgspec.field(default_factory=Counter)
     faults: Counter[Fault] = msgspec.field(default_factory=Counter)
     counts: Counter[str] = msgspec.field(default_factory=Counter)
+    digest: str = ""
 
     def add(self, run: Run) -> None:
         """Count a run."""
@@ -250,6 +264,7 @@ class Tally(msgspec.Struct):
         self.kinds.update(run.kinds)
         self.faults.update(run.broker.counts)
         self.counts.update(run.counts)
+        self.digest = payload_hash((self.digest, run.desk.told, run.desk.books.log))
 
     def cases(self) -> dict[str, int]:
         """Return how often each case of [RECON-34] was reached."""

@@ -1,8 +1,8 @@
 """One line of a sweep: the books and the broker in one instrument of one account.
 
 Owns the cases of [RECON-32] to [RECON-34]. What it may book are the broker's own fills at their own
-prices: those of the desk's orders, and others only where they explain the broker's position to the
-last unit. What is left over is a divergence that stands; nothing is made up to close it.
+prices, and only where they explain the broker's position to the last unit. Otherwise nothing of the
+line is booked, and the divergence stands; nothing is made up to close it.
 """
 
 from typing import Final
@@ -84,7 +84,7 @@ class _Comparison:
         if walked.ambiguous:
             self.leave(Kind.AMBIGUOUS, history.missed, walked.ambiguous)
         elif self.gap_e8 or history.phantoms:
-            self.book_owned(walked)
+            self.leave_gap()
         else:
             self.heal(walked)
         return self.line
@@ -114,17 +114,19 @@ class _Comparison:
         oldest_ns = self.truth.fills.as_of_ns - self.config.grace_ns
         return any(fill.ts_ns > oldest_ns for fill in self.history.missed)
 
-    def book_owned(self, walked: Walk) -> None:
-        """Book the fills of own orders, which are certain; leave the rest and the gap standing."""
-        owned = [fill for fill in walked.booked if self.view.is_owned(fill)]
-        self.line.repairs.extend(BookFill(fill) for fill in owned)
-        rest = [fill for fill in self.history.missed if not self.view.is_owned(fill)]
-        after_e8 = self.local_e8 + sum(fill.signed_qty_e8 for fill in owned)
-        kind = Kind.PHANTOM_FILL if self.history.phantoms else self.kind_of_gap(after_e8)
-        self.leave(kind, rest, [*self.history.phantoms, *rest])
+    def leave_gap(self) -> None:
+        """Let a difference stand that the fills do not explain; book nothing of the line.
 
-    def kind_of_gap(self, books_e8: int) -> Kind:
-        """Return how the books, with the certain fills, differ from the broker."""
+        Own fills are not part of the evidence: the stream may bring them while the gap stays.
+        """
+        history = self.history
+        kind = Kind.PHANTOM_FILL if history.phantoms else self.kind_of_gap()
+        others = [fill for fill in history.missed if not self.view.is_owned(fill)]
+        self.leave(kind, history.missed, [*history.phantoms, *others])
+
+    def kind_of_gap(self) -> Kind:
+        """Return how the books, with all fills that they miss, would differ from the broker."""
+        books_e8 = self.broker_e8 - self.gap_e8
         if books_e8 == 0:
             return Kind.BROKER_ONLY
         if self.broker_e8 == 0:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lockstep_desk.recon.findings import Kind
 from lockstep_desk.recon.view import LocalView
 from lockstep_desk.types import Fill, Position
 
@@ -150,6 +151,7 @@ class _Walker:
             if position.instrument == instrument
         ]
         self.foreign = Holding(None, is_foreign=True)
+        self.left = _left_foreign(view, instrument)
         self.assigned: dict[str, Holding] = {}
         self.result = Walk([], [], [], [], [], [], self.holdings)
 
@@ -166,6 +168,8 @@ class _Walker:
         """Return whose the fill is, None where that cannot be told."""
         if self.view.is_owned(fill):
             return self.owned(self.view.owner_of(fill))
+        if fill.fill_id in self.left:
+            return self.foreign
         order = fill.order_id or fill.fill_id
         if order not in self.assigned:
             chosen = self.choose(number, fill)
@@ -279,3 +283,13 @@ class _Walker:
         if holding.is_foreign:
             self.result.foreign_trips.extend(self.result.foreign)
             self.result.foreign = []
+
+
+def _left_foreign(view: LocalView, instrument: str) -> dict[str, None]:
+    """Return the ids of fills that were found to be nobody's, and stay so until an operator decides."""
+    return {
+        fill.fill_id: None
+        for record in view.standing
+        if record.kind is Kind.BROKER_ONLY and record.instrument == instrument and not record.gap_e8
+        for fill in record.fills
+    }

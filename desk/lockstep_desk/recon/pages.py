@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import need_int, need_text
 from lockstep_desk.types import Fill, Side
 
 T = TypeVar("T")
@@ -167,10 +167,13 @@ def checksum(items: Sequence[object]) -> str:
 
 
 def make_page(items: Sequence[T], moment: Moment, cursor: int = 0, size: int = 0) -> Page[T]:
-    """Return the page of an answer that starts at `cursor`; size 0 puts all that follows on it."""
-    if not 0 <= cursor <= len(items):
-        raise InvalidValueError(f"cursor: expected 0 to {len(items)}, found {cursor}")
-    end = min(len(items), cursor + size) if size else len(items)
+    """Return the page of an answer that starts at `cursor`; size 0 puts all that follows on it.
+
+    A cursor behind the end, of an answer that was longer before, gives an empty page that fits no
+    other one.
+    """
+    need_int("cursor", cursor, 0)
+    end = max(cursor, min(len(items), cursor + size) if size else len(items))
     part = tuple(items[cursor:end])
     return Page(
         cursor, end, len(items), moment.seq, moment.ts_ns, moment.from_seq, part, checksum(part)
