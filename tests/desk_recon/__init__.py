@@ -1,1 +1,1 @@
-"""Seeded runs of a small desk against a faulty broker: what a sweep may leave, and what it may not."""
+"""Seeded runs of a small desk against a faulty broker: what a sweep may leave."""

@@ -1,7 +1,7 @@
 """A thin desk around the sweep: it sends orders, takes the stream, sweeps, and does what is said.
 
-It keeps what the desk's machine keeps as state, and nothing else: books, orders in flight, the fills
-above the floor, standing divergences, alerts by key, deferred exits and the ledger of messages.
+It keeps what the desk's machine keeps as state, and nothing else: books, orders in flight, the
+fills above the floor, standing divergences, alerts by key, deferred exits and the ledger of messages.
 """
 
 from typing import NamedTuple
@@ -135,7 +135,7 @@ class Desk:
         return name
 
     def exit(self, position_id: str, price_e9: int, halves: int = 2) -> bool:
-        """Close a position, or half of it, if the broker holds what the books say; else defer it."""
+        """Close a position, or half of it, if the broker holds it; otherwise defer the exit."""
         held = {p.position_id: p for p in self.books.positions.values()}.get(position_id)
         if held is None or position_id in self.deferred or held.deployment_id is None:
             return False

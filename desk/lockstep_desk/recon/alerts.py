@@ -31,7 +31,7 @@ SEVERITIES: Final[dict[str, Severity]] = {
     "SCHEMA_DRIFT": Severity.WARNING,
     "DEPLOYED": Severity.INFO,
 }
-"""The least severity of each code: a missed fill that was the broker's whole position is critical."""
+"""The least severity of each code: a missed fill that opened a position unseen is critical."""
 
 
 class AlertCleared(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -29,7 +29,7 @@ from lockstep_desk.types import Fill
 
 T = TypeVar("T")
 ITEMS_MAX: Final = 4_000
-"""A whole answer fits into one command; a longer one is `Unknown`, and the operator asks in parts."""
+"""A whole answer fits into one command; a longer one is `Unknown` until the operator decides."""
 PAGES_MAX: Final = 1_000
 
 

@@ -2,8 +2,8 @@
 
 Owns the one thing that a venue adapter is given to act with. `TradeCredentials` signs orders and
 cancels; there is no method in it that could sign anything else, and it does not hold the key: what
-it holds is a signer that was made for trading. An adapter checks at its venue that the key may do no
-more than that, and refuses to start otherwise (`need_scopes`).
+it holds is a signer that was made for trading. An adapter checks at its venue that the key may do
+no more than that, and refuses to start otherwise (`need_scopes`).
 """
 
 from collections.abc import Callable, Iterable

@@ -8,7 +8,7 @@ position changes behind the desk's back. The wrapped broker stays right: what it
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -101,7 +101,9 @@ class FaultyBroker:
         self.view = view
         self.actor = actor
         self.draws = Draws(seed)
-        self.rates = {fault: need_int(fault.name, rate, 0, _MILLION) for fault, rate in rates.items()}
+        self.rates = {
+            fault: need_int(fault.name, rate, 0, _MILLION) for fault, rate in rates.items()
+        }
         self.counts = dict.fromkeys(Fault, 0)
         self.placed: dict[str, int] = {}
         self.streamed_seq = 0
@@ -232,11 +234,12 @@ class FaultyBroker:
         key = (name, since_seq, cursor)
         old = self.old.get(key)
         page = ask()
-        self.old[key] = page
         if isinstance(page, Unknown):
             return page
-        if isinstance(old, Page) and old != page and self._happens(Fault.STALE_PAGE):
-            return old
+        self.old[key] = page
+        is_old = old is not None and old != page
+        if is_old and self._happens(Fault.STALE_PAGE):
+            return cast("Page[T]", old)
         if page.items and self._happens(Fault.HALF_PAGE):
             half = page.items[: len(page.items) // 2]
             return msgspec.structs.replace(page, items=half)

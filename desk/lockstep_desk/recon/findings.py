@@ -39,7 +39,7 @@ class Kind(IntEnum):
 
 
 class Status(IntEnum):
-    """HEALED is done and written down once; UNRESOLVED stands until a sweep or an operator ends it."""
+    """HEALED is done and told once; UNRESOLVED stands until a sweep or an operator ends it."""
 
     HEALED = 1
     UNRESOLVED = 2

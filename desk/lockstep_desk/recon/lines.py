@@ -35,8 +35,8 @@ class Truth(msgspec.Struct, frozen=True):
 class Line(msgspec.Struct):
     """What one line came to.
 
-    `is_clean`: books and broker agree, after the repairs. `is_settling`: fills are too young to say,
-    and what stood before stands on.
+    `is_clean`: books and broker agree, after the repairs. `is_settling`: fills are too young to
+    say, and what stood before stands on.
     """
 
     instrument: str
@@ -54,9 +54,7 @@ def compare_line(view: LocalView, truth: Truth, instrument: str, config: SweepCo
 class _Comparison:
     """Everything that is known of a line."""
 
-    def __init__(
-        self, view: LocalView, truth: Truth, instrument: str, config: SweepConfig
-    ) -> None:
+    def __init__(self, view: LocalView, truth: Truth, instrument: str, config: SweepConfig) -> None:
         self.view = view
         self.truth = truth
         self.instrument = instrument
@@ -219,4 +217,6 @@ def _told(ended: Exit) -> str:
     ids = " ".join(closing.fill.fill_id for closing in ended.closings)
     said_e9 = ended.broker_pnl_e9
     gross = f"{ended.gross_e17}e-17" if said_e9 is None else f"{said_e9}e-9 by the broker"
-    return f"{ended.position_id or 'position'} closed by {ids}: gross {gross}, fees {ended.fees_e9}e-9"
+    return (
+        f"{ended.position_id or 'position'} closed by {ids}: gross {gross}, fees {ended.fees_e9}e-9"
+    )

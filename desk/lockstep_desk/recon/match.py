@@ -1,8 +1,8 @@
 """Which fill belongs to which position: a walk over unbooked fills, oldest first.
 
-Owns the matching of [RECON-32] and [RECON-34] (b), (c) and (f). Positions are lifecycles: a fill that
-crosses zero is split there, its fee pro rata of the quantity, and the sum of the parts is the fill.
-It guesses nothing: where two explanations are left, it says so and names the fills.
+Owns the matching of [RECON-32] and [RECON-34] (b), (c) and (f). Positions are lifecycles: a fill
+that crosses zero is split there, its fee pro rata of the quantity, and the sum of the parts is the
+fill. It guesses nothing: where two explanations are left, it says so and names the fills.
 
 Invariants: quantities and sides are exact; only times have a tolerance; the order is (broker's
 sequence number, time, fill id), so the order of arrival does not matter.
@@ -188,7 +188,7 @@ class _Walker:
         return holding
 
     def choose(self, number: int, fill: Fill) -> Holding | None:
-        """Return what an order that nobody here sent closes: exactly, then the earliest, or None."""
+        """Return what a foreign order closes: exactly, then the earliest; None if that is open."""
         opposed = [
             holding
             for holding in (*self.holdings, self.foreign)
@@ -286,7 +286,7 @@ class _Walker:
 
 
 def _left_foreign(view: LocalView, instrument: str) -> dict[str, None]:
-    """Return the ids of fills that were found to be nobody's, and stay so until an operator decides."""
+    """Return the ids of fills that were found to be nobody's: they stay so until a person decides."""
     return {
         fill.fill_id: None
         for record in view.standing

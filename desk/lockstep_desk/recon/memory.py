@@ -81,8 +81,8 @@ class MemoryBroker:
     """One account at a broker, with a crowd to trade with. Implements `BrokerView`.
 
     `fee_ppm` is what a taker pays, in parts per million of the value; makers pay nothing.
-    `history_seq` is where the broker's history of fills starts; a page holds `page_size` items, or all
-    if that is 0.
+    `history_seq` is where the broker's history of fills starts; a page holds `page_size` items, or
+    all if that is 0.
     """
 
     def __init__(self, account: str, cash_e9: int = 0, fee_ppm: int = 100) -> None:
@@ -140,7 +140,10 @@ class MemoryBroker:
         """
         count = len(self.history)
         queue = self.resting.pop(instrument, [])
-        for account, way, life in ((CROWD, side.opposite, Life.GTC), (self.account, side, Life.IOC)):
+        for account, way, life in (
+            (CROWD, side.opposite, Life.GTC),
+            (self.account, side, Life.IOC),
+        ):
             order = NewOrder(
                 client_order_id="",
                 instrument=instrument,
@@ -190,7 +193,12 @@ class MemoryBroker:
 
     def balances(self, cursor: int) -> Page[BrokerBalance]:
         """Return the account's cash."""
-        return make_page([BrokerBalance("USD", self.cash_e9, self.cash_e9)], self._moment(), cursor, self.page_size)
+        return make_page(
+            [BrokerBalance("USD", self.cash_e9, self.cash_e9)],
+            self._moment(),
+            cursor,
+            self.page_size,
+        )
 
     # Matching
 
@@ -259,7 +267,7 @@ class MemoryBroker:
 
 
 def _best(queue: list[Working], taker: Working) -> Working | None:
-    """Return the best order that the taker may trade with, the first of its price; never its own."""
+    """Return the best order that the taker may trade with, the first of its price."""
     side, limit = taker.asked.side, taker.asked.price_e9
     best: Working | None = None
     for maker in queue:

@@ -1,7 +1,8 @@
 """The orders of a sweep: what the desk has in flight against what the broker has working.
 
 Owns how an order whose fate is not known is settled: by asking for its client order id, never by
-sending it again ([RECON-44], [DESK-D11]). Orders that this desk did not send are told and left alone.
+sending it again ([RECON-44], [DESK-D11]). Orders that this desk did not send are told and left
+alone.
 """
 
 from typing import Final
@@ -87,9 +88,7 @@ def _absent(result: Orders, view: LocalView, local: LocalOrder, is_late: bool) -
         result.repairs.append(SettleOrder(local.client_order_id, None, 0))
         made = _divergence(view, Kind.ORDER_SETTLED, Status.HEALED, local.client_order_id)
         result.found.append(
-            msgspec.structs.replace(
-                made, severity=Severity.WARNING, instrument=local.instrument
-            )
+            msgspec.structs.replace(made, severity=Severity.WARNING, instrument=local.instrument)
         )
 
 

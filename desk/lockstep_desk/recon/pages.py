@@ -4,9 +4,9 @@ Owns the shapes of answers and the check that an answer is whole. It never reads
 missing answer: a page that was cut, a page that does not fit the one before it and a broker that
 says nothing all become `Unknown`, and nobody repairs anything on `Unknown` ([RECON-34] (g), I10).
 
-Pages are payload of the journaled command `Reconcile`, so that a replay asks nobody. Quantities are
-1e-8 (`_e8`), prices and money 1e-9 (`_e9`), times nanoseconds UTC; a sequence number is the broker's
-own and grows with everything that happens to the account.
+Pages are payload of a journaled command, so that a replay asks nobody. Quantities are 1e-8 (`_e8`),
+prices and money 1e-9 (`_e9`), times nanoseconds UTC; a sequence number is the broker's own and
+grows with everything that happens to the account.
 """
 
 import hashlib

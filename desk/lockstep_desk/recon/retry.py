@@ -1,7 +1,7 @@
 """When to try again: bounded exponential back-off as a pure schedule.
 
-Owns [RECON-53], [RECON-54] and the numbers of [DESK-72]. It waits for nothing: it says at which time
-the next attempt is due, on the same venue, and when to stop and raise an alert.
+Owns [RECON-53], [RECON-54] and the numbers of [DESK-72]. It waits for nothing: it says at which
+time the next attempt is due, on the same venue, and when to stop and raise an alert.
 """
 
 from enum import IntEnum
@@ -76,7 +76,5 @@ def after_failure(
         return GiveUp(make_alert("UNRECOVERABLE", f"unrecoverable|{what}", ("what", what)))
     if failures >= backoff.attempts_max:
         attempts = ("attempts", str(failures))
-        return GiveUp(
-            make_alert("RETRIES_EXHAUSTED", f"retries|{what}", ("what", what), attempts)
-        )
+        return GiveUp(make_alert("RETRIES_EXHAUSTED", f"retries|{what}", ("what", what), attempts))
     return TryAgain(failures, now_ns + backoff.wait_ns(failures))

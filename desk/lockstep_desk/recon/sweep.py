@@ -9,8 +9,6 @@ it was asked for (I10): where positions, fills or orders are unknown, nothing at
 
 from typing import Final
 
-import msgspec
-
 from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.recon.broker import SweepRequest
 from lockstep_desk.recon.config import SweepConfig
