@@ -1,7 +1,7 @@
 """A thin desk around the sweep: it sends orders, takes the stream, sweeps, and does what is said.
 
 It keeps what the desk's machine keeps as state, and nothing else: books, orders in flight, the
-fills above the floor, standing divergences, alerts by key, deferred exits and the ledger of messages.
+fills above the floor, standing divergences, alerts by key, deferred exits, the ledger.
 """
 
 from typing import NamedTuple

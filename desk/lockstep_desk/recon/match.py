@@ -286,7 +286,7 @@ class _Walker:
 
 
 def _left_foreign(view: LocalView, instrument: str) -> dict[str, None]:
-    """Return the ids of fills that were found to be nobody's: they stay so until a person decides."""
+    """Return the ids of fills that were found to be nobody's: only a person changes that."""
     return {
         fill.fill_id: None
         for record in view.standing

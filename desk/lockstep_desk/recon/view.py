@@ -23,7 +23,7 @@ class LocalOrderState(IntEnum):
 
 
 class LocalOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that the desk has not seen the end of; `order_id` is empty before the first answer."""
+    """An order that the desk has not seen the end of; `order_id` is empty before its ack."""
 
     client_order_id: str
     order_id: str = ""
