@@ -338,7 +338,7 @@ class SetLimits(_Part, frozen=True, tag=46):
 
 
 class Halt(_Part, frozen=True, tag=47):
-    """Stop a deployment from opening, "manual" for manual orders; `action` is at least SOFT_HALT."""
+    """Stop a deployment from opening, "manual" for manual orders; WARN is refused."""
 
     deployment: Name
     action: HaltAction = HaltAction.SOFT_HALT

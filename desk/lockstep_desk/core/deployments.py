@@ -12,7 +12,6 @@ from lockstep_desk.core.codes import EntityKind
 from lockstep_desk.core.commands import Limits
 from lockstep_desk.fund import (
     MANUAL,
-    Deployment as Row,
     DeploymentGate,
     GateMode,
     GateOptions,
@@ -22,7 +21,9 @@ from lockstep_desk.fund import (
     RateWindow,
     WorkingOrder,
 )
-
+from lockstep_desk.fund import (
+    Deployment as Row,
+)
 from lockstep_desk.types import HaltAction, Mark, Side
 from lockstep_kernel.entity import Entity, Record
 
@@ -44,7 +45,7 @@ class Deployment(Entity):
         self.limits = limits
         self.gate = gate
         self.number = number
-        self.day_base = (-1, 0)
+        self.day_base: tuple[int, int] = (-1, 0)
 
     @property
     def is_paper(self) -> bool:
@@ -107,7 +108,10 @@ def limits_record(limits: Limits) -> tuple[object, ...]:
 def gate_record(state: GateState) -> tuple[object, ...]:
     """Return what a gate remembers as a record can hold it."""
     working = [
-        (*(order.client_order_id, order.symbol, int(order.side), order.qty_e8), wide(order.reserved_e17))
+        (
+            *(order.client_order_id, order.symbol, int(order.side), order.qty_e8),
+            wide(order.reserved_e17),
+        )
         for order in state.working
     ]
     quantities = [(symbol, wide(qty)) for symbol, qty in state.quantities]
@@ -141,7 +145,7 @@ def restored_deployment(fields: Record, mark: Mark) -> Deployment:
     """Return the deployment of a dumped record, with its gate."""
     _kind, deployment_id, name, strategy_id, version_id, state, created, updated, *rest = fields
     number, raw, day, base, counted = rest
-    limits = Limits(*raw[:3], HaltAction(raw[3]), *raw[4:])
+    limits = _limits(raw)
     row = Row(
         deployment_id=deployment_id,
         name=name,
@@ -166,3 +170,9 @@ def wide(value: int) -> bytes:
 def narrow(raw: bytes) -> int:
     """Return the integer again."""
     return int.from_bytes(raw, "big", signed=True)
+
+
+def _limits(raw: Record) -> Limits:
+    first, second, third, action, caps_open, deviation, loss, is_strict, is_sliding = raw
+    action = HaltAction(action)
+    return Limits(first, second, third, action, caps_open, deviation, loss, is_strict, is_sliding)

@@ -7,6 +7,7 @@ written down as a divergence, and changes nothing else.
 
 import hashlib
 from collections import OrderedDict
+from typing import NamedTuple
 
 import msgspec
 
@@ -37,44 +38,62 @@ _encode = msgspec.msgpack.Encoder().encode
 _CONTENT_BYTES = 16
 
 
+class _Told(NamedTuple):
+    """A fill, the account that tells it, and where what comes of it goes."""
+
+    core: DeskCore
+    events: Events
+    account: Account
+    fill: FillReport
+
+    def diverge(self, code: Divergence, what: str) -> None:
+        """Write down that the fill is not what was expected."""
+        fill, account = self.fill, self.account.name
+        evidence = (fill.fill_id, hashlib.sha256(_encode(fill)).hexdigest())
+        diverge(self.core, self.events, Finding(code, account, fill.instrument, what, evidence))
+
+
 def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport) -> None:
     """Book a fill once, or write down why not."""
+    told = _Told(core, events, account, fill)
     content = hashlib.sha256(_encode(fill)).digest()[:_CONTENT_BYTES]
     wrong = _wrong(core, fill)
     if wrong is not None:
-        _diverge(core, events, account, fill, *wrong)
+        told.diverge(*wrong)
         return
-    known = core.fills.get(account.name, {}).get(fill.fill_id)
+    notes = core.fills.get(account.name)
+    known = notes.get(fill.fill_id) if notes else None
     if known is not None:
         if known.content == content:
             events.append(FillIgnored(fill.fill_id, account.name))
         else:
             what = f"fill {fill.fill_id} was told before with another content"
-            _diverge(core, events, account, fill, Divergence.FILL_OTHER_CONTENT, what)
+            told.diverge(Divergence.FILL_OTHER_CONTENT, what)
         return
     if fill.ts_ns <= account.fill_floor_ns:
-        what = f"fill {fill.fill_id} is not after {account.fill_floor_ns}, up to where ids are forgotten"
-        _diverge(core, events, account, fill, Divergence.FILL_TOO_OLD, what)
+        floor = account.fill_floor_ns
+        what = f"fill {fill.fill_id} is not after {floor}, up to where ids are forgotten"
+        told.diverge(Divergence.FILL_TOO_OLD, what)
         return
-    order = _order_of(core, events, account, fill)
+    order = _order_of(told)
     owner = _owner(core, order, fill)
     books = [core.book((account.name, fill.instrument, key)) for key in (NET, owner)]
     execution = _execution(core, fill)
     if not all(is_in_range(book, execution) for book in books):
         what = f"fill {fill.fill_id} takes the position out of range"
-        _diverge(core, events, account, fill, Divergence.FILL_OUT_OF_RANGE, what)
+        told.diverge(Divergence.FILL_OUT_OF_RANGE, what)
         return
-    _remember(core, account, fill, content)
-    _book(core, events, fill, books, execution)
-    _count(core, account, fill, owner)
+    _remember(told, content)
+    _book(told, books, execution)
+    _count(told, owner)
     if order is not None:
-        _fill_order(core, events, account, order, fill)
+        _fill_order(told, order)
 
 
 def _wrong(core: DeskCore, fill: FillReport) -> tuple[Divergence, str] | None:
     """Return what makes a fill one that nobody can book."""
     is_sound = (
-        fill.fill_id
+        fill.fill_id != ""
         and 0 < fill.qty_e8 <= ORDER_QTY_E8_MAX
         and 0 <= fill.price_e9 <= PRICE_E9_MAX
         and fill.ts_ns >= 0
@@ -92,18 +111,19 @@ def _wrong(core: DeskCore, fill: FillReport) -> tuple[Divergence, str] | None:
     return None
 
 
-def _order_of(core: DeskCore, events: Events, account: Account, fill: FillReport) -> Order | None:
+def _order_of(told: _Told) -> Order | None:
     """Return the order that a fill belongs to; say so if there is none, or if it cannot be."""
-    order = find(core, fill.client_order_id)
+    fill = told.fill
+    order = find(told.core, fill.client_order_id)
     if order is None:
         what = f"fill {fill.fill_id} is of order '{fill.client_order_id}', which is not known"
-        _diverge(core, events, account, fill, Divergence.FILL_OF_UNKNOWN_ORDER, what)
+        told.diverge(Divergence.FILL_OF_UNKNOWN_ORDER, what)
         return None
     if (order.account, order.instrument, order.side) != (
-        *(account.name, fill.instrument, fill.side),
+        *(told.account.name, fill.instrument, fill.side),
     ):
         what = f"fill {fill.fill_id} is not on the side, instrument or account of its order"
-        _diverge(core, events, account, fill, Divergence.FILL_OF_OTHER_ORDER, what)
+        told.diverge(Divergence.FILL_OF_OTHER_ORDER, what)
         return None
     return order
 
@@ -113,7 +133,9 @@ def _owner(core: DeskCore, order: Order | None, fill: FillReport) -> str:
     if order is not None:
         return order.deployment
     named = fill.deployment
-    return named if named in core.deployments and named is not None and named != MANUAL else ""
+    if named is None or named == MANUAL or named not in core.deployments:
+        return ""
+    return named
 
 
 def _execution(core: DeskCore, fill: FillReport) -> Execution:
@@ -123,8 +145,9 @@ def _execution(core: DeskCore, fill: FillReport) -> Execution:
     )
 
 
-def _remember(core: DeskCore, account: Account, fill: FillReport, content: bytes) -> None:
+def _remember(told: _Told, content: bytes) -> None:
     """Keep the id of a fill, and let the oldest go if there are too many."""
+    core, account, fill = told.core, told.account, told.fill
     core.note_number += 1
     note = FillNote(account.name, fill.fill_id, core.note_number)
     note.content, note.ts_ns = content, fill.ts_ns
@@ -139,10 +162,9 @@ def _remember(core: DeskCore, account: Account, fill: FillReport, content: bytes
         core.touch(account)
 
 
-def _book(
-    core: DeskCore, events: Events, fill: FillReport, books: list[Book], execution: Execution
-) -> None:
+def _book(told: _Told, books: list[Book], execution: Execution) -> None:
     """Move the account's position and the owner's holding, and tell what was closed."""
+    core, events, fill = told.core, told.events, told.fill
     net, holding = books
     exited, released = book_fill(net, execution), book_fill(holding, execution)
     events.append(
@@ -170,8 +192,9 @@ def _book(
         events.append(_holding_exited(holding, released, fill))
 
 
-def _count(core: DeskCore, account: Account, fill: FillReport, owner: str) -> None:
+def _count(told: _Told, owner: str) -> None:
     """Let the gate of the owner move its position."""
+    core, account, fill = told.core, told.account, told.fill
     deployment: Deployment | None = core.deployments.get(owner or MANUAL)
     if deployment is None:
         return
@@ -194,31 +217,17 @@ def _count(core: DeskCore, account: Account, fill: FillReport, owner: str) -> No
     core.touch(deployment)
 
 
-def _fill_order(
-    core: DeskCore, events: Events, account: Account, order: Order, fill: FillReport
-) -> None:
+def _fill_order(told: _Told, order: Order) -> None:
     """Count a fill for its order, which ends when nothing of it is left."""
+    core, fill = told.core, told.fill
     order.filled_e8 += fill.qty_e8
     core.touch(order)
     if order.filled_e8 > order.qty_e8:
         what = f"order {order.client_order_id} of {order.qty_e8} has fills of {order.filled_e8}"
-        _diverge(core, events, account, fill, Divergence.FILL_OVER_QUANTITY, what)
+        told.diverge(Divergence.FILL_OVER_QUANTITY, what)
     if order.filled_e8 >= order.qty_e8 and order.state.is_active:
         order.ended_ns = fill.ts_ns
-        end(core, events, order, OrderState.FULLY_FILLED, OrderError.NONE)
-
-
-def _diverge(
-    core: DeskCore,
-    events: Events,
-    account: Account,
-    fill: FillReport,
-    code: Divergence,
-    what: str,
-) -> None:
-    content = hashlib.sha256(_encode(fill)).hexdigest()
-    evidence = (fill.fill_id, content)
-    diverge(core, events, Finding(code, account.name, fill.instrument, what, evidence))
+        end(core, told.events, order, OrderState.FULLY_FILLED, OrderError.NONE)
 
 
 def _position_exited(net: Book, exited: Exit, fill: FillReport) -> PositionExited:

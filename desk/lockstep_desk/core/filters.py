@@ -20,9 +20,7 @@ def filter_refusal(core: DeskCore, wanted: Filter) -> tuple[Refusal, str] | None
     return None
 
 
-def matches(
-    core: DeskCore, wanted: Filter, account: str, instrument: str, deployment: str
-) -> bool:
+def matches(core: DeskCore, wanted: Filter, account: str, instrument: str, deployment: str) -> bool:
     """Return whether a filter matches an order or a holding; `deployment` "" is nobody."""
     spec = core.instruments[instrument].spec
     match wanted.scope:

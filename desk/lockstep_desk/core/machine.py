@@ -37,9 +37,7 @@ class DeskMachine:
         """Build the first core from canonical `DeskParams`."""
         return genesis_core(rules_version, params)
 
-    def step(
-        self, core: DeskCore, ts_ns: int, command: msgspec.Struct
-    ) -> Sequence[msgspec.Struct]:
+    def step(self, core: DeskCore, ts_ns: int, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
         """Carry out one command in place."""
         return step(core, ts_ns, command)
 

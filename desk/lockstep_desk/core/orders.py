@@ -4,8 +4,8 @@ Owns `live` and `ended` of the core. What a report does to an order is decided b
 it is carried out. An ended order is remembered for a while, so that a late fill finds its owner.
 """
 
-from lockstep_desk.core.events import CancelRequested, OrderEnded, OrderMoved, OrderQueried
 from lockstep_desk.core.codes import Origin
+from lockstep_desk.core.events import CancelRequested, OrderEnded, OrderMoved, OrderQueried
 from lockstep_desk.core.notes import Events
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import MANUAL
@@ -41,9 +41,7 @@ def _number_of(item: tuple[str, Order]) -> int:
     return item[1].number
 
 
-def end(
-    core: DeskCore, events: Events, order: Order, state: OrderState, error: OrderError
-) -> None:
+def end(core: DeskCore, events: Events, order: Order, state: OrderState, error: OrderError) -> None:
     """Stop tracking an order, and forget the oldest of those that ended if there are too many."""
     filled_e8 = order.done_e8
     order.state = state

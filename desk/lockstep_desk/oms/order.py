@@ -25,7 +25,17 @@ class Order(Entity):
 
     __slots__ = (
         *("account", "client_order_id", "deployment", "ended_ns", "ended_number", "filled_e8"),
-        *("instrument", "is_forgotten", "is_sent", "kind", "live", "number", "origin", "price_e9", "qty_e8"),
+        *(
+            "instrument",
+            "is_forgotten",
+            "is_sent",
+            "kind",
+            "live",
+            "number",
+            "origin",
+            "price_e9",
+            "qty_e8",
+        ),
         *("requested_ns", "side", "state", "tif"),
     )
 

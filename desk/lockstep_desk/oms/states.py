@@ -130,9 +130,7 @@ _ROWS: Final[dict[OrderState | None, tuple[Move, ...]]] = {
     OrderState.CANCEL_IN_FLIGHT: (
         *(Move.DUPLICATE, Move.REFRESH, Move.IGNORE, Move.REMOVE, Move.IGNORE),
     ),
-    OrderState.OPEN_UNKNOWN: (
-        *(Move.IGNORE, Move.OPEN, Move.CANCEL, Move.REMOVE, Move.IGNORE),
-    ),
+    OrderState.OPEN_UNKNOWN: (*(Move.IGNORE, Move.OPEN, Move.CANCEL, Move.REMOVE, Move.IGNORE),),
 }
 TABLE: Final[dict[tuple[OrderState | None, Column], Move]] = {
     (row, column): move

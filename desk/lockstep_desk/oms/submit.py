@@ -21,12 +21,12 @@ from lockstep_desk.core.notes import Events
 from lockstep_desk.core.orders import find, track
 from lockstep_desk.core.positions import NET
 from lockstep_desk.core.state import DeskCore
-from lockstep_desk.fund import MANUAL, OrderIntent, PreTradeGate
+from lockstep_desk.fund import MANUAL, OrderIntent
 from lockstep_desk.fund.book import NS_PER_DAY
 from lockstep_desk.ids import client_order_id
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.spec import order_refusal
-from lockstep_desk.types import E17_PER_CENT, Breach
+from lockstep_desk.types import E17_PER_CENT, Breach, Dimension, HaltAction, RejectCode
 from lockstep_kernel.arith import div_floor
 
 
@@ -53,9 +53,6 @@ class _Priced(NamedTuple):
     intent: OrderIntent
 
 
-_NO_GATE = PreTradeGate()
-
-
 def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -> None:
     """Let an order go, or say why not. One event, whatever comes of it."""
     priced = _priced(core, asker, request)
@@ -64,8 +61,8 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
         return
     deployment = core.deployments.get(asker.deployment or MANUAL)
     if deployment is None:
-        breach = _NO_GATE.check(asker.deployment or None, priced.intent, core.now_ns)
-        why = _Refused(Refusal.GATE, "no gate of this name", breach)
+        breach = _unregistered(asker.deployment or MANUAL)
+        why = _Refused(Refusal.GATE, breach.dimension.name, breach)
         events.append(_refused(asker, request, why))
         return
     refused = _opening_refusal(core, asker, request, deployment, priced)
@@ -211,6 +208,18 @@ def _requested(
 def _refused(asker: Asker, request: OpenRequest, why: _Refused) -> OrderRefused:
     breach = None if why.breach is None else _found(why.breach)
     return OrderRefused(asker.deployment, asker.origin, request, why.code, why.reason, breach)
+
+
+def _unregistered(name: str) -> Breach:
+    """Return why nothing goes without a gate: who has no limits may not trade."""
+    return Breach(
+        dimension=Dimension.UNREGISTERED,
+        limit=0,
+        observed=None,
+        action=HaltAction.SOFT_HALT,
+        deployment_id=name,
+        reason_code=RejectCode.RISK,
+    )
 
 
 def _found(breach: Breach) -> BreachFound:

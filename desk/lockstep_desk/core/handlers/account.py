@@ -124,9 +124,7 @@ def _account(core: DeskCore, command: AccountCommand, events: Events) -> Account
     return account
 
 
-def _take_balance(
-    core: DeskCore, events: Events, account: Account, report: BalanceReport
-) -> bool:
+def _take_balance(core: DeskCore, events: Events, account: Account, report: BalanceReport) -> bool:
     """Take a balance and return whether it was new enough; an equal time is ([DESK-2A])."""
     key = (account.name, report.asset)
     balance = core.balances.get(key)
@@ -155,9 +153,7 @@ def _take_absence(core: DeskCore, events: Events, order: Order, time_ns: int) ->
         return
     what = f"order {order.client_order_id} is not in the account's snapshot at {time_ns}"
     evidence = (order.client_order_id, str(order.live.time_ns))
-    finding = Finding(
-        Divergence.ORDER_VANISHED, order.account, order.instrument, what, evidence
-    )
+    finding = Finding(Divergence.ORDER_VANISHED, order.account, order.instrument, what, evidence)
     order.ended_ns = time_ns
     diverge(core, events, finding)
     end(core, events, order, OrderState.VANISHED, OrderError.NONE)

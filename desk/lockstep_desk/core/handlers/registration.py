@@ -19,7 +19,8 @@ from lockstep_desk.core.notes import Events, refuse
 from lockstep_desk.core.prices import Market
 from lockstep_desk.core.state import Account, DeskCore, Instrument, Venue
 from lockstep_desk.errors import InvalidValueError
-from lockstep_desk.fund import MANUAL, Deployment as Row, GateState, LifecycleState
+from lockstep_desk.fund import MANUAL, GateState, LifecycleState
+from lockstep_desk.fund import Deployment as Row
 from lockstep_desk.ids import SEPARATOR, deployment_id
 from lockstep_desk.oms.spec import spec_refusal
 
@@ -87,9 +88,7 @@ def register_deployment(core: DeskCore, command: RegisterDeployment, events: Eve
         updated_at_ns=core.now_ns,
     )
     enter_deployment(core, row, command)
-    events.append(
-        DeploymentRegistered(name, command.name, command.strategy, command.version)
-    )
+    events.append(DeploymentRegistered(name, command.name, command.strategy, command.version))
 
 
 def enter_deployment(core: DeskCore, row: Row, command: RegisterDeployment | SetLimits) -> None:
