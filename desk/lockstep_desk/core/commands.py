@@ -373,6 +373,12 @@ class ActivateRules(_Part, frozen=True, tag=52):
     rules_version: Int
 
 
+class QueryOrders(_Part, frozen=True, tag=53):
+    """Ask again what became of every order that matches and of which nobody knows."""
+
+    filter: Filter = EVERYTHING
+
+
 # What strategies and the host do
 
 

@@ -46,6 +46,7 @@ HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     commands.SetQuarantine: operator.set_quarantine,
     commands.Shutdown: operator.shutdown,
     commands.Resume: operator.resume,
+    commands.QueryOrders: operator.query_orders,
     commands.ActivateRules: operator.activate_rules,
     commands.SubmitIntents: intents.submit_intents,
     commands.RecordSendResults: intents.record_send_results,

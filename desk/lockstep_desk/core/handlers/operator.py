@@ -8,6 +8,7 @@ from lockstep_desk.core.commands import (
     ClearHalt,
     ClosePositions,
     Halt,
+    QueryOrders,
     Resume,
     SendCancelRequests,
     SendOpenRequests,
@@ -40,7 +41,7 @@ from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.fund import MANUAL, LifecycleState, OrderIntent, set_lifecycle
 from lockstep_desk.fund import SetLifecycle as Ask
 from lockstep_desk.fund.deployment import LifecycleRefused
-from lockstep_desk.oms.states import can_cancel
+from lockstep_desk.oms.states import OrderState, can_cancel
 from lockstep_desk.oms.submit import Asker, submit
 from lockstep_desk.types import HaltAction
 
@@ -77,6 +78,19 @@ def cancel_orders(core: DeskCore, command: CancelOrders, events: Events) -> None
         place = (order.account, order.instrument, order.deployment)
         if can_cancel(order.standing) and matches(core, command.filter, *place):
             request_cancel(core, events, order, Origin.OPERATOR)
+
+
+def query_orders(core: DeskCore, command: QueryOrders, events: Events) -> None:
+    """Let the venues be asked again for what is unknown, oldest first."""
+    refused = filter_refusal(core, command.filter)
+    if refused is not None:
+        refuse(events, command, *refused)
+        return
+    for order in list(core.live.values()):
+        place = (order.account, order.instrument, order.deployment)
+        is_unknown = order.state is OrderState.OPEN_UNKNOWN
+        if is_unknown and matches(core, command.filter, *place):
+            query(core, events, order)
 
 
 def set_trading_state(core: DeskCore, command: SetTradingState, events: Events) -> None:
