@@ -24,6 +24,7 @@ from lockstep_desk.core.commands import (
     RecordMarketDisconnect,
     RecordSendResults,
     Resume,
+    RiskRefusal,
     SendResult,
     SetTradingState,
     Shutdown,
@@ -32,6 +33,7 @@ from lockstep_desk.core.commands import (
 from lockstep_desk.core.events import (
     CancelRefused,
     CancelRequested,
+    CommandRefused,
     OrderQueried,
     OrderRefused,
     OrderRequested,
@@ -59,6 +61,7 @@ from lockstep_desk.core.view import DeskView
 from lockstep_desk.types import AuditTick
 from lockstep_journal import Item, Result
 from lockstep_kernel.chain import State
+from lockstep_kernel.errors import LockstepError
 
 Event = TypeVar("Event", bound=msgspec.Struct)
 
@@ -83,10 +86,6 @@ class _Call:
         self.journaled: list[Journaled] = []
         self.outputs: list[Output] = []
         self.errors: list[str] = []
-
-    @property
-    def is_fatal(self) -> bool:
-        return bool(self.errors)
 
 
 class Engine:
@@ -123,14 +122,14 @@ class Engine:
         """Take one event to its end and return its tick."""
         call = _Call()
         self._observe(event)
-        if type(event) is Shutdown:
+        is_shutdown = type(event) is Shutdown
+        if is_shutdown:
             self._submit(call, event)
+        else:
+            self._take_and_trade(call, event)
+        if is_shutdown or call.errors:
             self._end(call)
-            return self._tick(Processed(event, tuple(call.journaled), True), call)
-        self._take(call, event)
-        if not call.is_fatal and self._may_trade():
-            self._ask_strategies(call)
-        return self._tick(Processed(event, tuple(call.journaled), False), call)
+        return self._tick(Processed(event, tuple(call.journaled), is_shutdown), call)
 
     def resume(self) -> AuditTick:
         """Begin anew after a restart: what was in flight is asked for, nothing is sent again."""
@@ -149,6 +148,18 @@ class Engine:
         if observe is not None and ts_ns is not None and ts_ns > self._clock.now_ns():
             observe(ts_ns)
 
+    def _take_and_trade(self, call: _Call, event: msgspec.Struct) -> None:
+        """Take an event, then ask the strategies; host code that raises ends the desk."""
+        try:
+            self._take(call, event)
+            if not call.errors and self._may_trade():
+                self._ask_strategies(call)
+        except LockstepError:
+            # The journal or the machine: nothing goes on from there.
+            raise
+        except Exception as error:  # noqa: BLE001  # what a strategy raises is its own affair
+            call.errors.append(f"host code: {type(error).__name__}: {error}")
+
     def _take(self, call: _Call, event: msgspec.Struct) -> None:
         """Carry out what the event itself asks for, then let hooks answer."""
         if type(event) is ClosePositions and self._parts.closer is not None:
@@ -161,7 +172,7 @@ class Engine:
             orders = self._carry_out(call, events)
         if not orders.is_empty:
             call.outputs.append(Commanded(orders))
-        if call.is_fatal:
+        if call.errors:
             return
         call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
         self._call_hooks(call, event, events)
@@ -175,7 +186,7 @@ class Engine:
             if any(_is_disabling(change) for change in _of(events, TradingStateChanged)):
                 hooks.on_trading_disabled(controls)
                 call.outputs.append(OnTradingDisabled(controls.orders))
-        elif type(event) is RecordAccountDisconnect and events == []:
+        elif _of(events, CommandRefused):
             return
         elif type(event) is RecordAccountDisconnect:
             hooks.on_disconnect(controls, Link.ACCOUNT, event.account)
@@ -204,7 +215,7 @@ class Engine:
     ) -> Orders:
         """Submit intents; strategies' pass the risk manager first, and no others do."""
         view = self.view
-        refused = ()
+        refused: tuple[RiskRefusal, ...] = ()
         if origin is Origin.ALGO:
             checked = self._parts.risk.check(view, intents)
             intents, refused = checked.intents, checked.refused
@@ -228,7 +239,8 @@ class Engine:
         which requests stand ([DESK-18]).
         """
         cancels, opens = _of(events, CancelRequested), _of(events, OrderRequested)
-        results = [self._hand_over(request) for request in (*cancels, *opens)]
+        results = [self._hand_over(request) for request in cancels]
+        results += [self._hand_over(request) for request in opens]
         if results:
             self._submit(call, RecordSendResults(tuple(results)))
         for request in _of(events, OrderQueried):

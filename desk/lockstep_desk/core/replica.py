@@ -29,7 +29,7 @@ class StateReplica:
 
     def __init__(self, snapshot: AuditTick) -> None:
         self._state = _loaded(snapshot)
-        self.seq = snapshot.seq
+        self.seq: int = snapshot.seq
         self.is_ended = False
 
     @property
