@@ -47,7 +47,7 @@ def adopted(books: LocalView, name: str, *rest: object) -> Adopted:
     return found
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34a")
 def test_a_smaller_size_is_adopted_at_average_cost() -> None:
     books, name = standing(view(LONG), 3)
     found = adopted(books, name, ALPHA)
@@ -55,7 +55,7 @@ def test_a_smaller_size_is_adopted_at_average_cost() -> None:
     assert (BTC, 100) == found.floor
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34a")
 @pytest.mark.parametrize(("held", "owner"), [(7, ALPHA), (-1, ALPHA), (3, BETA), (3, None)])
 def test_what_opens_or_turns_a_position_needs_a_price(held: int, owner: str | None) -> None:
     books, name = standing(view(LONG), held)
@@ -108,7 +108,7 @@ def test_a_negative_price_is_refused() -> None:
     assert AdoptRefusal.BAD_PRICE is adopt(books, Adoption(name, ALPHA, -1), NOW)
 
 
-@pytest.mark.desk("RECON-34", "RECON-35")
+@pytest.mark.desk("RECON-34a", "RECON-35")
 def test_after_an_adoption_the_next_sweep_is_quiet() -> None:
     books, name = standing(view(LONG), 3)
     found = adopted(books, name, ALPHA)

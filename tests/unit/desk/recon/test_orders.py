@@ -87,7 +87,7 @@ def test_an_order_that_was_sent_after_the_broker_was_asked_is_left_alone() -> No
     assert sweep_one(order(LocalOrderState.IN_FLIGHT)).is_quiet
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 def test_an_order_of_which_the_broker_says_nothing_stays_and_is_told() -> None:
     silent = OrderQuery("c", Unknown(UnknownReason.UNREACHABLE))
     outcome = sweep_one(order(UNKNOWN), silent)

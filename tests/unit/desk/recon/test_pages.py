@@ -46,7 +46,7 @@ def test_an_empty_answer_is_an_answer() -> None:
     assert empty == whole(empty)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 @pytest.mark.parametrize(
     "cut",
     [

@@ -39,13 +39,13 @@ def test_an_open_expects_a_broker_that_is_flat() -> None:
     assert PreState.BROKER_OPEN is pre_state(4)
 
 
-@pytest.mark.desk("RECON-02", "RECON-34")
+@pytest.mark.desk("RECON-02", "RECON-34f")
 def test_fills_that_the_books_miss_defer_even_where_sizes_agree() -> None:
     reopened = (fill(10, SELL, 5, 90), fill(11, BUY, 5, 80))
     assert PreState.FILLS_MISSED is pre_state(5, LONG, fills=reopened)
 
 
-@pytest.mark.desk("RECON-30", "RECON-34")
+@pytest.mark.desk("RECON-30", "RECON-34g")
 @pytest.mark.parametrize("part", ["positions", "fills"])
 def test_unknown_is_not_flat(part: str) -> None:
     said = msgspec.structs.replace(pages(5), **{part: Unknown(UnknownReason.UNREACHABLE)})

@@ -104,7 +104,7 @@ def test_a_profit_of_the_broker_that_ours_does_not_come_to_is_told() -> None:
     ] == (kinds(outcome))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34b")
 def test_b_several_fills_that_make_up_the_close_are_booked_oldest_first() -> None:
     parts = [fill(12, SELL, 1, 92), fill(10, SELL, 2, 90), fill(11, SELL, 2, 91)]
     outcome = swept(view(LONG), pages(0, parts))
@@ -114,7 +114,7 @@ def test_b_several_fills_that_make_up_the_close_are_booked_oldest_first() -> Non
     assert healed(Kind.SEVERAL_FILLS) == kinds(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34b")
 def test_b_what_a_close_has_beyond_zero_is_nobodys_and_its_fee_is_split() -> None:
     outcome = swept(view(LONG), pages(-3, [fill(10, SELL, 8, 90, fee_e9=80)]))
     assert [("f10", ALPHA, -5, 90)] == booked(outcome)
@@ -125,7 +125,7 @@ def test_b_what_a_close_has_beyond_zero_is_nobodys_and_its_fee_is_split() -> Non
     assert [(3 * E8, 30)] == [(f.qty_e8, f.fee_e9) for f in outcome.opened[1].fills]
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34b")
 def test_b_the_part_that_was_left_is_found_again_as_the_same_divergence() -> None:
     crossing = fill(10, SELL, 8, 90, fee_e9=80)
     first = swept(view(LONG), pages(-3, [crossing]))
@@ -150,14 +150,14 @@ def test_the_fee_of_a_flip_is_split_by_quantity() -> None:
     assert [5, 5] == [part.fee_e9 for part in split(flip, E8)]
 
 
-@pytest.mark.desk("RECON-34", "RECON-33")
+@pytest.mark.desk("RECON-34d", "RECON-33")
 def test_d_a_close_that_no_fill_explains_stands_and_gets_no_price() -> None:
     outcome = swept(view(LONG), pages(0))
     assert ([], left(Kind.NO_MATCH)) == (booked(outcome), kinds(outcome))
     assert -5 * E8 == outcome.opened[0].gap_e8
 
 
-@pytest.mark.desk("RECON-34", "RECON-36")
+@pytest.mark.desk("RECON-34d", "RECON-36")
 @pytest.mark.parametrize("sold_e8", [5 * E8 - 1, 5 * E8 + 1])
 def test_quantities_match_to_the_last_unit(sold_e8: int) -> None:
     outcome = swept(view(LONG), pages(0, [fill(10, SELL, 5, 90, qty_e8=sold_e8)]))
@@ -183,10 +183,17 @@ def test_a_closing_fill_may_be_stamped_before_the_entry_by_the_tolerance(
     assert is_booked == bool(booked(swept(view(entered), pages(0, [closing]), config)))
 
 
+def test_a_line_that_stands_books_nothing_not_even_own_fills() -> None:
+    fills = [fill(10, SELL, 2, 90, client_order_id="c-1"), fill(11, SELL, 1, 90)]
+    outcome = swept(view(LONG, owners={"c-1": ALPHA}), pages(1, fills))
+    assert ([], left(Kind.SIZE_DIFFERS)) == (booked(outcome), kinds(outcome))
+    assert ["f10", "f11"] == [f.fill_id for f in outcome.opened[0].fills]
+
+
 # Case a: both are open, and differ
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34a")
 def test_a_a_size_that_differs_stands_and_nothing_is_adopted() -> None:
     outcome = swept(view(LONG), pages(3))
     assert ([], left(Kind.SIZE_DIFFERS)) == (booked(outcome), kinds(outcome))
@@ -194,7 +201,7 @@ def test_a_a_size_that_differs_stands_and_nothing_is_adopted() -> None:
     assert (5 * E8, 3 * E8, -2 * E8) == (record.local_e8, record.broker_e8, record.gap_e8)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34a")
 def test_a_a_side_that_differs_stands_and_nothing_is_adopted() -> None:
     outcome = swept(view(LONG), pages(-5))
     assert ([], left(Kind.SIDE_DIFFERS)) == (booked(outcome), kinds(outcome))
@@ -209,35 +216,35 @@ def test_fills_that_explain_only_a_part_of_a_difference_are_not_booked() -> None
 # Case c: two candidates
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 def test_c_two_positions_that_a_fill_could_close_leave_it_unresolved() -> None:
     books = view(LONG, position(BUY, 3, 100, BETA))
     outcome = swept(books, pages(6, [fill(10, SELL, 2, 90)]))
     assert ([], left(Kind.AMBIGUOUS)) == (booked(outcome), kinds(outcome))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 def test_c_the_position_of_exactly_the_size_is_the_one() -> None:
     books = view(LONG, position(BUY, 3, 100, BETA))
     outcome = swept(books, pages(5, [fill(10, SELL, 3, 90)]))
     assert [("f10", BETA, -3, 90)] == booked(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 def test_c_of_two_positions_of_exactly_the_size_the_earlier_is_the_one() -> None:
     books = view(position(BUY, 5, 100, BETA, seq=2), LONG)
     outcome = swept(books, pages(5, [fill(10, SELL, 5, 90)]))
     assert [("f10", ALPHA, -5, 90)] == booked(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 def test_c_two_positions_of_one_size_and_one_time_stay_unresolved() -> None:
     books = view(LONG, position(BUY, 5, 100, BETA))
     outcome = swept(books, pages(5, [fill(10, SELL, 5, 90)]))
     assert left(Kind.AMBIGUOUS) == kinds(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 @pytest.mark.parametrize("key", ["c-1", "o10"])
 def test_c_the_order_that_made_the_fill_decides(key: str) -> None:
     books = view(LONG, position(BUY, 5, 100, BETA), owners={key: BETA})
@@ -245,14 +252,14 @@ def test_c_the_order_that_made_the_fill_decides(key: str) -> None:
     assert [("f10", BETA, -5, 90)] == booked(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 def test_c_the_client_order_id_goes_before_the_brokers_id() -> None:
     books = view(LONG, position(BUY, 5, 100, BETA), owners={"c-1": BETA, "o10": ALPHA})
     outcome = swept(books, pages(5, [fill(10, SELL, 5, 90, client_order_id="c-1")]))
     assert [("f10", BETA, -5, 90)] == booked(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34c")
 def test_c_two_fills_of_one_moment_at_two_prices_stay_unresolved() -> None:
     twins = [
         fill(10, SELL, 5, 90),
@@ -266,25 +273,25 @@ def test_c_two_fills_of_one_moment_at_two_prices_stay_unresolved() -> None:
 # Case e: the history is too short
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34e")
 def test_e_a_history_that_starts_too_late_books_nothing() -> None:
     outcome = swept(view(LONG), pages(0, [fill(10, SELL, 5, 90)], from_seq=1))
     assert ([], left(Kind.WINDOW_TOO_SHORT)) == (booked(outcome), kinds(outcome))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34e")
 def test_e_a_history_that_starts_too_late_is_told_even_where_sizes_agree() -> None:
     assert left(Kind.WINDOW_TOO_SHORT) == kinds(swept(view(LONG), pages(5, from_seq=1)))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34e")
 def test_e_a_history_that_reaches_to_where_the_books_are_complete_is_long_enough() -> None:
     books = view(LONG, synced=SyncPoint(1))
     outcome = swept(books, pages(0, [fill(10, SELL, 5, 90)], from_seq=1))
     assert [("f10", ALPHA, -5, 90)] == booked(outcome)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34e")
 def test_e_it_is_retried_and_healed_by_the_next_sweep() -> None:
     first = swept(view(LONG), pages(0, [fill(10, SELL, 5, 90)], from_seq=1))
     outcome = swept(view(LONG, standing=first.opened), pages(0, [fill(10, SELL, 5, 90)]))
@@ -295,7 +302,7 @@ def test_e_it_is_retried_and_healed_by_the_next_sweep() -> None:
 # Case f: closed and opened again between sweeps
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34f")
 def test_f_a_position_that_was_closed_and_opened_again_is_two_lifecycles() -> None:
     fills = [fill(10, SELL, 5, 90), fill(11, BUY, 5, 80, client_order_id="c-1")]
     outcome = swept(view(LONG, owners={"c-1": ALPHA}), pages(5, fills))
@@ -303,7 +310,7 @@ def test_f_a_position_that_was_closed_and_opened_again_is_two_lifecycles() -> No
     assert healed(Kind.REOPENED) == kinds(outcome)
 
 
-@pytest.mark.desk("RECON-34", "RECON-33")
+@pytest.mark.desk("RECON-34f", "RECON-33")
 def test_f_what_nobody_here_opened_again_waits_for_an_operator() -> None:
     fills = [fill(10, SELL, 5, 90), fill(11, BUY, 5, 80)]
     outcome = swept(view(LONG), pages(5, fills))
@@ -317,7 +324,7 @@ def test_f_what_nobody_here_opened_again_waits_for_an_operator() -> None:
 UNREACHABLE = Unknown(UnknownReason.UNREACHABLE, "no answer")
 
 
-@pytest.mark.desk("RECON-34", "RECON-54")
+@pytest.mark.desk("RECON-34g", "RECON-54")
 @pytest.mark.parametrize("part", ["positions", "fills", "orders"])
 def test_g_unknown_is_not_flat(part: str) -> None:
     said = msgspec.structs.replace(pages(0, [fill(10, SELL, 5, 90)]), **{part: UNREACHABLE})
@@ -326,7 +333,7 @@ def test_g_unknown_is_not_flat(part: str) -> None:
     assert SyncPoint() == outcome.synced
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 @pytest.mark.parametrize("part", ["positions", "fills"])
 def test_g_a_page_cut_in_half_is_unknown(part: str) -> None:
     said = pages(5, [fill(10, SELL, 5, 90), fill(11, BUY, 5, 90)])
@@ -335,18 +342,18 @@ def test_g_a_page_cut_in_half_is_unknown(part: str) -> None:
     assert ((), left(Kind.UNREACHABLE)) == (outcome.repairs, kinds(outcome))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 def test_g_fills_older_than_the_positions_are_unknown() -> None:
     said = msgspec.structs.replace(pages(0), fills=make_page([fill(10, SELL, 5, 90)], moment(99)))
     assert left(Kind.UNREACHABLE) == kinds(sweep(view(LONG), said, CONFIG))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 def test_g_pages_older_than_the_books_are_unknown() -> None:
     assert left(Kind.UNREACHABLE) == kinds(swept(view(LONG, synced=SyncPoint(101)), pages(0)))
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 @pytest.mark.parametrize(
     "strange", [fill(101, SELL, 5, 90), fill(10, SELL, 5, 90, account="other")]
 )
@@ -354,7 +361,7 @@ def test_g_fills_that_cannot_be_the_answer_are_unknown(strange: Fill) -> None:
     assert left(Kind.UNREACHABLE) == kinds(swept(view(LONG), pages(0, [strange])))
 
 
-@pytest.mark.desk("RECON-34", "RECON-35")
+@pytest.mark.desk("RECON-34g", "RECON-35")
 def test_g_what_stood_before_stands_on_and_the_outage_is_told_once() -> None:
     first = swept(view(LONG), pages(3))
     said = pages(3, positions=UNREACHABLE)
@@ -365,7 +372,7 @@ def test_g_what_stood_before_stands_on_and_the_outage_is_told_once() -> None:
     assert 2 == len(third.standing)
 
 
-@pytest.mark.desk("RECON-34")
+@pytest.mark.desk("RECON-34g")
 def test_g_balances_that_are_unknown_leave_the_rest_alone() -> None:
     said = pages(0, [fill(10, SELL, 5, 90)], balances=UNREACHABLE)
     outcome = sweep(view(LONG), said, CONFIG)
