@@ -79,7 +79,8 @@ class ExchangeAccount:
     def take(self, ts_ns: int, events: Sequence[msgspec.Struct]) -> Told:
         """Move on by the events of one command at `ts_ns`; return what the desk is to be told."""
         self.time_ns = max(self.time_ns, ts_ns)
-        self._found = found = []
+        found: Told = []
+        self._found = found
         for event in events:
             handler = _HANDLERS.get(type(event))
             if handler is not None:
@@ -221,10 +222,13 @@ class ExchangeAccount:
                 )
             )
 
-    def move_cash(self, event: told.CashMoved | told.FundingPaid) -> None:
+    def move_cash(self, event: told.CashMoved) -> None:
         if event.account == self.number:
-            is_funding = isinstance(event, told.FundingPaid)
-            self._set_cash(event.cash_e6 if is_funding else event.balance_e6)
+            self._set_cash(event.balance_e6)
+
+    def pay_funding(self, event: told.FundingPaid) -> None:
+        if event.account == self.number:
+            self._set_cash(event.cash_e6)
 
     def settle(self, event: told.PositionSettled) -> None:
         if event.account != self.number:
@@ -341,7 +345,7 @@ _HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     told.Trade: ExchangeAccount.trade,
     told.BookChanged: ExchangeAccount.change_book,
     told.CashMoved: ExchangeAccount.move_cash,
-    told.FundingPaid: ExchangeAccount.move_cash,
+    told.FundingPaid: ExchangeAccount.pay_funding,
     told.PositionSettled: ExchangeAccount.settle,
     told.BlockTraded: ExchangeAccount.trade_block,
     told.AutoDeleveraged: ExchangeAccount.deleverage,

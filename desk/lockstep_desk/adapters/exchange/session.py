@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from lockstep_desk.adapters.exchange.account import ExchangeAccount, Logged
+from lockstep_desk.adapters.exchange.account import ExchangeAccount
 from lockstep_desk.adapters.exchange.units import Units
 from lockstep_desk.core.codes import OrderKind, SendError, TimeInForce
 from lockstep_desk.core.commands import (
@@ -125,7 +125,7 @@ class ExchangeSession:
         return self._cancel(request)
 
     def query(self, request: OrderQueried) -> SendError:
-        """Say what became of an order: what it traded, then the order itself, or that there is none.
+        """Say what became of an order, or that there is none.
 
         The session knows every event of the account, so an order that it does not know is none.
         """
@@ -133,7 +133,8 @@ class ExchangeSession:
             return SendError.UNHEALTHY
         self.account.know(request.number, request.client_order_id)
         order = self.account.of_client.get(request.number)
-        self._queue.append(self.snapshot_of(request.client_order_id, request.number, order))
+        told = None if order is None else self.account.report(order)
+        self._queue.append(SettleOrder(self.account.name, request.client_order_id, told))
         return SendError.NONE
 
     def shutdown(self) -> None:
@@ -176,13 +177,6 @@ class ExchangeSession:
             account.position_reports(),
             tuple(fill for fill in account.fills if fill.ts_ns >= since_ns),
         )
-
-    def snapshot_of(self, client_order_id: str, number: int, order: Logged | None) -> SettleOrder:
-        """Return the answer to a query."""
-        account = self.account
-        if order is None:
-            return SettleOrder(account.name, client_order_id, None)
-        return SettleOrder(account.name, client_order_id, account.report(order))
 
     def _open(self, request: OrderRequested) -> SendError:
         units = self._units(request.instrument)
