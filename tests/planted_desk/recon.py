@@ -93,8 +93,8 @@ RECON = (
         "an unknown answer is read as flat",
         ("RECON-34g", "I10"),
         "recon/sweep.py",
-        "    positions = whole(pages.positions)\n",
-        "    positions = whole(pages.positions)\n"
+        "    positions = checked_positions(whole(pages.positions))\n",
+        "    positions = checked_positions(whole(pages.positions))\n"
         "    if isinstance(positions, Unknown) and not isinstance(pages.fills, Unknown):\n"
         "        seq = pages.fills.as_of_seq\n"
         '        positions = Page(0, 0, 0, seq, seq, 0, (), "")\n',

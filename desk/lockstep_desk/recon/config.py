@@ -9,7 +9,9 @@ from lockstep_desk.errors import need_int
 NS_PER_S: Final = 10**9
 
 
-class SweepConfig(msgspec.Struct, frozen=True, kw_only=True):
+class SweepConfig(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True
+):
     """How a sweep compares.
 
     `clock_tolerance_ns`: how much earlier than its position's entry a closing fill may be stamped.

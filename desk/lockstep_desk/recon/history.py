@@ -9,9 +9,16 @@ from collections.abc import Iterable
 import msgspec
 
 from lockstep_desk.recon.match import order_of
-from lockstep_desk.recon.pages import Page, Unknown, UnknownReason
+from lockstep_desk.recon.pages import (
+    NUMBER_MAX,
+    QTY_E8_MAX,
+    BrokerPosition,
+    Page,
+    Unknown,
+    UnknownReason,
+)
 from lockstep_desk.recon.view import LocalView
-from lockstep_desk.types import Fill
+from lockstep_desk.types import E8, Fill
 
 
 class History(msgspec.Struct):
@@ -45,6 +52,20 @@ def checked_fills(
                 UnknownReason.CUT,
                 f"fill {fill.fill_id}: expected account {view.account}, found {fill.account}",
             )
+        if not _is_in_range(fill):
+            return Unknown(UnknownReason.CUT, f"fill {fill.fill_id}: its numbers are out of range")
+    return page
+
+
+def checked_positions(page: Page[BrokerPosition] | Unknown) -> Page[BrokerPosition] | Unknown:
+    """Return the page if it lists each instrument once, else `Unknown` and which one it does not."""
+    if isinstance(page, Unknown):
+        return page
+    seen: dict[str, None] = {}
+    for held in page.items:
+        if held.instrument in seen:
+            return Unknown(UnknownReason.CUT, f"{held.instrument} is listed twice")
+        seen[held.instrument] = None
     return page
 
 
@@ -69,6 +90,13 @@ def compare(view: LocalView, instrument: str, page: Page[Fill], since_seq: int) 
             history.phantoms.extend(parts)
     history.missed.sort(key=order_of)
     return history
+
+
+def _is_in_range(fill: Fill) -> bool:
+    """Return whether books can hold what the fill makes of them."""
+    is_small = fill.qty_e8 <= QTY_E8_MAX and fill.value_e17 <= NUMBER_MAX * E8 // 4
+    closed_e9 = fill.broker_closed_pnl_e9 or 0
+    return is_small and max(abs(fill.fee_e9), abs(closed_e9), fill.ts_ns) <= NUMBER_MAX // 4
 
 
 def _enter(history: History, fill: Fill, parts: list[Fill]) -> None:

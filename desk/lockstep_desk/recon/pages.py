@@ -21,6 +21,9 @@ from lockstep_desk.types import Fill, Side
 
 T = TypeVar("T")
 CHECKSUM_LENGTH: Final = 16
+QTY_E8_MAX: Final = 2**58
+"""What an account may hold of an instrument, or one fill may move."""
+NUMBER_MAX: Final = 2**62
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -89,7 +92,7 @@ class BrokerPosition(_Wire, frozen=True):
 
     def __post_init__(self) -> None:
         need_text("instrument", self.instrument)
-        need_int("qty_e8", self.qty_e8, -(2**63))
+        need_int("qty_e8", self.qty_e8, -QTY_E8_MAX, QTY_E8_MAX)
 
 
 class BrokerOrder(_Wire, frozen=True):
@@ -107,8 +110,9 @@ class BrokerOrder(_Wire, frozen=True):
     def __post_init__(self) -> None:
         need_text("order_id", self.order_id)
         need_text("instrument", self.instrument)
-        need_int("qty_e8", self.qty_e8, 1)
+        need_int("qty_e8", self.qty_e8, 1, QTY_E8_MAX)
         need_int("filled_e8", self.filled_e8, 0, self.qty_e8)
+        need_int("ts_ns", self.ts_ns, 0, NUMBER_MAX)
 
 
 class BrokerBalance(_Wire, frozen=True):
@@ -117,6 +121,11 @@ class BrokerBalance(_Wire, frozen=True):
     asset: str
     total_e9: int
     free_e9: int
+
+    def __post_init__(self) -> None:
+        need_text("asset", self.asset)
+        need_int("total_e9", self.total_e9, -NUMBER_MAX, NUMBER_MAX)
+        need_int("free_e9", self.free_e9, -NUMBER_MAX, NUMBER_MAX)
 
 
 PositionsAnswer = Page[BrokerPosition] | Unknown
@@ -182,6 +191,9 @@ def make_page(items: Sequence[T], moment: Moment, cursor: int = 0, size: int = 0
 
 def fault_of(page: Page[T]) -> str:
     """Return what is wrong with one page, in words; empty if it is as it was sent."""
+    numbers = (page.as_of_seq, page.as_of_ns, page.from_seq, page.total, page.next_cursor)
+    if min(numbers) < 0 or max(numbers) > NUMBER_MAX:
+        return f"expected numbers from 0 to {NUMBER_MAX}, found {numbers}"
     expected = page.next_cursor - page.cursor
     if page.cursor < 0 or page.next_cursor > page.total:
         return f"expected items within 0 to {page.total}, found {page.cursor} to {page.next_cursor}"

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import msgspec
 
-from lockstep_desk.recon.history import checked_fills, compare
+from lockstep_desk.recon.history import checked_fills, checked_positions, compare
 from lockstep_desk.recon.pages import FillsAnswer, PositionsAnswer, Unknown, whole
 from lockstep_desk.recon.view import LocalView
 
@@ -50,7 +50,7 @@ def check_pre_state(
     may have been closed and opened again.
     """
     local_e8 = view.local_e8(instrument)
-    held = whole(positions)
+    held = checked_positions(whole(positions))
     history = checked_fills(view, since_seq, whole(fills))
     if isinstance(held, Unknown):
         return PreCheck(instrument, PreState.UNKNOWN, local_e8, None, held.detail)

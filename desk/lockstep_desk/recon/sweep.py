@@ -23,7 +23,7 @@ from lockstep_desk.recon.findings import (
     SyncPoint,
     divergence_id,
 )
-from lockstep_desk.recon.history import checked_fills
+from lockstep_desk.recon.history import checked_fills, checked_positions
 from lockstep_desk.recon.lines import Line, Truth, compare_line
 from lockstep_desk.recon.orders import compare_orders
 from lockstep_desk.recon.pages import (
@@ -53,7 +53,7 @@ def sweep(view: LocalView, pages: BrokerPages, config: SweepConfig) -> Outcome:
     Raises `InvalidValueError` if the pages are of another account or start behind the books.
     """
     _check_addressed(view, pages)
-    positions = whole(pages.positions)
+    positions = checked_positions(whole(pages.positions))
     fills = checked_fills(view, pages.since_seq, whole(pages.fills))
     orders = whole(pages.orders)
     if isinstance(positions, Unknown) or isinstance(fills, Unknown) or isinstance(orders, Unknown):
@@ -102,6 +102,8 @@ class _Sweep:
         page: Page[BrokerBalance] | Unknown = whole(self.pages.balances)
         if isinstance(page, Unknown):
             return ["balances"]
+        if page.as_of_ns < self.view.balances_ns:
+            return []
         known = {balance.asset: balance for balance in self.view.balances}
         self.repairs.extend(
             RefreshBalance(balance) for balance in page.items if known.get(balance.asset) != balance
