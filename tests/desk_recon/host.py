@@ -62,6 +62,7 @@ class Desk:
     def __init__(self, broker: FaultyBroker, config: SweepConfig) -> None:
         self.broker = broker
         self.config = config
+        self.deployments = ("alpha", "beta")
         self.books = Books(broker.account)
         self.orders: dict[str, LocalOrder] = {}
         self.owners: dict[str, str | None] = {}
@@ -93,6 +94,32 @@ class Desk:
             standing=tuple(self.standing.values()),
             deferred=tuple(self.deferred.items()),
         )
+
+    # Looking
+
+    def positions(self) -> list[Position]:
+        """Return what is held, by deployment."""
+        return list(self.books.positions.values())
+
+    def held_e8(self, instrument: str) -> int:
+        """Return what is held of an instrument, signed."""
+        return self.books.held_e8(instrument)
+
+    def log(self) -> list[Fill]:
+        """Return every fill and part that was ever booked."""
+        return self.books.log
+
+    def is_adjusted(self) -> bool:
+        """Return whether something moved without a fill."""
+        return bool(self.books.adjusted)
+
+    def cash_e9(self) -> int:
+        """Return the account's cash."""
+        return self.balances["USD"].balance.total_e9
+
+    def check(self) -> None:
+        """Check what must hold of the desk itself."""
+        assert all(position.qty_e8 > 0 for position in self.books.positions.values())
 
     # Orders
 

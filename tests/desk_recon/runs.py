@@ -27,10 +27,10 @@ from lockstep_desk.recon import (
 )
 from tests.desk_recon.books import totals
 from tests.desk_recon.host import Desk
+from tests.desk_recon.machine import MachineDesk
 
 E8, E9, SECOND_NS = 10**8, 10**9, 10**9
 INSTRUMENTS = ("BTC-PERP", "ETH-PERP")
-DEPLOYMENTS = ("alpha", "beta")
 PRICE_E9 = {"BTC-PERP": 100 * E9, "ETH-PERP": 10 * E9}
 STEPS = 24
 
@@ -59,13 +59,13 @@ class RunFailed(Exception):
 class Run:
     """A run and what it counted."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, desk_type: type[Desk] | type[MachineDesk] = Desk) -> None:
         self.seed = seed
         self.draws = Draws(seed * 2 + 1)
         self.inner = MemoryBroker("acc", cash_e9=10**15)
         self.inner.page_size = self.draws.below(4)
         self.broker = FaultyBroker(self.inner, self.inner, seed, RATES)
-        self.desk = Desk(self.broker, SweepConfig(in_flight_ns=5 * SECOND_NS))
+        self.desk = desk_type(self.broker, SweepConfig(in_flight_ns=5 * SECOND_NS))
         self.kinds: Counter[Kind] = Counter()
         self.counts: Counter[str] = Counter()
 
@@ -125,10 +125,10 @@ class Run:
         side = Side(self.draws.below(2))
         limit = self.price(instrument) + side.sign * E9
         qty_e8 = (1 + self.draws.below(6)) * E8
-        self.desk.send(self.draws.pick(DEPLOYMENTS), instrument, side, qty_e8, limit)
+        self.desk.send(self.draws.pick(self.desk.deployments), instrument, side, qty_e8, limit)
 
     def exit_one(self) -> None:
-        held = list(self.desk.books.positions.values())
+        held = self.desk.positions()
         if held:
             position = self.draws.pick(held)
             away = position.side.opposite.sign * 5 * E9
@@ -151,7 +151,7 @@ class Run:
 
     def adopt_one(self, divergence_id: str) -> None:
         record = self.desk.standing[divergence_id]
-        owner = self.draws.pick((*DEPLOYMENTS, None))
+        owner = self.draws.pick((*self.desk.deployments, None))
         adopted = self.desk.adopt(Adoption(divergence_id, owner))
         if adopted is AdoptRefusal.PRICE_NEEDED:
             price_e9 = PRICE_E9[record.instrument]
@@ -198,7 +198,7 @@ class Run:
     def books_at(self, instrument: str, seq: int) -> int:
         """Return what the books had at a moment of the broker."""
         later = (f for f in self.desk.booked if f.instrument == instrument and f.seq > seq)
-        return self.desk.books.held_e8(instrument) - sum(f.signed_qty_e8 for f in later)
+        return self.desk.held_e8(instrument) - sum(f.signed_qty_e8 for f in later)
 
     # The end
 
@@ -217,8 +217,9 @@ class Run:
         self.need(not self.desk.standing, f"stands for ever: {self.desk.standing}")
         self.need(not self.desk.deferred, f"deferred for ever: {self.desk.deferred}")
         for instrument in INSTRUMENTS:
-            held = (self.desk.books.held_e8(instrument), self.inner.position_e8(instrument))
+            held = (self.desk.held_e8(instrument), self.inner.position_e8(instrument))
             self.need(held[0] == held[1], f"{instrument}: books and broker end at {held}")
+        self.desk.check()
         self.check_money()
         self.check_orders()
         sent = len(self.broker.placed)
@@ -226,14 +227,13 @@ class Run:
 
     def check_money(self) -> None:
         """Every fill of the broker is in the books once, with its fee, if no one adjusted."""
-        if self.desk.books.adjusted:
+        if self.desk.is_adjusted():
             self.counts["adjusted runs"] += 1
             return
         self.counts["exact runs"] += 1
-        books, broker = totals(self.desk.books.log), totals(self.inner.history)
+        books, broker = totals(self.desk.log()), totals(self.inner.history)
         self.need(books == broker, f"money: books {books}, broker {broker}")
-        cash = self.desk.balances["USD"].balance.total_e9
-        self.need(cash == self.inner.cash_e9, "the balance is not the broker's")
+        self.need(self.desk.cash_e9() == self.inner.cash_e9, "the balance is not the broker's")
 
     def check_orders(self) -> None:
         open_there = {
@@ -242,9 +242,9 @@ class Run:
         self.need(open_there == set(self.desk.orders), "orders differ at the end")
 
 
-def play(seed: int) -> Run:
+def play(seed: int, desk_type: type[Desk] | type[MachineDesk] = Desk) -> Run:
     """Play a run and return it; raise `RunFailed` if something did not hold."""
-    run = Run(seed)
+    run = Run(seed, desk_type)
     run.play()
     return run
 
@@ -264,7 +264,7 @@ class Tally(msgspec.Struct):
         self.kinds.update(run.kinds)
         self.faults.update(run.broker.counts)
         self.counts.update(run.counts)
-        self.digest = payload_hash((self.digest, run.desk.told, run.desk.books.log))
+        self.digest = payload_hash((self.digest, run.desk.told, run.desk.log()))
 
     def cases(self) -> dict[str, int]:
         """Return how often each case of [RECON-34] was reached."""

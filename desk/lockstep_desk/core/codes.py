@@ -150,3 +150,7 @@ class EntityKind(IntEnum):
     FILL = 10
     DIVERGENCE = 11
     MESSAGE = 12
+    SYNC_POINT = 13
+    STANDING = 14
+    BROKER_FILL = 15
+    DEFERRED = 16

@@ -19,6 +19,8 @@ from lockstep_desk.core.codes import (
     TradingState,
 )
 from lockstep_desk.oms.states import Live, OrderError, OrderState
+from lockstep_desk.recon.config import SweepConfig
+from lockstep_desk.recon.pages import BrokerPages, FillsAnswer, PositionsAnswer
 from lockstep_desk.types import HaltAction, Liquidity, Side
 
 Int = Annotated[int, msgspec.Meta(gt=-(2**62), lt=2**62)]
@@ -93,7 +95,10 @@ class OrderReport(_Part, frozen=True):
 
 
 class FillReport(_Part, frozen=True):
-    """One execution, as an account tells it: `lockstep_desk.types.Fill` on the wire."""
+    """One execution, as an account tells it: `lockstep_desk.types.Fill` on the wire.
+
+    `seq` is the venue's own number of it, by which a sweep orders fills; 0 if it has none.
+    """
 
     fill_id: Name
     order_id: Name
@@ -107,6 +112,7 @@ class FillReport(_Part, frozen=True):
     ts_ns: Int
     deployment: Name | None = None
     broker_closed_pnl_e9: Int | None = None
+    seq: Int = 0
 
 
 class BalanceReport(_Part, frozen=True):
@@ -401,3 +407,40 @@ class RecordSendResults(_Part, frozen=True, tag=61):
     """What became of handing requests over to their venues."""
 
     results: tuple[SendResult, ...]
+
+
+# The broker's word
+
+
+class Reconcile(_Part, frozen=True, tag=70):
+    """Compare an account with what its broker says of it, and book what explains the difference."""
+
+    pages: BrokerPages
+    config: SweepConfig = SweepConfig()
+
+
+class AdoptBrokerPosition(_Part, frozen=True, tag=71):
+    """Let the books follow the broker where a divergence stands ([RECON-34] (a)).
+
+    `deployment` "" takes it out of every deployment's books. `price_e9` None is possible where
+    that only lessens what is held.
+    """
+
+    account: Name
+    divergence_id: Text
+    deployment: Name = ""
+    price_e9: Int | None = None
+
+
+class ExitPosition(_Part, frozen=True, tag=72):
+    """Close `qty_e8` of a position at the market if the broker holds what the books say.
+
+    `ordinal` counts the exits of the position: one that comes again has no second effect.
+    """
+
+    position_id: Text
+    ordinal: Int
+    qty_e8: Int
+    positions: PositionsAnswer
+    fills: FillsAnswer
+    since_seq: Int

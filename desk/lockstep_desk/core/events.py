@@ -20,6 +20,9 @@ from lockstep_desk.core.codes import (
 )
 from lockstep_desk.core.commands import Limits, OpenRequest
 from lockstep_desk.oms.states import OrderError, OrderState
+from lockstep_desk.recon.findings import Divergence as BrokerDivergence
+from lockstep_desk.recon.ledger import Verdict
+from lockstep_desk.recon.reactive import PreState
 from lockstep_desk.types import Dimension, HaltAction, RejectCode, Severity, Side
 
 
@@ -346,6 +349,85 @@ class AlertRaised(_Event, frozen=True, tag=61):
     context: tuple[tuple[str, str], ...]
 
 
+class AlertCleared(_Event, frozen=True, tag=62):
+    """What the alert of this key was about is over."""
+
+    dedup_key: str
+
+
+class Reconciled(_Event, frozen=True, tag=70):
+    """A sweep compared an account with its broker: how much it found, and how far that reaches."""
+
+    account: str
+    is_whole: bool
+    booked: int
+    opened: int
+    standing: int
+    ended: int
+    synced_seq: int
+
+
+class BrokerDiverged(_Event, frozen=True, tag=71):
+    """Books and broker differ, or did and were healed; the record holds all that is known."""
+
+    record: BrokerDivergence
+
+
+class BrokerAgreed(_Event, frozen=True, tag=72):
+    """A divergence that stood is no more; `is_adopted` says whether an operator ended it."""
+
+    divergence_id: str
+    account: str
+    instrument: str
+    is_adopted: bool
+
+
+class FillClaimed(_Event, frozen=True, tag=73):
+    """A fill that was booked for nobody belongs to a deployment; `qty_e8` of it, signed."""
+
+    fill_id: str
+    account: str
+    instrument: str
+    deployment: str
+    qty_e8: int
+
+
+class PositionAdjusted(_Event, frozen=True, tag=74):
+    """The books moved by `qty_e8`, signed, without a fill, because an operator said so."""
+
+    divergence_id: str
+    account: str
+    instrument: str
+    deployment: str
+    qty_e8: int
+    price_e9: int
+
+
+class ExitDeferred(_Event, frozen=True, tag=75):
+    """An exit was not published: the broker does not hold what the books say, or says nothing."""
+
+    position_id: str
+    account: str
+    instrument: str
+    pre_state: PreState
+    local_e8: int
+    broker_e8: int | None
+
+
+class ExitReleased(_Event, frozen=True, tag=76):
+    """A deferred exit may be asked for again."""
+
+    position_id: str
+
+
+class MessageAnswered(_Event, frozen=True, tag=77):
+    """A message that came before, or is none: its first outcome, and no effect."""
+
+    key: str
+    verdict: Verdict
+    outcome: str
+
+
 Event = (
     CommandRefused
     | VenueRegistered
@@ -380,4 +462,13 @@ Event = (
     | ReportIgnored
     | DivergenceRecorded
     | AlertRaised
+    | AlertCleared
+    | Reconciled
+    | BrokerDiverged
+    | BrokerAgreed
+    | FillClaimed
+    | PositionAdjusted
+    | ExitDeferred
+    | ExitReleased
+    | MessageAnswered
 )

@@ -27,6 +27,7 @@ from lockstep_desk.core.positions import (
     is_in_range,
     split,
 )
+from lockstep_desk.core.recon.entities import BrokerFill
 from lockstep_desk.core.state import Account, DeskCore, FillNote
 from lockstep_desk.fund import MANUAL
 from lockstep_desk.oms.order import Order
@@ -38,7 +39,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _CONTENT_BYTES = 16
 
 
-class _Told(NamedTuple):
+class Told(NamedTuple):
     """A fill, the account that tells it, and where what comes of it goes."""
 
     core: DeskCore
@@ -55,8 +56,7 @@ class _Told(NamedTuple):
 
 def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport) -> None:
     """Book a fill once, or write down why not."""
-    told = _Told(core, events, account, fill)
-    content = hashlib.sha256(_encode(fill)).digest()[:_CONTENT_BYTES]
+    told = Told(core, events, account, fill)
     wrong = _wrong(core, fill)
     if wrong is not None:
         told.diverge(*wrong)
@@ -64,7 +64,7 @@ def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport
     notes = core.fills.get(account.name)
     known = notes.get(fill.fill_id) if notes else None
     if known is not None:
-        if known.content == content:
+        if known.content == _content(fill):
             events.append(FillIgnored(fill.fill_id, account.name))
         else:
             what = f"fill {fill.fill_id} was told before with another content"
@@ -75,19 +75,50 @@ def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport
         what = f"fill {fill.fill_id} is not after {floor}, up to where ids are forgotten"
         told.diverge(Divergence.FILL_TOO_OLD, what)
         return
+    if 0 < fill.seq <= core.reconciliation.point(account.name).floor(fill.instrument):
+        events.append(FillIgnored(fill.fill_id, account.name))
+        return
     order = _order_of(told)
     owner = _owner(core, order, fill)
-    books = [core.book((account.name, fill.instrument, key)) for key in (NET, owner)]
-    execution = _execution(core, fill)
+    if enter_fill(told, owner, order):
+        remember_fill(told)
+        note_broker_fill(told, owner, is_claimed=order is not None or owner != "")
+
+
+def enter_fill(told: Told, owner: str, order: Order | None) -> bool:
+    """Book a fill for its owner and its order; return whether the books can hold it."""
+    core, fill = told.core, told.fill
+    books = [core.book((told.account.name, fill.instrument, key)) for key in (NET, owner)]
+    execution = execution_of(core, fill)
     if not all(is_in_range(book, execution) for book in books):
         what = f"fill {fill.fill_id} takes the position out of range"
         told.diverge(Divergence.FILL_OUT_OF_RANGE, what)
-        return
-    _remember(told, content)
+        return False
     _book(told, books, execution)
-    _count(told, owner)
+    count_fill(told, owner)
     if order is not None:
         _fill_order(told, order)
+    return True
+
+
+def note_broker_fill(told: Told, owner: str, is_claimed: bool) -> None:
+    """Remember a booked fill for the sweep; of too many the oldest goes, and raises the floor."""
+    core = told.core
+    state = core.reconciliation
+    core.note_number += 1
+    key = (told.account.name, told.fill.fill_id, core.note_number)
+    noted = state.fills[key] = BrokerFill(key, shared_fill(told, owner), is_claimed)
+    core.touch(noted)
+    if len(state.fills) > core.params.fill_capacity:
+        oldest = state.fills.pop(next(iter(state.fills)))
+        oldest.is_gone = True
+        core.touch(oldest)
+        core.touch(state.raise_point(oldest.key[0], oldest.fill.seq))
+
+
+def _content(fill: FillReport) -> bytes:
+    """Return what tells a fill from another one under its id."""
+    return hashlib.sha256(_encode(fill)).digest()[:_CONTENT_BYTES]
 
 
 def _wrong(core: DeskCore, fill: FillReport) -> tuple[Divergence, str] | None:
@@ -97,6 +128,7 @@ def _wrong(core: DeskCore, fill: FillReport) -> tuple[Divergence, str] | None:
         and 0 < fill.qty_e8 <= ORDER_QTY_E8_MAX
         and 0 <= fill.price_e9 <= PRICE_E9_MAX
         and fill.ts_ns >= 0
+        and fill.seq >= 0
         and fill.deployment != ""
     )
     if not is_sound:
@@ -111,7 +143,7 @@ def _wrong(core: DeskCore, fill: FillReport) -> tuple[Divergence, str] | None:
     return None
 
 
-def _order_of(told: _Told) -> Order | None:
+def _order_of(told: Told) -> Order | None:
     """Return the order that a fill belongs to; say so if there is none, or if it cannot be."""
     fill = told.fill
     order = find(told.core, fill.client_order_id)
@@ -138,19 +170,19 @@ def _owner(core: DeskCore, order: Order | None, fill: FillReport) -> str:
     return named
 
 
-def _execution(core: DeskCore, fill: FillReport) -> Execution:
+def execution_of(core: DeskCore, fill: FillReport) -> Execution:
     sign = 1 if fill.side is Side.BUY else -1
     return Execution(
         sign * fill.qty_e8, fill.price_e9, fill.fee_e9, fill.ts_ns, core.sequence, fill.fill_id
     )
 
 
-def _remember(told: _Told, content: bytes) -> None:
+def remember_fill(told: Told) -> None:
     """Keep the id of a fill, and let the oldest go if there are too many."""
     core, account, fill = told.core, told.account, told.fill
     core.note_number += 1
     note = FillNote(account.name, fill.fill_id, core.note_number)
-    note.content, note.ts_ns = content, fill.ts_ns
+    note.content, note.ts_ns = _content(fill), fill.ts_ns
     notes = core.fills.setdefault(account.name, OrderedDict())
     notes[fill.fill_id] = note
     core.touch(note)
@@ -162,7 +194,7 @@ def _remember(told: _Told, content: bytes) -> None:
         core.touch(account)
 
 
-def _book(told: _Told, books: list[Book], execution: Execution) -> None:
+def _book(told: Told, books: list[Book], execution: Execution) -> None:
     """Move the account's position and the owner's holding, and tell what was closed."""
     core, events, fill = told.core, told.events, told.fill
     net, holding = books
@@ -189,35 +221,39 @@ def _book(told: _Told, books: list[Book], execution: Execution) -> None:
     if exited is not None:
         events.append(_position_exited(net, exited, fill))
     if released is not None:
-        events.append(_holding_exited(holding, released, fill))
+        events.append(holding_exited(holding, released, fill))
 
 
-def _count(told: _Told, owner: str) -> None:
+def count_fill(told: Told, owner: str) -> None:
     """Let the gate of the owner move its position."""
-    core, account, fill = told.core, told.account, told.fill
-    deployment: Deployment | None = core.deployments.get(owner or MANUAL)
-    if deployment is None:
-        return
-    deployment.gate.apply_fill(
-        Fill(
-            fill_id=fill.fill_id,
-            order_id=fill.order_id,
-            client_order_id=fill.client_order_id,
-            account=account.name,
-            instrument=fill.instrument,
-            side=fill.side,
-            qty_e8=fill.qty_e8,
-            price_e9=fill.price_e9,
-            fee_e9=fill.fee_e9,
-            liquidity=fill.liquidity,
-            ts_ns=fill.ts_ns,
-            deployment_id=owner or None,
-        )
+    deployment: Deployment | None = told.core.deployments.get(owner or MANUAL)
+    if deployment is not None:
+        deployment.gate.apply_fill(shared_fill(told, owner))
+        told.core.touch(deployment)
+
+
+def shared_fill(told: Told, owner: str) -> Fill:
+    """Return a fill as the desk's parts share it."""
+    fill = told.fill
+    return Fill(
+        fill_id=fill.fill_id,
+        order_id=fill.order_id,
+        client_order_id=fill.client_order_id,
+        account=told.account.name,
+        instrument=fill.instrument,
+        side=fill.side,
+        qty_e8=fill.qty_e8,
+        price_e9=fill.price_e9,
+        fee_e9=fill.fee_e9,
+        liquidity=fill.liquidity,
+        ts_ns=fill.ts_ns,
+        seq=fill.seq,
+        deployment_id=owner or None,
+        broker_closed_pnl_e9=fill.broker_closed_pnl_e9,
     )
-    core.touch(deployment)
 
 
-def _fill_order(told: _Told, order: Order) -> None:
+def _fill_order(told: Told, order: Order) -> None:
     """Count a fill for its order, which ends when nothing of it is left."""
     core, fill = told.core, told.fill
     order.filled_e8 += fill.qty_e8
@@ -249,7 +285,7 @@ def _position_exited(net: Book, exited: Exit, fill: FillReport) -> PositionExite
     )
 
 
-def _holding_exited(holding: Book, exited: Exit, fill: FillReport) -> HoldingExited:
+def holding_exited(holding: Book, exited: Exit, fill: FillReport) -> HoldingExited:
     realised_e9, rest = split(exited.realised_e17)
     return HoldingExited(
         exited.position_id,

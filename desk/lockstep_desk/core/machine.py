@@ -88,6 +88,7 @@ def _entities(core: DeskCore) -> Iterator[Entity]:
     for notes in core.fills.values():
         yield from notes.values()
     yield from core.divergences.values()
+    yield from core.reconciliation.entities()
 
 
 MACHINE: Final = DeskMachine()

@@ -11,6 +11,7 @@ from lockstep_desk.core.links import count_lost
 from lockstep_desk.core.params import decode_params
 from lockstep_desk.core.positions import restored_book
 from lockstep_desk.core.prices import Market, restored_market
+from lockstep_desk.core.recon.entities import KINDS as RECON_KINDS
 from lockstep_desk.core.state import (
     CLOCKS,
     Account,
@@ -62,6 +63,7 @@ def _put_in_order(core: DeskCore) -> None:
     core.divergences = OrderedDict(divergences)
     deployments = sorted(core.deployments.items(), key=lambda item: item[1].number)
     core.deployments = dict(deployments)
+    core.reconciliation.put_in_order()
 
 
 def _desk(core: DeskCore, fields: Record) -> Entity:
@@ -132,6 +134,10 @@ def _divergence(core: DeskCore, fields: Record) -> Entity:
     return note
 
 
+def _reconciliation(core: DeskCore, fields: Record) -> Entity:
+    return core.reconciliation.restore(fields)
+
+
 _RESTORE: Final[dict[int, Callable[[DeskCore, Record], Entity]]] = {
     int(EntityKind.DESK): _desk,
     int(EntityKind.VENUE): _venue,
@@ -144,4 +150,5 @@ _RESTORE: Final[dict[int, Callable[[DeskCore, Record], Entity]]] = {
     int(EntityKind.BALANCE): _balance,
     int(EntityKind.FILL): _fill,
     int(EntityKind.DIVERGENCE): _divergence,
+    **dict.fromkeys(RECON_KINDS, _reconciliation),
 }

@@ -14,6 +14,7 @@ from lockstep_desk.core.deployments import Deployment
 from lockstep_desk.core.params import DeskParams
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.prices import Market
+from lockstep_desk.core.recon.entities import Reconciliation
 from lockstep_desk.oms.order import Order
 from lockstep_kernel.entity import Entity, Record
 
@@ -191,6 +192,7 @@ class DeskCore:
         self.balances: dict[tuple[str, str], Balance] = {}
         self.fills: dict[str, OrderedDict[str, FillNote]] = {}
         self.divergences: OrderedDict[str, DivergenceNote] = OrderedDict()
+        self.reconciliation = Reconciliation()
         self.books_of: dict[str, list[Book]] = {}
         self.lost_links = 0
 

@@ -11,7 +11,15 @@ import msgspec
 
 from lockstep_desk.core import commands
 from lockstep_desk.core.codes import Refusal
-from lockstep_desk.core.handlers import account, intents, market, operator, registration
+from lockstep_desk.core.handlers import (
+    account,
+    broker,
+    exits,
+    intents,
+    market,
+    operator,
+    registration,
+)
 from lockstep_desk.core.notes import Events, refuse
 from lockstep_desk.core.state import DeskCore
 
@@ -50,6 +58,9 @@ HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     commands.ActivateRules: operator.activate_rules,
     commands.SubmitIntents: intents.submit_intents,
     commands.RecordSendResults: intents.record_send_results,
+    commands.Reconcile: broker.reconcile,
+    commands.AdoptBrokerPosition: broker.adopt_position,
+    commands.ExitPosition: exits.exit_position,
 }
 
 

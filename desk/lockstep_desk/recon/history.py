@@ -58,7 +58,7 @@ def checked_fills(
 
 
 def checked_positions(page: Page[BrokerPosition] | Unknown) -> Page[BrokerPosition] | Unknown:
-    """Return the page if it lists each instrument once, else `Unknown` and which one it does not."""
+    """Return the page if it lists each instrument once, else `Unknown` and which not."""
     if isinstance(page, Unknown):
         return page
     seen: dict[str, None] = {}

@@ -42,8 +42,8 @@ class LocalView(msgspec.Struct, frozen=True, kw_only=True):
     `booked` are the fills above the floor of their instrument, parts included. `owners` gives the
     deployment of every order that may still have fills above the floor, under its client order id
     and under the broker's id; None is a manual order of this desk. `deferred` are the ids of
-    positions whose exit waits for a sweep, with their instruments. Balances older than `balances_ns`
-    are not taken over.
+    positions whose exit waits for a sweep, with their instruments. Balances older than
+    `balances_ns` are not taken over.
     """
 
     venue: str

@@ -280,6 +280,7 @@ class ExchangeAccount:
             self.time_ns,
             self._deployments.get(side.lineage) or None,
             side.realised_e6 * E9_PER_E6,
+            len(self.fills) + 1,
         )
         self.fills.append(fill)
         self.positions[event.instrument] = side.position_lots
@@ -300,6 +301,7 @@ class ExchangeAccount:
             *(name, "", "", units.name, Side.BUY if lots > 0 else Side.SELL),
             *(units.qty_e8(abs(lots)), price_e9, fee_e6 * E9_PER_E6, Liquidity.UNKNOWN),
             self.time_ns,
+            seq=len(self.fills) + 1,
         )
         if lots:
             self.fills.append(fill)
