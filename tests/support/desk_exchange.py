@@ -13,6 +13,7 @@ from lockstep_desk.adapters.exchange import (
     ExchangeSession,
     InProcessFeed,
     Membership,
+    Past,
     registration,
 )
 from lockstep_desk.clock import MockClock
@@ -130,13 +131,12 @@ class Market:
             assert not isinstance(result, Exception), result
         self.session.connect()
 
-    def new_session(self) -> ExchangeSession:
+    def new_session(self, numbers: Sequence[tuple[int, str]] = ()) -> ExchangeSession:
         """Return a session that learnt all that was said, in place of the one before."""
         exchange = self.exchange
         member = Membership(VENUE, ACCOUNT, DESK_NUMBER, exchange.desk.key)
-        session = ExchangeSession(
-            member, lambda: exchange.sequencer.state.ts_ns, list(exchange.said)
-        )
+        past = Past(list(exchange.said), numbers)
+        session = ExchangeSession(member, lambda: exchange.sequencer.state.ts_ns, past)
         session.attach(exchange.sequencer)
         exchange.sinks[1:] = [session]
         return session

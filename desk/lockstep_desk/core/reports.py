@@ -118,6 +118,8 @@ def _take_untracked(told: _Told, tag: int) -> None:
     """
     core, events, report = told.core, told.events, told.report
     ended = core.ended.get(report.client_order_id)
+    if ended is None and report.state.is_active and not _is_sized(told):
+        return
     qty_e8 = ended.qty_e8 if ended else report.qty_e8
     seen = Report(report.state, qty_e8, report.live, report.error)
     standing = after_report(None, seen).standing
@@ -130,8 +132,6 @@ def _take_untracked(told: _Told, tag: int) -> None:
         told.diverge(Divergence.ORDER_CAME_BACK, what)
     else:
         ended = _order_of_venue(told)
-    if ended is None:
-        return
     ended.state, ended.live = standing
     track(core, ended)
     events.append(OrderMoved(ended.client_order_id, ended.state, ended.done_e8))
@@ -146,19 +146,24 @@ def _is_before_end(ended: Order, report: OrderReport) -> bool:
     return is_full or 0 < ended.ended_ns >= time_of(report)
 
 
-def _order_of_venue(told: _Told) -> Order | None:
+def _is_sized(told: _Told) -> bool:
+    """Return whether an order that the desk does not know has a price and a quantity."""
+    price, qty = told.report.price_e9, told.report.qty_e8
+    if 0 <= price <= PRICE_E9_MAX and 0 < qty <= ORDER_QTY_E8_MAX:
+        return True
+    what = f"order {told.report.client_order_id} has price_e9 {price} and qty_e8 {qty}"
+    told.diverge(Divergence.ORDER_MALFORMED, what)
+    return False
+
+
+def _order_of_venue(told: _Told) -> Order:
     """Return an order that the desk never asked for, to be tracked as nobody's."""
     core, account, report = told.core, told.account, told.report
-    price, qty = report.price_e9, report.qty_e8
-    if not (0 <= price <= PRICE_E9_MAX and 0 < qty <= ORDER_QTY_E8_MAX):
-        what = f"order {report.client_order_id} has price_e9 {price} and qty_e8 {qty}"
-        told.diverge(Divergence.ORDER_MALFORMED, what)
-        return None
     what = f"order {report.client_order_id} lives, and the desk never asked for it"
     told.diverge(Divergence.ORDER_NOT_OURS, what)
     core.order_number += 1
     order = Order(report.client_order_id, core.order_number, account, report.instrument)
     order.origin, order.kind = Origin.VENUE, OrderKind.LIMIT
-    order.side, order.qty_e8, order.price_e9 = report.side, qty, price
+    order.side, order.qty_e8, order.price_e9 = report.side, report.qty_e8, report.price_e9
     order.is_sent, order.requested_ns = True, core.now_ns
     return order

@@ -103,6 +103,12 @@ class DeskView:
         order = self._core.live.get(client_order_id)
         return None if order is None else _view(order)
 
+    def numbers(self) -> tuple[tuple[int, str], ...]:
+        """Return (number, client order id) of all orders that are remembered, by number."""
+        core = self._core
+        orders = (*core.ended.values(), *core.live.values())
+        return tuple(sorted((order.number, order.client_order_id) for order in orders))
+
     def balance(self, account: str, asset: str) -> tuple[int, int] | None:
         """Return (total, free) at 1e-9, None if it is not known."""
         balance = self._core.balances.get((account, asset))

@@ -6,6 +6,7 @@ from lockstep_desk.adapters.exchange.session import (
     ExchangeSession,
     InProcessFeed,
     Membership,
+    Past,
 )
 from lockstep_desk.adapters.exchange.units import Units, registration, units_of
 
@@ -15,6 +16,7 @@ __all__ = [
     "ExchangeSession",
     "InProcessFeed",
     "Membership",
+    "Past",
     "Units",
     "registration",
     "units_of",

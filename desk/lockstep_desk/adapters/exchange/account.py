@@ -32,6 +32,7 @@ from lockstep_engine.codes import CancelReason, Code
 CASH: Final = "usd"
 _PLACE: Final = 40
 _CANCELS: Final = (41, 42)
+_LINEAGE_BYTES: Final = 16
 
 Told = list[msgspec.Struct]
 
@@ -73,7 +74,6 @@ class ExchangeAccount:
         self.time_ns = 0
         self._books: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
         self._shown_ns: dict[int, int] = {}
-        self._deployments: dict[bytes, str] = {}
         self._found: Told = []
 
     def take(self, ts_ns: int, events: Sequence[msgspec.Struct]) -> Told:
@@ -90,12 +90,6 @@ class ExchangeAccount:
     def know(self, number: int, client_order_id: str) -> None:
         """Learn which client order id a number stands for."""
         self.names[number] = client_order_id
-
-    def lineage_of(self, deployment: str) -> bytes:
-        """Return the 16 bytes that stand for a deployment in the exchange's events."""
-        raw = bytes.fromhex(deployment.replace("-", "")) if deployment else b""
-        self._deployments[raw] = deployment
-        return raw
 
     def name_of(self, client_id: int, order_id: int) -> str:
         """Return the client order id of an order, a name made of the venue's id if it has none."""
@@ -278,7 +272,7 @@ class ExchangeAccount:
             side.fee_e6 * E9_PER_E6,
             Liquidity.TAKER if is_taker else Liquidity.MAKER,
             self.time_ns,
-            self._deployments.get(side.lineage) or None,
+            deployment_of(side.lineage),
             side.realised_e6 * E9_PER_E6,
             len(self.fills) + 1,
         )
@@ -330,6 +324,19 @@ def error_of(code: int) -> OrderError:
             return OrderError.NOT_FOUND
         case _:
             return OrderError.REJECTED
+
+
+def lineage_of(deployment: str) -> bytes:
+    """Return the 16 bytes that stand for a deployment in the exchange's events, none for nobody."""
+    return bytes.fromhex(deployment.replace("-", ""))
+
+
+def deployment_of(lineage: bytes) -> str | None:
+    """Return the deployment that 16 bytes stand for, None for anything else."""
+    if len(lineage) != _LINEAGE_BYTES:
+        return None
+    text = lineage.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _best(bids: dict[int, int], asks: dict[int, int]) -> tuple[int, int, int, int]:

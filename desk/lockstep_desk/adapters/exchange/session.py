@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from lockstep_desk.adapters.exchange.account import ExchangeAccount
+from lockstep_desk.adapters.exchange.account import ExchangeAccount, lineage_of
 from lockstep_desk.adapters.exchange.units import Units
 from lockstep_desk.core.codes import OrderKind, SendError, TimeInForce
 from lockstep_desk.core.commands import (
@@ -71,18 +71,26 @@ class Membership(msgspec.Struct, frozen=True):
     protection_bps: int = 500
 
 
+class Past(msgspec.Struct, frozen=True):
+    """What was before a session: all events of the exchange as (ts_ns, events), and the numbers of
+    the desk's orders with their client order ids (`DeskView.numbers`)."""
+
+    history: Sequence[tuple[int, Sequence[msgspec.Struct]]] = ()
+    numbers: Sequence[tuple[int, str]] = ()
+
+
 class ExchangeSession:
     """A sender of the desk, and a sink of the exchange's events.
 
     Hand it to the exchange's sequencer as an outlet, or call `emit`. `clock` gives the time of the
-    command whose events come; `history` are those before the session, as (ts_ns, events).
+    command whose events come. `past` is what was before the session.
     """
 
     def __init__(
         self,
         member: Membership,
         clock: Callable[[], int],
-        history: Iterable[tuple[int, Sequence[msgspec.Struct]]] = (),
+        past: Past | None = None,
     ) -> None:
         self.member = member
         self.account = ExchangeAccount(member.account, member.number)
@@ -92,17 +100,15 @@ class ExchangeSession:
         self._is_connected = True
         self._is_open = True
         self._last_nonce = -1
-        for ts_ns, events in history:
+        past = past or Past()
+        for number, client_order_id in past.numbers:
+            self.account.know(number, client_order_id)
+        for ts_ns, events in past.history:
             self.account.take(ts_ns, events)
 
     def attach(self, sequencer: ExchangeSequencer) -> None:
         """Send to this sequencer from now on."""
         self._sequencer = sequencer
-
-    def know(self, numbers: Iterable[tuple[int, str]]) -> None:
-        """Learn (number, client order id) of orders of an earlier session."""
-        for number, client_order_id in numbers:
-            self.account.know(number, client_order_id)
 
     def emit(self, seq: int, events: Sequence[msgspec.Struct]) -> None:
         """Take the events of one command of the exchange."""
@@ -193,7 +199,7 @@ class ExchangeSession:
             int(_order_type(request)),
             int(_flags(request)),
             client_id=request.number,
-            lineage=account.lineage_of(request.deployment),
+            lineage=lineage_of(request.deployment),
             expires_ns=request.expires_ns,
         )
         code = self._submit(action, request.client_order_id.encode())
