@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 
 from lockstep_desk import Alert, Fill, Position, Severity, Side
-from lockstep_desk.core.codes import OrderKind, Origin, Refusal, SendError, TimeInForce, TradingState
+from lockstep_desk.core.codes import (
+    OrderKind,
+    Origin,
+    Refusal,
+    SendError,
+    TimeInForce,
+    TradingState,
+)
 from lockstep_desk.core.commands import (
     AdoptBrokerPosition,
     ExitPosition,

@@ -4,6 +4,7 @@ What is checked after every sweep stands in `check_sweep`, what is checked at th
 """
 
 from collections import Counter
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,6 +34,7 @@ E8, E9, SECOND_NS = 10**8, 10**9, 10**9
 INSTRUMENTS = ("BTC-PERP", "ETH-PERP")
 PRICE_E9 = {"BTC-PERP": 100 * E9, "ETH-PERP": 10 * E9}
 STEPS = 24
+DESKS: dict[str, type[Desk] | type[MachineDesk]] = {"machine": MachineDesk, "thin": Desk}
 
 RATES = {
     Fault.DROP: 150_000,
@@ -54,6 +56,15 @@ RATES = {
 
 class RunFailed(Exception):
     """Something that must hold did not."""
+
+
+class Counted(NamedTuple):
+    """What one run counted, and a digest of all that it booked and told."""
+
+    kinds: Counter[Kind]
+    faults: dict[Fault, int]
+    counts: Counter[str]
+    digest: str
 
 
 class Run:
@@ -79,6 +90,11 @@ class Run:
     def need(self, holds: bool, sentence: str) -> None:
         if not holds:
             raise RunFailed(f"seed {self.seed}: {sentence}")
+
+    def counted(self) -> Counted:
+        """Return what the run counted."""
+        digest = payload_hash((self.desk.told, self.desk.log()))
+        return Counted(self.kinds, self.broker.counts, self.counts, digest)
 
     # A step
 
@@ -258,13 +274,13 @@ class Tally(msgspec.Struct):
     counts: Counter[str] = msgspec.field(default_factory=Counter)
     digest: str = ""
 
-    def add(self, run: Run) -> None:
+    def add(self, run: Counted) -> None:
         """Count a run."""
         self.runs += 1
         self.kinds.update(run.kinds)
-        self.faults.update(run.broker.counts)
+        self.faults.update(run.faults)
         self.counts.update(run.counts)
-        self.digest = payload_hash((self.digest, run.desk.told, run.desk.log()))
+        self.digest = payload_hash((self.digest, run.digest))
 
     def cases(self) -> dict[str, int]:
         """Return how often each case of [RECON-34] was reached."""

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.desk_recon.__main__ import main
+from tests.desk_recon.machine import MachineDesk
 from tests.desk_recon.runs import RunFailed, Tally, play
 
 SEEDS = 200
@@ -17,7 +18,7 @@ SEEDS = 200
 def tally() -> Tally:
     counted = Tally()
     for seed in range(SEEDS):
-        counted.add(play(seed))
+        counted.add(play(seed).counted())
     return counted
 
 
@@ -29,6 +30,17 @@ def test_books_equal_the_broker_or_somebody_is_called(tally: Tally) -> None:
     assert 0 < tally.counts["adopted"]
     assert 0 < tally.counts["exit deferred"]
     assert SEEDS // 2 < tally.counts["exact runs"]
+
+
+@pytest.mark.slow
+@pytest.mark.desk("RECON-31", "RECON-35", "RECON-44", "I7", "I8", "I9", "I10")
+def test_the_desks_machine_holds_the_same_and_replays_it() -> None:
+    counted = Tally()
+    for seed in range(SEEDS // 2):
+        counted.add(play(seed, MachineDesk).counted())
+    assert SEEDS // 2 == counted.runs
+    assert 0 < counted.counts["message repeated"]
+    assert 0 < counted.counts["adopted"]
 
 
 @pytest.mark.slow
@@ -46,7 +58,7 @@ def test_a_seed_repeats_its_run_in_every_process() -> None:
 def digest_of(hash_seed: str) -> str:
     """Play some runs in a process of their own and return what came of them."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.desk_recon", "--runs", "20", "--json"],
+        [sys.executable, "-m", "tests.desk_recon", "--runs", "20", "--json", "--desk", "thin"],
         env={
             **os.environ,
             "PYTHONHASHSEED": hash_seed,

@@ -210,7 +210,8 @@ RECON = (
         "a broker that does not answer about an order has it not",
         ("RECON-44", "I10"),
         "recon/orders.py",
-        "            result.unknown.append(local.client_order_id)\n",
+        "            # Without an answer, or sent after the broker was asked: "
+        "the next sweep asks again.\n",
         "            result.repairs.append(SettleOrder(local.client_order_id, None, 0))\n",
         _ORDERS,
     ),

@@ -38,21 +38,21 @@ def compare_orders(
     view: LocalView, pages: BrokerPages, working: Page[BrokerOrder], config: SweepConfig
 ) -> Orders:
     """Settle what is known to have ended, refresh what works, and tell what is not ours."""
-    result = Orders([], [], [])
     listed = {order.client_order_id: order for order in working.items if order.client_order_id}
     answers = {query.client_order_id: whole(query.answer) for query in pages.queries}
+    # Also of an order that ended meanwhile: the same pages are the same sweep.
+    unknown = [name for name, answer in answers.items() if isinstance(answer, Unknown)]
+    result = Orders([], [], unknown)
     for local in view.orders:
         seen = listed.get(local.client_order_id)
         if seen is not None:
             _refresh(result, local, seen)
             continue
         answer = answers.get(local.client_order_id)
-        if answer is None:
-            # Sent after the broker was asked: the next sweep asks for it.
+        if answer is None or isinstance(answer, Unknown):
+            # Without an answer, or sent after the broker was asked: the next sweep asks again.
             continue
-        if isinstance(answer, Unknown):
-            result.unknown.append(local.client_order_id)
-        elif answer.items:
+        if answer.items:
             _settle(result, local, answer.items[0])
         else:
             _absent(result, view, local, answer.as_of_ns >= local.sent_ns + config.in_flight_ns)

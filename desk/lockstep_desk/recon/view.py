@@ -43,7 +43,8 @@ class LocalView(msgspec.Struct, frozen=True, kw_only=True):
     deployment of every order that may still have fills above the floor, under its client order id
     and under the broker's id; None is a manual order of this desk. `deferred` are the ids of
     positions whose exit waits for a sweep, with their instruments. Balances older than
-    `balances_ns` are not taken over.
+    `balances_ns` are not taken over. A fill of no known order belongs to the deployment that the
+    broker names, if it is one of `deployments`.
     """
 
     venue: str
@@ -57,6 +58,7 @@ class LocalView(msgspec.Struct, frozen=True, kw_only=True):
     balances_ns: int = 0
     standing: tuple[Divergence, ...] = ()
     deferred: tuple[tuple[str, str], ...] = ()
+    deployments: tuple[str, ...] = ()
 
     @property
     def where(self) -> tuple[str, str]:
@@ -72,11 +74,12 @@ class LocalView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def is_owned(self, fill: Fill) -> bool:
-        """Return whether the fill belongs to an order of this desk."""
-        return fill.client_order_id in self.owners or fill.order_id in self.owners
+        """Return whether the fill belongs to an order, or to a deployment, of this desk."""
+        is_of_order = fill.client_order_id in self.owners or fill.order_id in self.owners
+        return is_of_order or fill.deployment_id in self.deployments
 
     def owner_of(self, fill: Fill) -> str | None:
-        """Return the deployment of an owned fill: by client order id, then by the broker's id."""
+        """Return the deployment of an owned fill: by client order id, broker's id, or name."""
         if fill.client_order_id in self.owners:
             return self.owners[fill.client_order_id]
-        return self.owners[fill.order_id]
+        return self.owners.get(fill.order_id, fill.deployment_id)

@@ -1,6 +1,7 @@
 """The exchange core in the same process: units, an account's projection, and the session."""
 
 from lockstep_desk.adapters.exchange.account import ExchangeAccount
+from lockstep_desk.adapters.exchange.broker import ExchangeView, scopes_of, trade_credentials
 from lockstep_desk.adapters.exchange.session import (
     ExchangeSequencer,
     ExchangeSession,
@@ -14,10 +15,13 @@ __all__ = [
     "ExchangeAccount",
     "ExchangeSequencer",
     "ExchangeSession",
+    "ExchangeView",
     "InProcessFeed",
     "Membership",
     "Past",
     "Units",
     "registration",
+    "scopes_of",
+    "trade_credentials",
     "units_of",
 ]

@@ -11,6 +11,7 @@ import msgspec
 from lockstep_desk.core.codes import Origin
 from lockstep_desk.core.positions import FILL_IDS_MAX, NET, Book
 from lockstep_desk.core.state import DeskCore
+from lockstep_desk.fund import MANUAL
 from lockstep_desk.ids import position_id
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderState
@@ -38,6 +39,7 @@ def local_view(core: DeskCore, account: str) -> LocalView:
         orders=tuple(_order(order) for order in core.live.values() if _is_own(order, account)),
         booked=tuple(noted.fill for noted in state.fills_of(account) if noted.is_claimed),
         owners=_owners(core, account),
+        deployments=tuple(name for name in core.deployments if name != MANUAL),
         balances=tuple(BrokerBalance(b.asset, b.total_e9, b.free_e9) for b in balances),
         balances_ns=max((balance.time_ns for balance in balances), default=0),
         standing=tuple(
