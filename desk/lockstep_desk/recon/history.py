@@ -10,6 +10,7 @@ import msgspec
 
 from lockstep_desk.recon.match import order_of
 from lockstep_desk.recon.pages import (
+    MONEY_E9_MAX,
     NUMBER_MAX,
     QTY_E8_MAX,
     BrokerPosition,
@@ -94,9 +95,9 @@ def compare(view: LocalView, instrument: str, page: Page[Fill], since_seq: int) 
 
 def _is_in_range(fill: Fill) -> bool:
     """Return whether books can hold what the fill makes of them."""
-    is_small = fill.qty_e8 <= QTY_E8_MAX and fill.value_e17 <= NUMBER_MAX * E8 // 4
-    closed_e9 = fill.broker_closed_pnl_e9 or 0
-    return is_small and max(abs(fill.fee_e9), abs(closed_e9), fill.ts_ns) <= NUMBER_MAX // 4
+    is_small = fill.qty_e8 <= QTY_E8_MAX and fill.value_e17 <= MONEY_E9_MAX * E8
+    money_e9 = max(fill.price_e9, abs(fill.fee_e9), abs(fill.broker_closed_pnl_e9 or 0))
+    return is_small and money_e9 <= MONEY_E9_MAX and fill.ts_ns <= NUMBER_MAX
 
 
 def _enter(history: History, fill: Fill, parts: list[Fill]) -> None:

@@ -355,10 +355,30 @@ def test_g_pages_older_than_the_books_are_unknown() -> None:
 
 @pytest.mark.desk("RECON-34g")
 @pytest.mark.parametrize(
-    "strange", [fill(101, SELL, 5, 90), fill(10, SELL, 5, 90, account="other")]
+    "strange",
+    [
+        fill(101, SELL, 5, 90),
+        fill(10, SELL, 5, 90, account="other"),
+        fill(10, SELL, 5, 90, qty_e8=2**58 + 1),
+        fill(10, SELL, 5, 90, price_e9=2**60 + 1),
+        fill(10, SELL, 5, 90, fee_e9=-(2**60) - 1),
+        fill(10, SELL, 5, 90, qty_e8=2**50, price_e9=2**50),
+        fill(10, SELL, 5, 90, ts_ns=2**62 + 1),
+    ],
 )
 def test_g_fills_that_cannot_be_the_answer_are_unknown(strange: Fill) -> None:
     assert left(Kind.UNREACHABLE) == kinds(swept(view(LONG), pages(0, [strange])))
+
+
+def test_fills_of_this_century_are_in_range() -> None:
+    closing = fill(10, SELL, 5, 90, ts_ns=1_767_225_600 * SECOND_NS)
+    assert [("f10", ALPHA, -5, 90)] == booked(swept(view(LONG), pages(0, [closing])))
+
+
+@pytest.mark.desk("RECON-34g")
+def test_g_an_instrument_that_is_listed_twice_is_unknown() -> None:
+    twice = make_page([BrokerPosition(BTC, E8), BrokerPosition(BTC, E8)], moment(100))
+    assert left(Kind.UNREACHABLE) == kinds(sweep(view(), pages(0, positions=twice), CONFIG))
 
 
 @pytest.mark.desk("RECON-34g", "RECON-35")
