@@ -5,6 +5,7 @@ from tests.planted_desk.mistake import Mistake
 _SWEEP = "unit/desk/recon/test_sweep.py"
 _ORDERS = "unit/desk/recon/test_orders.py"
 _LEDGER = "unit/desk/recon/test_ledger.py"
+_MACHINE = "unit/desk/core/test_reconcile.py"
 _PAGES = "unit/desk/recon/test_pages.py"
 
 RECON = (
@@ -246,6 +247,54 @@ RECON = (
         "        if decision.price_e9 is None and not _lessens(held_e8, record.gap_e8):\n",
         "        if held_e8 is None:\n",
         "unit/desk/recon/test_adopt.py",
+    ),
+    Mistake(
+        "the stream books again what a sweep booked",
+        ("RECON-42", "DESK-D10"),
+        "core/fills.py",
+        "    if 0 < fill.seq <= core.reconciliation.point(account.name).floor(fill.instrument):\n",
+        "    if fill.seq < 0:\n",
+        f"{_MACHINE}::test_the_stream_cannot_book_again_what_a_sweep_booked",
+    ),
+    Mistake(
+        "a fill that moves to its owner stays with nobody too",
+        ("RECON-32",),
+        "core/recon/carry.py",
+        '    for holder, report in (("", undone), (owner, fill)):\n',
+        "    for holder, report in ((owner, fill),):\n",
+        f"{_MACHINE}::test_a_fill_that_the_stream_booked_for_nobody_moves_to_its_owner",
+    ),
+    Mistake(
+        "an exit goes out whatever the broker holds",
+        ("RECON-30",),
+        "core/handlers/exits.py",
+        "    if not checked.publishes:\n",
+        "    if checked.local_e8 == 0:\n",
+        f"{_MACHINE}::test_an_exit_from_what_the_broker_does_not_hold_is_deferred_until_a_sweep",
+    ),
+    Mistake(
+        "an exit that went out is not in the ledger",
+        ("RECON-44", "RECON-42", "I7"),
+        "core/handlers/exits.py",
+        "    note = core.reconciliation.messages[key] = MessageNote(key, entry, core.note_number)\n",
+        "    note = MessageNote(key, entry, core.note_number)\n",
+        _MACHINE,
+    ),
+    Mistake(
+        "what stands ends without an answer of the broker",
+        ("RECON-34g",),
+        "recon/sweep.py",
+        "    found = [*kept, _unreachable(view, unknown)]\n",
+        "    found = [*kept[:0], _unreachable(view, unknown)]\n",
+        f"{_SWEEP}::test_g_what_stood_before_stands_on_and_the_outage_is_told_once",
+    ),
+    Mistake(
+        "a root key is taken for an agent's",
+        ("RECON-12",),
+        "adapters/exchange/broker.py",
+        "    need_scopes(venue, scopes_of(core, number, signer))\n",
+        "    scopes_of(core, number, signer)\n",
+        "unit/desk/recon/test_exchange.py",
     ),
     Mistake(
         "the back-off has no bound",

@@ -9,6 +9,10 @@ from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import LifecycleState
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderError, OrderState
+from lockstep_desk.recon.findings import Divergence, Kind, Status
+from lockstep_desk.recon.ledger import Verdict
+from lockstep_desk.recon.pages import OrderStatus, UnknownReason
+from lockstep_desk.recon.reactive import PreState
 from lockstep_desk.types import Dimension, HaltAction, Liquidity, RejectCode, Severity, Side
 
 Row = dict[str, object]
@@ -36,10 +40,16 @@ _NAMES: Final[dict[str, type[IntEnum]]] = {
     "tif": codes.TimeInForce,
 }
 _NAMES_OF: Final[dict[tuple[str, str], type[IntEnum]]] = {
+    ("BrokerOrder", "status"): OrderStatus,
+    ("Divergence", "kind"): Kind,
+    ("Divergence", "status"): Status,
     ("DivergenceRecorded", "code"): codes.Divergence,
+    ("ExitDeferred", "pre_state"): PreState,
+    ("MessageAnswered", "verdict"): Verdict,
     ("RequestFailed", "error"): codes.SendError,
     ("SendResult", "error"): codes.SendError,
     ("SetTradingState", "state"): codes.TradingState,
+    ("Unknown", "reason"): UnknownReason,
 }
 
 
@@ -73,6 +83,28 @@ def tables(core: DeskCore) -> dict[str, list[Row]]:
             {"id": one.divergence_id, "code": codes.Divergence(one.code).name, "count": one.count}
             for one in core.divergences.values()
         ],
+        "reconciled": [
+            {"account": account, "synced_seq": synced.point.seq, "floors": len(synced.point.floors)}
+            for account, synced in core.reconciliation.synced.items()
+        ],
+        "standing": [_standing(one.divergence) for one in core.reconciliation.standing.values()],
+        "deferred": [
+            {"position": one.position_id, "account": one.account, "instrument": one.instrument}
+            for one in core.reconciliation.deferred.values()
+        ],
+    }
+
+
+def _standing(record: Divergence) -> Row:
+    return {
+        "id": record.divergence_id,
+        "kind": record.kind.name,
+        "account": record.account,
+        "instrument": record.instrument,
+        "local_e8": record.local_e8,
+        "broker_e8": record.broker_e8,
+        "gap_e8": record.gap_e8,
+        "note": record.note,
     }
 
 
