@@ -276,8 +276,8 @@ RECON = (
         "an exit that went out is not in the ledger",
         ("RECON-44", "RECON-42", "I7"),
         "core/handlers/exits.py",
-        "    note = core.reconciliation.messages[key] = MessageNote(key, entry, core.note_number)\n",
-        "    note = MessageNote(key, entry, core.note_number)\n",
+        "    note = core.reconciliation.messages[key] = MessageNote(",
+        "    note = MessageNote(",
         _MACHINE,
     ),
     Mistake(

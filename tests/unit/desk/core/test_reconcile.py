@@ -139,7 +139,7 @@ def test_a_sweep_that_finds_nothing_tells_only_that() -> None:
     assert event == again
 
 
-@pytest.mark.desk("RECON-32", "F4", "I9")
+@pytest.mark.desk("RECON-32", "I9")
 def test_a_close_that_the_desk_did_not_see_is_booked_at_its_real_price() -> None:
     book = Book()
     events = book.sweep(0, fill(10, Side.SELL, 5, 9_000))
@@ -308,7 +308,7 @@ def test_an_exit_goes_out_if_the_broker_holds_the_position() -> None:
     assert (Side.SELL, 5 * E8, book.alpha) == (event.side, event.qty_e8, event.deployment)
 
 
-@pytest.mark.desk("RECON-30", "F4")
+@pytest.mark.desk("RECON-30")
 def test_an_exit_from_what_the_broker_does_not_hold_is_deferred_until_a_sweep() -> None:
     book = Book()
     position_id = book.position_id

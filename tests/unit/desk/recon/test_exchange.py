@@ -75,7 +75,7 @@ def test_books_that_followed_the_exchange_equal_it() -> None:
     assert 1 == compared.core.reconciliation.point(ACCOUNT).seq
 
 
-@pytest.mark.desk("RECON-32", "DESK-D9", "F3")
+@pytest.mark.desk("RECON-32", "DESK-D9")
 def test_a_close_during_a_lost_link_is_found_and_booked() -> None:
     compared = Compared()
     compared.buy(5)
