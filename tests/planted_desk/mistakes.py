@@ -1,9 +1,10 @@
 """All mistakes, from one table for each part of the desk."""
 
+from tests.planted_desk.core import CORE
 from tests.planted_desk.fund import FUND
 from tests.planted_desk.mistake import Mistake
 
-MISTAKES: tuple[Mistake, ...] = (*FUND,)
+MISTAKES: tuple[Mistake, ...] = (*FUND, *CORE)
 
 QUICK = ("equality with the position cap is refused", "a window holds its end")
 """The ones that `make test` hunts; `python -m tests.planted_desk` hunts all."""
