@@ -151,7 +151,8 @@ CORE: tuple[Mistake, ...] = (
         "while disabled nothing may be reduced",
         ("DESK-21", "RECON-22"),
         "oms/submit.py",
-        "    if deployment.gate.closing_e8(priced.intent) == request.qty_e8:\n        return None\n",
+        "    if deployment.gate.closing_e8(priced.intent) == request.qty_e8:\n"
+        "        return None\n",
         "",
         _SUBMIT,
     ),
@@ -238,7 +239,7 @@ CORE: tuple[Mistake, ...] = (
         "core/positions.py",
         "        return self.qty_e8 * self.mark_e9 - self.cost_e17 if self.mark_e9 >= 0 else 0",
         "        fee = self.exit_fee_estimate_e9 * E8\n"
-        "        return self.qty_e8 * self.mark_e9 - self.cost_e17 - fee if self.mark_e9 >= 0 else 0",
+        "        return self.qty_e8 * max(self.mark_e9, 0) - self.cost_e17 - fee",
         _POSITIONS,
     ),
     Mistake(
@@ -338,7 +339,8 @@ CORE: tuple[Mistake, ...] = (
         "the hook is called for every repeated disabling",
         ("DESK-20",),
         "core/engine.py",
-        "    return (change.previous, change.current) == (TradingState.ENABLED, TradingState.DISABLED)",
+        "    return (change.previous, change.current) == "
+        "(TradingState.ENABLED, TradingState.DISABLED)",
         "    return change.current is TradingState.DISABLED",
         _ENGINE,
     ),
