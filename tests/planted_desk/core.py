@@ -85,11 +85,11 @@ CORE: tuple[Mistake, ...] = (
         _ACCOUNT,
     ),
     Mistake(
-        "client order ids do not depend on the number",
+        "client order ids leave the deployment out",
         ("DESK-45",),
         "oms/submit.py",
         "        name = client_order_id(asker.deployment or None, instrument, number)\n",
-        "        name = client_order_id(asker.deployment or None, instrument, 1)\n",
+        "        name = client_order_id(None, instrument, number)\n",
         f"{_SUBMIT}::test_client_order_ids_are_derived_and_never_the_same",
     ),
     Mistake(
