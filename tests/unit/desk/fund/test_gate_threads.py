@@ -43,6 +43,15 @@ def yielding_mark(symbol: str) -> int:
     return MARK
 
 
+class YieldingFill(Fill, frozen=True, kw_only=True):
+    """A fill that lets another thread run while it is being added."""
+
+    @property
+    def value_e17(self) -> int:
+        time.sleep(0)
+        return self.qty_e8 * self.price_e9
+
+
 def run_in_threads(work: Callable[[int], None]) -> None:
     """Run `work(thread)` in all threads at once; a failure in one fails the test."""
     failures: list[BaseException] = []
@@ -146,7 +155,7 @@ def test_an_id_is_registered_once_whoever_comes_first() -> None:
 
 
 def fill(key: str, side: Side, lots: int) -> Fill:
-    return Fill(
+    return YieldingFill(
         fill_id=key,
         order_id=key,
         client_order_id=key,
