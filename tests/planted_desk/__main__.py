@@ -9,7 +9,7 @@ import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.planted.hunt import CannotPlantError
+from tests.planted.bug import CannotPlantError
 from tests.planted_desk.hunt import hunt
 from tests.planted_desk.mistake import Mistake
 from tests.planted_desk.mistakes import MISTAKES

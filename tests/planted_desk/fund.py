@@ -76,8 +76,8 @@ FUND: tuple[Mistake, ...] = (
         "a time that steps back opens a new bucket",
         ("FUND-37",),
         "fund/book.py",
-        "        now_ns = max(now_ns, self.last_ns)\n        if window",
-        "        if window",
+        "        if now_ns < self.last_ns:\n            now_ns = self.last_ns\n",
+        "",
         _GATE,
     ),
     Mistake(
@@ -166,7 +166,7 @@ FUND: tuple[Mistake, ...] = (
         "an order on the side of the position closes it",
         ("FUND-33",),
         "fund/gate.py",
-        "if held == 0 or (held > 0) == (intent.side is Side.BUY):",
+        "if held == 0 or (held > 0) == (signed > 0):",
         "if held == 0:",
         _REDUCE,
     ),
@@ -174,8 +174,8 @@ FUND: tuple[Mistake, ...] = (
         "positions of two symbols net",
         ("FUND-33",),
         "fund/gate.py",
-        "sizes = {symbol: abs(qty) for symbol, qty in self._book.quantities.items()}",
-        "sizes = dict(self._book.quantities)",
+        "                total += abs(qty) * mark\n",
+        "                total += qty * mark\n",
         _REDUCE,
     ),
     Mistake(
@@ -198,8 +198,8 @@ FUND: tuple[Mistake, ...] = (
         "two orders of one side do not count together",
         ("FUND-3A",),
         "fund/gate.py",
-        "open_qty[key] = open_qty.get(key, 0) + _qty_e8(intent)",
-        "open_qty[key] = _qty_e8(intent)",
+        "open_qty[key] = open_qty.get(key, 0) + abs(signed)",
+        "open_qty[key] = abs(signed)",
         _OPTIONS,
     ),
     Mistake(
@@ -222,8 +222,8 @@ FUND: tuple[Mistake, ...] = (
         "a position may be closed twice at once",
         ("FUND-3A", "RECON-22"),
         "fund/gate.py",
-        "max(abs(held) - taken, 0)",
-        "abs(held)",
+        "max(free - self._book.open_qty.get((symbol, side), 0), 0)",
+        "free",
         _OPTIONS,
     ),
     Mistake(
@@ -261,9 +261,9 @@ FUND: tuple[Mistake, ...] = (
         "a fill moves the position without the lock",
         ("I3",),
         "fund/gate.py",
-        '"""Move the position by a fill; in STRICT, signed cents will do."""\n'
+        '"""Move the position by a fill; in STRICT signed cents will do, which name no order."""\n'
         "        with self._lock:\n",
-        '"""Move the position by a fill; in STRICT, signed cents will do."""\n'
+        '"""Move the position by a fill; in STRICT signed cents will do, which name no order."""\n'
         "        with Lock():\n",
         _THREADS,
     ),
@@ -321,7 +321,7 @@ FUND: tuple[Mistake, ...] = (
         ("FUND-52",),
         "types.py",
         'need_int("qty_e8", self.qty_e8, 1)',
-        'need_int("qty_e8", self.qty_e8, -INT_MAX)',
+        'need_int("qty_e8", self.qty_e8, -(2**63))',
         _UNIT,
     ),
     Mistake(

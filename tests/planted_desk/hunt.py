@@ -12,8 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.planted.bug import Bug
-from tests.planted.hunt import CannotPlantError, patched
+from tests.planted.bug import Bug, CannotPlantError, patched
 from tests.planted_desk.mistake import Mistake
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conformance.page import ITEMS, citations, sections
-from tests.planted.hunt import CannotPlantError
+from tests.planted.bug import CannotPlantError
 from tests.planted_desk.hunt import hunt, with_mistake
 from tests.planted_desk.mistake import Mistake
 from tests.planted_desk.mistakes import MISTAKES, QUICK

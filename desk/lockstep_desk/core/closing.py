@@ -80,6 +80,8 @@ def _sliced(core: DeskCore, key: BookKey, book: Book, qty_e8: int) -> list[Close
     account, instrument, owner = key
     price = core.mark_e9(instrument)
     most = _slice_e8(core, instrument, owner, price or 0)
+    # What is less than a lot no venue takes: it stays.
+    qty_e8 -= qty_e8 % core.instruments[instrument].spec.lot_e8
     found: list[Close] = []
     while qty_e8 > 0 and len(found) < SLICES_MAX:
         request = OpenRequest(

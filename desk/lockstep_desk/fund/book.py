@@ -28,6 +28,9 @@ class RateWindow(IntEnum):
     SLIDING = 2
 
 
+_SECONDS = RateWindow.SECONDS
+
+
 class WorkingOrder(msgspec.Struct, frozen=True):
     """An order that was sent and not yet ended: what of it may still fill.
 
@@ -102,8 +105,9 @@ class GateBook:
 
         A time before the last one counts as the last one. Changes nothing.
         """
-        now_ns = max(now_ns, self.last_ns)
-        if window is RateWindow.SECONDS:
+        if now_ns < self.last_ns:
+            now_ns = self.last_ns
+        if window is _SECONDS:
             return self.bucket_count if now_ns // NS_PER_S == self.bucket else 0
         start_ns = now_ns - NS_PER_S
         return sum(sent_ns > start_ns for sent_ns in self.recent)
@@ -112,7 +116,7 @@ class GateBook:
         """Count an order as sent."""
         now_ns = max(need_int("now_ns", now_ns, 0), self.last_ns)
         self.last_ns = now_ns
-        if window is RateWindow.SECONDS:
+        if window is _SECONDS:
             bucket = now_ns // NS_PER_S
             self.bucket_count = self.bucket_count + 1 if bucket == self.bucket else 1
             self.bucket = bucket

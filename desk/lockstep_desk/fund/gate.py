@@ -19,7 +19,7 @@ from threading import Lock
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import InvalidValueError, need_int, need_member, need_text
 from lockstep_desk.fund.book import NS_PER_DAY, GateBook, GateState, RateWindow
 from lockstep_desk.fund.deployment import LimitSet
 from lockstep_desk.fund.intent import ADMITTED, Admit, OrderIntent, cents_above
@@ -49,6 +49,7 @@ REASON_CODES = {
 }
 
 _CENTS_MAX = 10**18
+_BUY = Side.BUY
 
 
 class GateMode(IntEnum):
@@ -63,6 +64,10 @@ class GateOptions(msgspec.Struct, frozen=True):
 
     mode: GateMode = GateMode.REDUCE_OK
     window: RateWindow = RateWindow.SECONDS
+
+    def __post_init__(self) -> None:
+        need_member("mode", self.mode, GateMode)
+        need_member("window", self.window, RateWindow)
 
 
 _USUAL = GateOptions()
@@ -80,7 +85,10 @@ class DeploymentGate:
     `mark` says what a symbol is worth; it is asked while the gate is locked and must not call it.
     """
 
-    __slots__ = ("_book", "_limits", "_lock", "_mark", "_options", "deployment_id")
+    __slots__ = (
+        *("_book", "_has_options", "_is_strict", "_limits", "_lock", "_mark", "_options"),
+        "deployment_id",
+    )
 
     def __init__(
         self,
@@ -91,7 +99,9 @@ class DeploymentGate:
     ) -> None:
         self.deployment_id = ""
         self._limits = limits
+        self._has_options = _has_options(limits)
         self._options = options
+        self._is_strict = options.mode is GateMode.STRICT
         self._mark = mark
         self._book = GateBook(state)
         self._lock = Lock()
@@ -135,12 +145,12 @@ class DeploymentGate:
             self._record(now_ns, intent)
 
     def apply_fill(self, fill: Fill | int) -> None:
-        """Move the position by a fill; in STRICT, signed cents will do."""
+        """Move the position by a fill; in STRICT signed cents will do, which name no order."""
         with self._lock:
             if isinstance(fill, Fill):
                 self._book.move(fill)
                 return
-            if self._options.mode is not GateMode.STRICT:
+            if not self._is_strict:
                 raise InvalidValueError(
                     f"fill: expected a Fill, as this gate counts quantities, found {fill!r}"
                 )
@@ -161,7 +171,7 @@ class DeploymentGate:
 
     def halt(self, action: HaltAction) -> None:
         """Block what opens until it is cleared; the severest action asked for is kept."""
-        if action is HaltAction.WARN:
+        if need_member("action", action, HaltAction) is HaltAction.WARN:
             raise InvalidValueError("action: expected one that blocks, found WARN")
         with self._lock:
             self._book.halted = max(self._book.halted, int(action))
@@ -179,17 +189,21 @@ class DeploymentGate:
         """
         with self._lock:
             orders = list(working) if limits.caps_open and not self._limits.caps_open else []
+            keys = [order.client_order_id for order in orders]
+            if None in keys or len(set(keys)) < len(keys):
+                raise InvalidValueError(f"working: expected an id of its own each, found {keys}")
             if not limits.caps_open:
                 for key in sorted(self._book.working):
                     self._book.untrack(key)
             for intent in orders:
                 self._book.track(intent)
             self._limits = limits
+            self._has_options = _has_options(limits)
 
     def closing_e8(self, intent: OrderIntent) -> int:
         """Return how much of the order closes a position; the rest opens one."""
         with self._lock:
-            return self._closing_e8(intent)
+            return self._closing_e8(intent.symbol, _signed_e8(intent))
 
     def _verdict(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
         breaches = self._breaches(intent, now_ns)
@@ -211,10 +225,11 @@ class DeploymentGate:
     def _breaches(self, intent: OrderIntent, now_ns: int) -> list[Breach]:
         """Return the breaches in their written order; an order that only closes has none."""
         limits, book = self._limits, self._book
-        size = intent.notional_cents
-        if self._options.mode is GateMode.REDUCE_OK:
-            qty = _qty_e8(intent)
-            opening = qty - self._closing_e8(intent)
+        size, signed = intent.notional_cents, 0
+        if not self._is_strict:
+            signed = _signed_e8(intent)
+            qty = abs(signed)
+            opening = qty - self._closing_e8(intent.symbol, signed)
             if opening == 0:
                 return []
             size = -(-size * opening // qty)
@@ -223,21 +238,24 @@ class DeploymentGate:
             found.append(self._halted())
         if size > limits.max_order_cents:
             found.append(self._over(Dimension.ORDER_SIZE_CAP, limits.max_order_cents, size))
-        position_e17 = self._projected_e17(intent)
+        position_e17 = self._projected_e17(intent, signed)
         if position_e17 is None or position_e17 > limits.max_position_cents * E17_PER_CENT:
             found.append(self._over_position(Dimension.NOTIONAL_CAP, position_e17))
         sent = book.sent_within_second(now_ns, self._options.window)
         if sent >= limits.max_orders_per_sec:
             most = limits.max_orders_per_sec
             found.append(self._over(Dimension.ORDERS_PER_SECOND, most, sent + 1))
-        self._add_optional(intent, now_ns, found)
+        if self._has_options:
+            self._add_optional(intent, signed, now_ns, found)
         return found
 
-    def _add_optional(self, intent: OrderIntent, now_ns: int, found: list[Breach]) -> None:
+    def _add_optional(
+        self, intent: OrderIntent, signed: int, now_ns: int, found: list[Breach]
+    ) -> None:
         """Add the breaches of the limits that are options."""
         limits = self._limits
         if limits.caps_open:
-            worst_e17 = self._worst_e17(intent)
+            worst_e17 = self._worst_e17(intent, signed)
             if worst_e17 is None or worst_e17 > limits.max_position_cents * E17_PER_CENT:
                 found.append(self._over_position(Dimension.OPEN_EXPOSURE_CAP, worst_e17))
         most = limits.max_deviation_bps
@@ -252,56 +270,50 @@ class DeploymentGate:
             if loss > most:
                 found.append(self._over(Dimension.DAILY_LOSS_LIMIT, most, loss))
 
-    def _closing_e8(self, intent: OrderIntent) -> int:
-        """Return how much of the order closes; what working orders close already is taken."""
-        held = self._book.quantities.get(intent.symbol, 0)
-        if held == 0 or (held > 0) == (intent.side is Side.BUY):
+    def _closing_e8(self, symbol: str, signed: int) -> int:
+        """Return how much of an order closes; what working orders close already is taken."""
+        held = self._book.quantities.get(symbol, 0)
+        if held == 0 or (held > 0) == (signed > 0):
             return 0
+        free = abs(held)
         if self._limits.caps_open:
-            taken = self._book.open_qty.get((intent.symbol, intent.side), 0)
-            return min(_qty_e8(intent), max(abs(held) - taken, 0))
-        return min(_qty_e8(intent), abs(held))
+            side = Side.BUY if signed > 0 else Side.SELL
+            free = max(free - self._book.open_qty.get((symbol, side), 0), 0)
+        return min(abs(signed), free)
 
-    def _projected_e17(self, intent: OrderIntent) -> int | None:
+    def _projected_e17(self, intent: OrderIntent, signed: int) -> int | None:
         """Return the size of the position if the order filled, None if a mark is missing."""
-        if self._options.mode is GateMode.STRICT:
+        if self._is_strict:
             return abs(self._book.position_e17 + intent.signed_delta() * E17_PER_CENT)
-        sizes = {symbol: abs(qty) for symbol, qty in self._book.quantities.items()}
-        held = self._book.quantities.get(intent.symbol, 0)
-        sizes[intent.symbol] = abs(held + intent.side.sign * _qty_e8(intent))
-        return self._valued_e17(sizes)
+        quantities = self._book.quantities
+        total = 0
+        for symbol, qty in quantities.items():
+            if symbol != intent.symbol:
+                mark = self._mark(symbol)
+                if mark is None:
+                    return None
+                total += abs(qty) * mark
+        mark = self._mark(intent.symbol)
+        after = quantities.get(intent.symbol, 0) + signed
+        return None if mark is None else total + abs(after) * mark
 
-    def _worst_e17(self, intent: OrderIntent) -> int | None:
+    def _worst_e17(self, intent: OrderIntent, signed: int) -> int | None:
         """Return the largest position that this and all working orders can make by filling."""
         book = self._book
-        if self._options.mode is GateMode.STRICT:
+        if self._is_strict:
             values = list(book.open_value)
             values[intent.side] += intent.notional_cents * E17_PER_CENT
             return _worst(book.position_e17, values[Side.BUY], values[Side.SELL])
         open_qty = {**book.open_qty}
         key = (intent.symbol, intent.side)
-        open_qty[key] = open_qty.get(key, 0) + _qty_e8(intent)
-        symbols = sorted({*book.quantities, *(symbol for symbol, _ in open_qty)})
-        return self._valued_e17(
-            {
-                symbol: _worst(
-                    book.quantities.get(symbol, 0),
-                    open_qty.get((symbol, Side.BUY), 0),
-                    open_qty.get((symbol, Side.SELL), 0),
-                )
-                for symbol in symbols
-            }
-        )
-
-    def _valued_e17(self, sizes: dict[str, int]) -> int | None:
-        """Return the sum of the sizes at their marks, None if a size has no mark."""
+        open_qty[key] = open_qty.get(key, 0) + abs(signed)
         total = 0
-        for symbol, size in sizes.items():
-            if size:
-                mark = self._mark(symbol)
-                if mark is None:
-                    return None
-                total += size * mark
+        for symbol in sorted({*book.quantities, *(symbol for symbol, _ in open_qty)}):
+            buys, sells = (open_qty.get((symbol, side), 0) for side in (Side.BUY, Side.SELL))
+            mark = self._mark(symbol)
+            if mark is None:
+                return None
+            total += mark * _worst(book.quantities.get(symbol, 0), buys, sells)
         return total
 
     def _halted(self) -> Breach:
@@ -399,10 +411,19 @@ def _unregistered(deployment_id: str | None) -> Breach:
     )
 
 
-def _qty_e8(intent: OrderIntent) -> int:
-    if intent.qty_e8 is None:
+def _signed_e8(intent: OrderIntent) -> int:
+    qty = intent.qty_e8
+    if qty is None:
         raise InvalidValueError("qty_e8: expected a quantity, as this gate counts them, found None")
-    return intent.qty_e8
+    return qty if intent.side is _BUY else -qty
+
+
+def _has_options(limits: LimitSet) -> bool:
+    return (
+        limits.caps_open
+        or limits.max_deviation_bps is not None
+        or limits.max_daily_loss_cents is not None
+    )
 
 
 def _worst(held: int, buys: int, sells: int) -> int:

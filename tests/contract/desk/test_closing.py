@@ -153,6 +153,13 @@ def test_what_nobody_holds_needs_the_manual_limits_to_be_closed(trading: Trading
     assert [""] == [order.deployment for order in closes(trading)]
 
 
+def test_what_is_less_than_a_lot_stays(trading: Trading) -> None:
+    desk = trading.desk
+    order = desk.opened(trading.alpha)
+    desk.fill(order, E8 // 2 + 7, 10_000)
+    assert [E8 // 2] == [close.qty_e8 for close in closes(trading)]
+
+
 def test_the_price_of_a_close_may_stand_between_two_ticks(trading: Trading) -> None:
     hold(trading, trading.alpha, E8)
     trading.desk.send(RecordL1(BTC, 9_999 * E9, E8, 10_000 * E9, 2 * E8, 10**12))

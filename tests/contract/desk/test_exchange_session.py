@@ -95,7 +95,7 @@ def test_an_order_that_crosses_fills_at_once_and_one_that_does_not_rests(market:
     agree(market)
 
 
-@pytest.mark.desk("DESK-24", "D4")
+@pytest.mark.desk("DESK-24")
 def test_a_round_trip_realises_what_the_exchange_pays(market: Market) -> None:
     before = exchange_account(market.exchange.sequencer.state, DESK_NUMBER).cash_e6
     market.process(SendOpenRequests((want(Side.BUY, 101, 3),)))
