@@ -4,6 +4,7 @@ Owns the translation. What nobody claimed is left out of what is held and of wha
 sweep it is a fill of the broker that still waits for its owner.
 """
 
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -130,10 +131,9 @@ def _order(order: Order) -> LocalOrder:
 def _owners(core: DeskCore, account: str) -> dict[str, str | None]:
     """Return the deployment of every order of this desk, under both of its ids."""
     owners: dict[str, str | None] = {}
-    for orders in (core.live, core.ended):
-        for order in orders.values():
-            if _is_own(order, account):
-                owners[order.client_order_id] = order.deployment or None
-                if order.order_id:
-                    owners[order.order_id] = order.deployment or None
+    for order in chain(core.live.values(), core.ended.values()):
+        if _is_own(order, account):
+            owners[order.client_order_id] = order.deployment or None
+            if order.order_id:
+                owners[order.order_id] = order.deployment or None
     return owners

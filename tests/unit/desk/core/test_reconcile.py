@@ -63,11 +63,11 @@ def moment(at: int) -> Moment:
     return Moment(at, at * 10**9)
 
 
-def fill(seq: int, side: Side, qty: int, price: int, cid: str = "", order: str = "") -> Fill:
+def fill(seq: int, side: Side, qty: int, price: int, cid: str = "") -> Fill:
     """Return a fill of the broker; `qty` in units."""
     return Fill(
         fill_id=f"f{seq}",
-        order_id=order or f"o{seq}",
+        order_id=f"o{seq}",
         client_order_id=cid,
         account=ACCOUNT,
         instrument=BTC,

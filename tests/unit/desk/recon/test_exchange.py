@@ -6,14 +6,21 @@ from lockstep_desk import InvalidValueError
 from lockstep_desk.adapters.exchange import ExchangeView, scopes_of, trade_credentials
 from lockstep_desk.core.commands import Reconcile, RecordTrade, SendOpenRequests
 from lockstep_desk.core.recon.local import local_view
+from lockstep_desk.core.recon.sweeper import Sweeper
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.recon import (
+    Backoff,
     BrokerPages,
+    Fault,
+    FaultyBroker,
     KeyScope,
     Kind,
+    MemoryBroker,
     OrderStatus,
     Page,
+    SweepReason,
     SweepRequest,
+    SweepSchedule,
     Unknown,
     gather,
     request_for,
@@ -25,6 +32,7 @@ from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_engine.state import ExchangeCore
 from tests.support.desk_exchange import ACCOUNT, LOT, PERP, START_NS, SYMBOL, VENUE, Market, want
 from tests.support.exchange import ALICE, BOB, STAFF, Exchange, key, root_of, standard_market
+from tests.support.recon import SECOND_NS
 
 
 class Compared:
@@ -118,6 +126,18 @@ def test_fills_are_numbered_as_they_happened() -> None:
     assert 3 == found.as_of_seq
 
 
+@pytest.mark.desk("RECON-34g")
+def test_faults_go_around_the_exchange_as_around_any_broker() -> None:
+    compared = Compared()
+    compared.buy(5)
+    nobody = MemoryBroker(ACCOUNT)
+    for fault in (Fault.HALF_PAGE, Fault.UNREACHABLE):
+        faulty = FaultyBroker(compared.view, nobody, 1, {fault: 10**6})
+        assert isinstance(gather(faulty, SweepRequest(0)).fills, Unknown)
+    plain = FaultyBroker(compared.view, nobody, 1, {})
+    assert compared.pages().fills == gather(plain, SweepRequest(0)).fills
+
+
 def test_the_balance_is_the_exchanges() -> None:
     compared = Compared()
     compared.buy(5)
@@ -158,3 +178,70 @@ def test_a_key_that_may_do_more_than_trade_or_less_is_refused(signer: bytes) -> 
     _exchange, core = with_agent()
     with pytest.raises(InvalidValueError, match="expected READ, TRADE and no more"):
         trade_credentials(core, "lockstep", ("alice", ALICE), signer, lambda body: body)
+
+
+# The shell
+
+
+class Swept(Compared):
+    """The same with a sweeper, which asks every 10 s."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        schedule = SweepSchedule(interval_ns=10 * SECOND_NS, backoff=Backoff(attempts_max=2))
+        self.sweeper = Sweeper(self.market.engine, self.view, schedule)
+
+    def sweep_at(self, seconds: int) -> SweepReason | None:
+        return self.sweeper.sweep_if_due(seconds * SECOND_NS)
+
+    def position_id(self) -> str:
+        (position,) = local_view(self.core, ACCOUNT).positions
+        return position.position_id
+
+
+@pytest.mark.desk("RECON-31")
+def test_a_sweeper_sweeps_on_boot_and_at_its_interval() -> None:
+    swept = Swept()
+    swept.buy(5)
+    assert not swept.sweeper.is_booted
+    assert SweepReason.BOOT is swept.sweep_at(1)
+    assert swept.sweeper.is_booted
+    assert swept.sweep_at(10) is None
+    assert SweepReason.INTERVAL is swept.sweep_at(11)
+
+
+@pytest.mark.desk("RECON-30", "RECON-31")
+def test_an_exit_that_is_deferred_demands_a_sweep_which_finds_out() -> None:
+    swept = Swept()
+    swept.buy(5)
+    swept.sweep_at(1)
+    swept.market.session.disconnect()
+    swept.close_by_hand(5)
+    swept.market.settle()
+    assert not swept.sweeper.exit(swept.position_id(), 0, 5 * LOT)
+    assert SweepReason.DEMAND is swept.sweep_at(2)
+    assert (0, 0) == (swept.held(), len(swept.core.reconciliation.deferred))
+
+
+@pytest.mark.desk("RECON-30")
+def test_an_exit_that_the_exchange_confirms_goes_out() -> None:
+    swept = Swept()
+    swept.buy(5)
+    swept.market.exchange.make(Side.BUY, 99, 5)
+    swept.market.settle()
+    assert swept.sweeper.exit(swept.position_id(), 0, 5 * LOT)
+    swept.market.settle()
+    assert 0 == swept.held()
+
+
+@pytest.mark.desk("RECON-53", "RECON-54")
+def test_a_sweeper_tries_again_and_says_when_it_gave_up() -> None:
+    swept = Swept()
+    swept.is_linked = False
+    assert SweepReason.BOOT is swept.sweep_at(1)
+    assert SweepReason.RETRY is swept.sweep_at(2)
+    assert ["RETRIES_EXHAUSTED"] == [alert.code for alert in swept.sweeper.alerts]
+    assert not swept.sweeper.is_booted
+    swept.is_linked = True
+    assert SweepReason.RETRY is swept.sweep_at(3)
+    assert swept.sweeper.is_booted
