@@ -248,9 +248,7 @@ class Desk:
         name = adopted.divergence.divergence_id
         del self.standing[name]
         del self.alerts[name]
-        instrument, seq = adopted.floor
-        floors = {**dict(self.synced.floors), instrument: seq}
-        self.move_floor(SyncPoint(self.synced.seq, tuple(sorted(floors.items()))))
+        self.move_floor(adopted.synced)
         return adopted
 
     def carry_out(self, repair: Repair) -> None:

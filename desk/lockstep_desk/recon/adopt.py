@@ -9,7 +9,14 @@ from enum import IntEnum
 
 import msgspec
 
-from lockstep_desk.recon.findings import AdjustPosition, BookFill, Divergence, Kind, Repair
+from lockstep_desk.recon.findings import (
+    AdjustPosition,
+    BookFill,
+    Divergence,
+    Kind,
+    Repair,
+    SyncPoint,
+)
 from lockstep_desk.recon.view import LocalView
 from lockstep_desk.types import Fill
 
@@ -21,6 +28,7 @@ class AdoptRefusal(IntEnum):
     NOT_A_POSITION = 2
     PRICE_NEEDED = 3
     BAD_PRICE = 4
+    INSTRUMENTS_FIRST = 5
 
 
 class Adoption(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -36,11 +44,11 @@ class Adoption(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 class Adopted(msgspec.Struct, frozen=True):
-    """What the books do: the repairs, and up to where the instrument is complete with them."""
+    """What the books do: the repairs, and up to where they are complete with them."""
 
     divergence: Divergence
     repairs: tuple[Repair, ...]
-    floor: tuple[str, int]
+    synced: SyncPoint
 
 
 _POSITIONS = (
@@ -62,6 +70,8 @@ def adopt(view: LocalView, decision: Adoption, ts_ns: int) -> Adopted | AdoptRef
         return AdoptRefusal.NOT_A_POSITION
     if decision.price_e9 is not None and decision.price_e9 < 0:
         return AdoptRefusal.BAD_PRICE
+    if not record.instrument and any(_is_of_instrument(other) for other in view.standing):
+        return AdoptRefusal.INSTRUMENTS_FIRST
     booking = [_booking(view, fill, decision) for fill in record.fills if not _is_in(view, fill)]
     repairs: list[Repair] = list(booking)
     if record.gap_e8:
@@ -69,7 +79,22 @@ def adopt(view: LocalView, decision: Adoption, ts_ns: int) -> Adopted | AdoptRef
         if decision.price_e9 is None and not _lessens(held_e8, record.gap_e8):
             return AdoptRefusal.PRICE_NEEDED
         repairs.append(_adjustment(record, decision, ts_ns))
-    return Adopted(record, tuple(repairs), (record.instrument, record.as_of_seq))
+    return Adopted(record, tuple(repairs), _synced(view, record))
+
+
+def _is_of_instrument(record: Divergence) -> bool:
+    """Return whether a divergence is about what is held of one instrument."""
+    return record.kind in _POSITIONS and record.instrument != ""
+
+
+def _synced(view: LocalView, record: Divergence) -> SyncPoint:
+    """Return up to where the books are complete after a divergence was adopted."""
+    point = view.synced
+    if not record.instrument:
+        return SyncPoint(max(point.seq, record.as_of_seq), point.floors)
+    floor_seq = max(record.as_of_seq, point.floor(record.instrument))
+    floors = {**dict(point.floors), record.instrument: floor_seq}
+    return SyncPoint(point.seq, tuple(sorted(floors.items())))
 
 
 def _standing(view: LocalView, divergence_id: str) -> Divergence | None:

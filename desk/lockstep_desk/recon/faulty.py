@@ -129,8 +129,7 @@ class FaultyBroker:
     def fills(self, since_seq: int, cursor: int) -> FillsAnswer:
         """Return a page, or what the faults leave of it; the history may be short or lie."""
         page = self._page("fills", since_seq, cursor, lambda: self.view.fills(since_seq, cursor))
-        is_partial = isinstance(page, Unknown) or cursor or page.next_cursor < page.total
-        if isinstance(page, Unknown) or is_partial or not page.items:
+        if isinstance(page, Unknown) or not page.items or len(page.items) != page.total:
             return page
         if self._happens(Fault.SHORT_HISTORY):
             first_seq = page.items[0].seq

@@ -68,6 +68,7 @@ class _Comparison:
     def run(self) -> Line:
         history = self.history
         if self.truth.fills.from_seq > history.floor_seq:
+            self.line.is_clean = False
             if self.is_active():
                 self.leave(Kind.WINDOW_TOO_SHORT, history.missed)
             return self.line

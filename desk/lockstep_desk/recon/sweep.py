@@ -85,9 +85,11 @@ class _Sweep:
         unknown.extend(self.sweep_balances())
         if unknown:
             self.found.append(_unreachable(self.view, unknown))
+        if truth.fills.from_seq > self.view.synced.seq:
+            self.found.append(_too_short(self.view, truth.fills))
         self.release(lines)
         settling = [line.instrument for line in lines if line.is_settling]
-        synced = _synced(self.view, lines, truth.positions.as_of_seq)
+        synced = _synced(self.view, lines, truth)
         return _outcome(self.view, self.found, self.repairs, settling, synced)
 
     def sweep_orders(self, working: Page[BrokerOrder]) -> list[str]:
@@ -146,7 +148,7 @@ def _instruments(view: LocalView, truth: Truth) -> list[str]:
 
 
 def _is_of_line(record: Divergence) -> bool:
-    return record.kind not in _ACCOUNT_LEVEL
+    return record.instrument != "" and record.kind not in _ACCOUNT_LEVEL
 
 
 def _unknowns(
@@ -189,9 +191,30 @@ def _unreachable(view: LocalView, unknown: list[str]) -> Divergence:
     )
 
 
-def _synced(view: LocalView, lines: list[Line], as_of_seq: int) -> SyncPoint:
+def _too_short(view: LocalView, fills: Page[Fill]) -> Divergence:
+    """Return that whole positions may have come and gone before the history starts.
+
+    It stands beside those of instruments of which something is known, and ends after them.
+    """
+    floor_seq = view.synced.seq
+    return Divergence(
+        divergence_id=divergence_id(Kind.WINDOW_TOO_SHORT, (*view.where, ""), str(floor_seq)),
+        kind=Kind.WINDOW_TOO_SHORT,
+        status=Status.UNRESOLVED,
+        severity=Severity.CRITICAL,
+        venue=view.venue,
+        account=view.account,
+        floor_seq=floor_seq,
+        as_of_seq=fills.as_of_seq,
+        note=f"the history starts after {fills.from_seq}, the books are complete up to {floor_seq}",
+    )
+
+
+def _synced(view: LocalView, lines: list[Line], truth: Truth) -> SyncPoint:
     """Return up to where the books are complete once the repairs are carried out."""
-    if all(line.is_clean for line in lines):
+    as_of_seq = truth.positions.as_of_seq
+    is_long_enough = truth.fills.from_seq <= view.synced.seq
+    if is_long_enough and all(line.is_clean for line in lines):
         return SyncPoint(as_of_seq)
     floors = [
         (line.instrument, as_of_seq if line.is_clean else view.synced.floor(line.instrument))

@@ -41,6 +41,7 @@ _REFUSALS: Final = {
     AdoptRefusal.NOT_A_POSITION: (Refusal.BAD_VALUE, "the divergence is not about a position"),
     AdoptRefusal.PRICE_NEEDED: (Refusal.NO_PRICE, "what opens or turns a position needs a price"),
     AdoptRefusal.BAD_PRICE: (Refusal.BAD_PRICE, "expected a price of 0 or more"),
+    AdoptRefusal.INSTRUMENTS_FIRST: (Refusal.OTHER_STATE, "its instruments come first"),
 }
 
 
@@ -87,10 +88,7 @@ def adopt_position(core: DeskCore, command: AdoptBrokerPosition, events: Events)
     done = [carry_out(core, events, shared, repair) for repair in found.repairs]
     if all(done):
         _end(core, events, record.divergence_id, is_adopted=True)
-        instrument, seq = found.floor
-        point = core.reconciliation.point(account.name)
-        floors = {**dict(point.floors), instrument: max(seq, point.floor(instrument))}
-        _move_floor(core, account, SyncPoint(point.seq, tuple(sorted(floors.items()))))
+        _move_floor(core, account, found.synced)
 
 
 def _do(core: DeskCore, events: Events, shared: Sweep, outcome: Outcome) -> None:

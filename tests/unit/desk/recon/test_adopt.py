@@ -10,6 +10,7 @@ from lockstep_desk.recon import (
     BookFill,
     Kind,
     LocalView,
+    SyncPoint,
     Unknown,
     UnknownReason,
     adopt,
@@ -52,7 +53,7 @@ def test_a_smaller_size_is_adopted_at_average_cost() -> None:
     books, name = standing(view(LONG), 3)
     found = adopted(books, name, ALPHA)
     assert (AdjustPosition(name, BTC, ALPHA, -2 * E8, None, NOW),) == found.repairs
-    assert (BTC, 100) == found.floor
+    assert SyncPoint(0, ((BTC, 100),)) == found.synced
 
 
 @pytest.mark.desk("RECON-34a")
@@ -112,5 +113,21 @@ def test_a_negative_price_is_refused() -> None:
 def test_after_an_adoption_the_next_sweep_is_quiet() -> None:
     books, name = standing(view(LONG), 3)
     found = adopted(books, name, ALPHA)
-    after = view(position(BUY, 3, 100), synced=books.synced.__class__(0, (found.floor,)))
+    after = view(position(BUY, 3, 100), synced=found.synced)
     assert swept(after, pages(3)).is_quiet
+
+
+@pytest.mark.desk("RECON-34e")
+def test_a_history_that_is_too_short_is_adopted_after_its_instruments() -> None:
+    outcome = swept(view(LONG), pages(3, from_seq=1))
+    line, account = outcome.opened
+    books = view(LONG, standing=outcome.opened)
+    refused = adopt(books, Adoption(account.divergence_id), NOW)
+    assert AdoptRefusal.INSTRUMENTS_FIRST is refused
+    assert [-2 * E8] == [
+        repair.delta_e8
+        for repair in adopted(books, line.divergence_id, ALPHA).repairs
+        if isinstance(repair, AdjustPosition)
+    ]
+    found = adopted(view(standing=(account,)), account.divergence_id)
+    assert ((), SyncPoint(100)) == (found.repairs, found.synced)

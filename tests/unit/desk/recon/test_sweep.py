@@ -276,12 +276,32 @@ def test_c_two_fills_of_one_moment_at_two_prices_stay_unresolved() -> None:
 @pytest.mark.desk("RECON-34e")
 def test_e_a_history_that_starts_too_late_books_nothing() -> None:
     outcome = swept(view(LONG), pages(0, [fill(10, SELL, 5, 90)], from_seq=1))
-    assert ([], left(Kind.WINDOW_TOO_SHORT)) == (booked(outcome), kinds(outcome))
+    assert ([], 2 * left(Kind.WINDOW_TOO_SHORT)) == (booked(outcome), kinds(outcome))
+    assert [BTC, ""] == [record.instrument for record in outcome.opened]
+    assert SyncPoint() == outcome.synced
 
 
 @pytest.mark.desk("RECON-34e")
 def test_e_a_history_that_starts_too_late_is_told_even_where_sizes_agree() -> None:
-    assert left(Kind.WINDOW_TOO_SHORT) == kinds(swept(view(LONG), pages(5, from_seq=1)))
+    assert 2 * left(Kind.WINDOW_TOO_SHORT) == kinds(swept(view(LONG), pages(5, from_seq=1)))
+
+
+@pytest.mark.desk("RECON-34e")
+def test_e_a_position_may_have_come_and_gone_unseen() -> None:
+    first = swept(view(), pages(0, from_seq=11))
+    assert (left(Kind.WINDOW_TOO_SHORT), SyncPoint()) == (kinds(first), first.synced)
+    trip = [fill(10, BUY, 2, 90, client_order_id="c"), fill(11, SELL, 2, 95)]
+    later = swept(view(standing=first.opened, owners={"c": ALPHA}), pages(0, trip))
+    assert [("f10", ALPHA, 2, 90), ("f11", ALPHA, -2, 95)] == booked(later)
+    assert (first.opened[0].divergence_id,) == later.ended
+
+
+@pytest.mark.desk("RECON-34e")
+def test_e_an_instrument_that_is_complete_further_on_is_compared() -> None:
+    books = view(LONG, synced=SyncPoint(0, ((BTC, 9),)))
+    outcome = swept(books, pages(0, [fill(10, SELL, 5, 90)], from_seq=9))
+    assert [("f10", ALPHA, -5, 90)] == booked(outcome)
+    assert SyncPoint(0, ((BTC, 100),)) == outcome.synced
 
 
 @pytest.mark.desk("RECON-34e")
@@ -296,7 +316,7 @@ def test_e_it_is_retried_and_healed_by_the_next_sweep() -> None:
     first = swept(view(LONG), pages(0, [fill(10, SELL, 5, 90)], from_seq=1))
     outcome = swept(view(LONG, standing=first.opened), pages(0, [fill(10, SELL, 5, 90)]))
     assert [("f10", ALPHA, -5, 90)] == booked(outcome)
-    assert (first.opened[0].divergence_id,) == outcome.ended
+    assert tuple(record.divergence_id for record in first.opened) == outcome.ended
 
 
 # Case f: closed and opened again between sweeps
