@@ -95,6 +95,10 @@ class Desk:
             deferred=tuple(self.deferred.items()),
         )
 
+    def restart(self) -> None:
+        """Go on with a ledger that was rebuilt from its entries, as after a crash."""
+        self.ledger = Ledger(self.ledger.entries.values())
+
     # Looking
 
     def positions(self) -> list[Position]:

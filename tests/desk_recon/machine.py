@@ -145,6 +145,12 @@ class MachineDesk:
         self.events += events
         return list(events)
 
+    def restart(self) -> None:
+        """Go on from a snapshot, as after a crash."""
+        loaded = load(MACHINE, GENESIS, dump(self.state))
+        assert (self.state.hash, self.state.digest) == (loaded.hash, loaded.digest)
+        self.state = loaded
+
     # Looking
 
     @property

@@ -111,6 +111,9 @@ class Run:
             self.operate()
         elif choice == 7:
             self.repeat_one()
+        elif choice == 8:
+            self.desk.restart()
+            self.counts["restart"] += 1
         self.broker.stir(PRICE_E9)
         self.desk.take(self.broker.deliver())
         if self.draws.below(4) == 0:

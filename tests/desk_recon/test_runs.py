@@ -41,6 +41,7 @@ def test_the_desks_machine_holds_the_same_and_replays_it() -> None:
     assert SEEDS // 2 == counted.runs
     assert 0 < counted.counts["message repeated"]
     assert 0 < counted.counts["adopted"]
+    assert 0 < counted.counts["restart"]
 
 
 @pytest.mark.slow

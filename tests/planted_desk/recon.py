@@ -83,6 +83,14 @@ RECON = (
         f"{_SWEEP}::test_e_a_history_that_starts_too_late_books_nothing",
     ),
     Mistake(
+        "a history that starts too late is no matter where nothing is held",
+        ("RECON-34e",),
+        "recon/sweep.py",
+        "    if is_long_enough and all(line.is_clean for line in lines):\n",
+        "    if is_long_enough or all(line.is_clean for line in lines):\n",
+        f"{_SWEEP}::test_e_a_position_may_have_come_and_gone_unseen",
+    ),
+    Mistake(
         "a position that was closed and opened again is not looked at",
         ("RECON-34f",),
         "recon/lines.py",
