@@ -364,6 +364,23 @@ def test_a_position_that_differs_is_written_down_and_never_taken_over(
     assert (Side.BUY, E8) == (position.side, position.qty_e8)
 
 
+@pytest.mark.desk("DESK-2D", "DESK-28")
+def test_the_desks_own_snapshot_of_an_account_changes_nothing_when_told_back(
+    trading: Trading,
+) -> None:
+    desk, alpha = trading
+    desk.send(RecordBalance(ACCOUNT, BalanceReport("usd", 9, 5, 5)))
+    desk.fill(desk.opened(alpha), E8, 10_000)
+    resting = desk.resting(alpha)
+    told = desk.view.snapshot(ACCOUNT)
+    assert [resting.client_order_id] == [order.client_order_id for order in told.orders]
+    assert (PositionReport(BTC, E8),) == told.positions
+    assert (BalanceReport("usd", 9, 5, 5),) == told.balances
+    assert [BalanceChanged] == [type(event) for event in desk.send(told)]
+    desk.opened(alpha)
+    assert told.orders == desk.view.snapshot(ACCOUNT).orders
+
+
 def test_a_lost_link_lets_a_cancel_be_asked_again(trading: Trading) -> None:
     desk, alpha = trading
     order = desk.resting(alpha)

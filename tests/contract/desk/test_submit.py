@@ -53,6 +53,7 @@ from tests.support.desk import (
     limit_sell,
     market,
     of,
+    report,
 )
 
 TIGHT = Limits(1_000_000, 1_000_000, 100)
@@ -332,7 +333,19 @@ def test_cancels_are_never_gated(trading: Trading) -> None:
     assert f"venue {order.number}" == request.order_id
 
 
-@pytest.mark.desk("DESK-15", "DESK-D17")
+@pytest.mark.desk("DESK-43", "DESK-45")
+def test_an_id_that_a_venue_made_known_is_never_given_again(trading: Trading) -> None:
+    desk, alpha = trading
+    first = desk.resting(alpha)
+    taken = client_order_id(alpha, BTC, first.number + 2)
+    strange = msgspec.structs.replace(first, client_order_id=taken)
+    desk.send(report(strange, OrderState.OPEN, 0, 5))
+    again = only(desk.want(alpha, limit_buy()))
+    assert (first.number + 3, False) == (again.number, taken == again.client_order_id)
+    assert 3 == len(desk.view.orders())
+
+
+@pytest.mark.desk("DESK-15", "DESK-43", "DESK-D17")
 def test_a_cancel_of_an_unknown_order_or_one_being_cancelled_is_refused(trading: Trading) -> None:
     desk, alpha = trading
     order = desk.resting(alpha)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockstep_desk.clock import MockClock, SequencedClock
+from lockstep_desk.clock import SequencedClock
 from lockstep_desk.core.audit import Auditor, MemoryAudit
 from lockstep_desk.core.codes import Link, Origin, Refusal, Scope, SendError, TradingState
 from lockstep_desk.core.commands import (
@@ -538,10 +538,13 @@ def test_two_runs_on_the_same_events_have_the_same_hash() -> None:
     assert hashes[0] == hashes[1]
 
 
-def test_the_engine_tells_when_it_began() -> None:
+@pytest.mark.desk("DESK-03")
+def test_the_engine_tells_when_it_began_and_counts_from_the_snapshot_on() -> None:
     made, _ = rig()
+    made.clock.advance_ns(9)
     assert 1 == made.engine.time_start_ns
-    assert isinstance(made.clock, MockClock)
+    assert (0, 1) == (made.engine.snapshot().seq, made.engine.process(ENABLE).seq)
+    assert 10 == made.engine.state.ts_ns
 
 
 def test_exits_are_outputs_and_replies_at_the_end_too() -> None:
