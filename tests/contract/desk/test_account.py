@@ -15,6 +15,8 @@ from lockstep_desk.core.commands import (
     RecordCancelResponse,
     RecordFill,
     RecordOrder,
+    RegisterInstrument,
+    RegisterVenue,
     ReplaceAccount,
     Resume,
     SendCancelRequests,
@@ -270,6 +272,20 @@ def test_what_an_unknown_account_says_is_refused(trading: Trading) -> None:
         RecordAccountDisconnect("x"),
     ):
         assert Refusal.UNKNOWN_ACCOUNT == desk.one(command).code
+    assert [OrderState.OPEN] == states(desk)
+
+
+def test_what_an_account_says_of_an_instrument_elsewhere_is_written_down(trading: Trading) -> None:
+    desk, alpha = trading
+    order = desk.resting(alpha)
+    desk.send(RegisterVenue("other"))
+    desk.send(RegisterInstrument("there", "other", "btc", "usd", 1, 1))
+    fill = msgspec.structs.replace(fill_of(order, "f", E8, E9), instrument="there")
+    stray = msgspec.structs.replace(reported(order, OrderState.OPEN, 0, 9), instrument="there")
+    for command in (RecordFill(ACCOUNT, fill), RecordOrder(ACCOUNT, stray)):
+        events = desk.send(command)
+        assert [Divergence.UNKNOWN_NAME] == [d.code for d in of(DivergenceRecorded, events)]
+    assert desk.view.position(ACCOUNT, "there") is None
     assert [OrderState.OPEN] == states(desk)
 
 

@@ -253,6 +253,22 @@ def test_a_halted_deployment_may_close_and_not_open(trading: Trading, action: Ha
     assert isinstance(only(desk.want(alpha, limit_buy())), OrderRequested)
 
 
+def test_a_halt_outlives_going_live_and_a_halted_lifecycle_outlives_clearing_it(
+    trading: Trading,
+) -> None:
+    desk, _alpha = trading
+    paper, live, halted = (int(state) for state in LifecycleState)
+    beta = desk.one(RegisterDeployment("beta", "s", "v", 0, WIDE)).deployment
+    desk.send(Halt(beta, HaltAction.HARD_HALT))
+    desk.send(SetLifecycle(beta, paper, live))
+    assert Refusal.GATE == code_of(desk.want(beta, limit_buy()))
+    desk.send(ClearHalt(beta))
+    assert isinstance(only(desk.want(beta, limit_buy())), OrderRequested)
+    desk.send(SetLifecycle(beta, live, halted))
+    assert Refusal.OTHER_STATE == desk.one(ClearHalt(beta)).code
+    assert Refusal.GATE == code_of(desk.want(beta, limit_buy()))
+
+
 @pytest.mark.desk("RECON-55")
 @pytest.mark.parametrize(("scope", "key"), [(Scope.VENUES, VENUE), (Scope.ACCOUNTS, ACCOUNT)])
 def test_in_quarantine_nothing_opens_and_closes_pass(
