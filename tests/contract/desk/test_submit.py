@@ -312,7 +312,11 @@ def test_lifecycle_moves_by_its_transitions_only(trading: Trading) -> None:
 
 def test_intents_of_an_unknown_deployment_or_from_the_future_are_refused(trading: Trading) -> None:
     desk, alpha = trading
-    assert Refusal.UNKNOWN_DEPLOYMENT == only(desk.want("nobody", limit_buy())).code
+    desk.allow_manual()
+    for owner in ("nobody", MANUAL, ""):
+        assert Refusal.UNKNOWN_DEPLOYMENT == only(desk.want(owner, limit_buy())).code
+    hook = intents("", limit_buy(), origin=Origin.HOOK)
+    assert isinstance(desk.one(hook), OrderRequested)
     late = SubmitIntents(Origin.ALGO, alpha, 0, desk.state.seq + 1, (), (limit_buy(),))
     assert Refusal.FUTURE_SEQUENCE == desk.one(late).code
     seen = SubmitIntents(Origin.ALGO, alpha, 0, desk.state.seq, (), (limit_buy(),))
