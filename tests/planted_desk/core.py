@@ -287,7 +287,7 @@ CORE: tuple[Mistake, ...] = (
         "the fills of a snapshot are not booked",
         ("DESK-D9",),
         "core/handlers/account.py",
-        "    for fill in command.fills:\n        take_fill(core, events, account, fill)\n",
+        "    for fill in command.fills:\n        _take_fill(core, events, account, fill)\n",
         "",
         _ACCOUNT,
     ),
@@ -313,8 +313,7 @@ CORE: tuple[Mistake, ...] = (
         "a restart sends again what was in flight",
         ("RECON-44", "F6"),
         "core/engine.py",
-        "        for request in _of(events, OrderQueried):\n"
-        "            self._parts.sender.query(request)\n",
+        "        self._query(call, _of(events, OrderQueried))\n",
         "",
         _ENGINE,
     ),

@@ -21,7 +21,7 @@ PACKAGES = (
     "lockstep_validator",
 )
 PROGRAMS = ("lockstep", "lockstep-validator")
-MACHINES = {"exchange", "exchange.naive"}
+MACHINES = {"desk", "exchange", "exchange.naive"}
 COMMANDS = {"bench", "demo", "head", "journal", "replay", "run", "simulate", "status"}
 
 

@@ -9,7 +9,7 @@ Everything goes through one sequencer: a replay of the journal does the same wit
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 
@@ -52,14 +52,16 @@ from lockstep_desk.core.outputs import (
     OnDisconnect,
     OnTradingDisabled,
     Orders,
+    OutletLost,
     Output,
     PositionExit,
     Processed,
+    Queried,
 )
 from lockstep_desk.core.times import time_of
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.types import AuditTick
-from lockstep_journal import Item, Result
+from lockstep_journal import Item, OutletFailed, Result
 from lockstep_kernel.chain import State
 from lockstep_kernel.errors import LockstepError
 
@@ -86,6 +88,16 @@ class _Call:
         self.journaled: list[Journaled] = []
         self.outputs: list[Output] = []
         self.errors: list[str] = []
+
+    def failures(self, results: Sequence[SendResult]) -> tuple[Failure, ...]:
+        """Return what was not handed over, and note what ends the desk."""
+        failed = tuple(
+            Failure(result.client_order_id, result.is_cancel, result.error)
+            for result in results
+            if result.error is not SendError.NONE
+        )
+        self.errors += [str(failure) for failure in failed if failure.error.is_unrecoverable]
+        return failed
 
 
 class Engine:
@@ -243,14 +255,8 @@ class Engine:
         results += [self._hand_over(request) for request in opens]
         if results:
             self._submit(call, RecordSendResults(tuple(results)))
-        for request in _of(events, OrderQueried):
-            self._parts.sender.query(request)
-        failed = tuple(
-            Failure(result.client_order_id, result.is_cancel, result.error)
-            for result in results
-            if result.error is not SendError.NONE
-        )
-        call.errors += [str(failure) for failure in failed if failure.error.is_unrecoverable]
+        self._query(call, _of(events, OrderQueried))
+        failed = call.failures(results)
         return Orders(
             cancels,
             opens,
@@ -259,6 +265,15 @@ class Engine:
             _of(events, OrderRefused),
             failed,
         )
+
+    def _query(self, call: _Call, queries: tuple[OrderQueried, ...]) -> None:
+        """Ask venues what became of orders."""
+        asked = [
+            SendResult(query.client_order_id, False, self._parts.sender.query(query))
+            for query in queries
+        ]
+        if asked:
+            call.outputs.append(Queried(queries, call.failures(asked)))
 
     def _hand_over(self, request: OrderRequested | CancelRequested) -> SendResult:
         error = self._parts.sender.send(request)
@@ -279,7 +294,12 @@ class Engine:
 
     def _submit(self, call: _Call, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
         """Make a command durable and return its events; one that cannot be encoded raises."""
-        result = self._sequencer.submit([command])[0]
+        try:
+            result = self._sequencer.submit([command])[0]
+        except OutletFailed as lost:
+            # The command is durable, and the sequencer goes on without the outlet.
+            result = cast(Result, lost.results[0])
+            call.outputs.append(OutletLost(str(lost)))
         if isinstance(result, Exception):
             raise result
         seq, events, hash_ = result

@@ -9,6 +9,7 @@ from lockstep_desk.core.codes import Link, SendError
 from lockstep_desk.core.events import (
     CancelRefused,
     CancelRequested,
+    OrderQueried,
     OrderRefused,
     OrderRequested,
     PaperOrderRecorded,
@@ -84,6 +85,19 @@ class OnDisconnect(_Output, frozen=True, tag=True):
     orders: Orders
 
 
+class Queried(_Output, frozen=True, tag=True):
+    """Venues were asked what became of orders; `failed` could not be, and stay unknown."""
+
+    queries: tuple[OrderQueried, ...]
+    failed: tuple[Failure, ...]
+
+
+class OutletLost(_Output, frozen=True, tag=True):
+    """Somebody who listened to the journal raised, and gets nothing any more."""
+
+    what: str
+
+
 class PositionExit(_Output, frozen=True, tag=True):
     """A position was closed."""
 
@@ -96,7 +110,9 @@ class AlgoOrders(_Output, frozen=True, tag=True):
     orders: Orders
 
 
-Output = Commanded | OnTradingDisabled | OnDisconnect | PositionExit | AlgoOrders
+Output = (
+    Commanded | OnTradingDisabled | OnDisconnect | PositionExit | AlgoOrders | Queried | OutletLost
+)
 
 
 class Journaled(msgspec.Struct, frozen=True, array_like=True):

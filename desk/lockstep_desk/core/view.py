@@ -9,6 +9,12 @@ from typing import cast
 import msgspec
 
 from lockstep_desk.core.codes import Health, Link, TradingState
+from lockstep_desk.core.commands import (
+    BalanceReport,
+    OrderReport,
+    PositionReport,
+    ReplaceAccount,
+)
 from lockstep_desk.core.positions import NET
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import GateState, LifecycleState
@@ -116,6 +122,26 @@ class DeskView:
             return None
         return balance.total_e9, balance.free_e9
 
+    def snapshot(self, account: str) -> ReplaceAccount:
+        """Return what the desk believes of an account: balances, positions, orders that rest.
+
+        Orders in flight are in no snapshot, as no venue has confirmed them ([DESK-2D]).
+        """
+        core = self._core
+        balances = tuple(
+            BalanceReport(asset, one.total_e9, one.free_e9, one.time_ns)
+            for (name, asset), one in sorted(core.balances.items())
+            if name == account and one.time_ns >= 0
+        )
+        orders = tuple(_report(order) for order in core.live.values() if order.account == account)
+        positions = tuple(
+            PositionReport(key[1], core.books[key].qty_e8)
+            for key in sorted(core.books)
+            if key[0] == account and key[2] == NET and core.books[key].qty_e8
+        )
+        resting = tuple(report for report in orders if report.state is OrderState.OPEN)
+        return ReplaceAccount(account, core.now_ns, balances, resting, positions)
+
     def lifecycle(self, deployment: str) -> LifecycleState | None:
         """Return the lifecycle state of a deployment, None if it is not registered."""
         found = self._core.deployments.get(deployment)
@@ -130,6 +156,13 @@ class DeskView:
     def _core(self) -> DeskCore:
         # The state is the desk's: nobody makes a view of another machine's.
         return cast(DeskCore, self._state.core)
+
+
+def _report(order: Order) -> OrderReport:
+    return OrderReport(
+        *(order.client_order_id, order.instrument, order.side, order.qty_e8, order.price_e9),
+        *(order.state, order.live),
+    )
 
 
 def _view(order: Order) -> OrderView:

@@ -15,6 +15,8 @@ from lockstep_desk.core.commands import (
     RecordCancelResponse,
     RecordFill,
     RecordOrder,
+    RegisterInstrument,
+    RegisterVenue,
     ReplaceAccount,
     Resume,
     SendCancelRequests,
@@ -273,6 +275,20 @@ def test_what_an_unknown_account_says_is_refused(trading: Trading) -> None:
     assert [OrderState.OPEN] == states(desk)
 
 
+def test_what_an_account_says_of_an_instrument_elsewhere_is_written_down(trading: Trading) -> None:
+    desk, alpha = trading
+    order = desk.resting(alpha)
+    desk.send(RegisterVenue("other"))
+    desk.send(RegisterInstrument("there", "other", "btc", "usd", 1, 1))
+    fill = msgspec.structs.replace(fill_of(order, "f", E8, E9), instrument="there")
+    stray = msgspec.structs.replace(reported(order, OrderState.OPEN, 0, 9), instrument="there")
+    for command in (RecordFill(ACCOUNT, fill), RecordOrder(ACCOUNT, stray)):
+        events = desk.send(command)
+        assert [Divergence.UNKNOWN_NAME] == [d.code for d in of(DivergenceRecorded, events)]
+    assert desk.view.position(ACCOUNT, "there") is None
+    assert [OrderState.OPEN] == states(desk)
+
+
 def test_the_oldest_ended_orders_are_forgotten() -> None:
     desk = Desk(DeskParams("small", ended_capacity=2))
     alpha = desk.open_market()
@@ -362,6 +378,23 @@ def test_a_position_that_differs_is_written_down_and_never_taken_over(
     position = desk.view.position(ACCOUNT, BTC)
     assert position is not None
     assert (Side.BUY, E8) == (position.side, position.qty_e8)
+
+
+@pytest.mark.desk("DESK-2D", "DESK-28")
+def test_the_desks_own_snapshot_of_an_account_changes_nothing_when_told_back(
+    trading: Trading,
+) -> None:
+    desk, alpha = trading
+    desk.send(RecordBalance(ACCOUNT, BalanceReport("usd", 9, 5, 5)))
+    desk.fill(desk.opened(alpha), E8, 10_000)
+    resting = desk.resting(alpha)
+    told = desk.view.snapshot(ACCOUNT)
+    assert [resting.client_order_id] == [order.client_order_id for order in told.orders]
+    assert (PositionReport(BTC, E8),) == told.positions
+    assert (BalanceReport("usd", 9, 5, 5),) == told.balances
+    assert [BalanceChanged] == [type(event) for event in desk.send(told)]
+    desk.opened(alpha)
+    assert told.orders == desk.view.snapshot(ACCOUNT).orders
 
 
 def test_a_lost_link_lets_a_cancel_be_asked_again(trading: Trading) -> None:

@@ -6,13 +6,15 @@ import msgspec
 import pytest
 
 from lockstep_desk import ids
-from lockstep_desk.adapters.exchange import Units, registration, units_of
+from lockstep_desk.adapters.exchange import Units, registration, session, units_of
 from lockstep_desk.core.codes import Divergence, OrderKind, SendError, TimeInForce, TradingState
 from lockstep_desk.core.commands import (
     CancelOrders,
     ClosePositions,
+    RecordFill,
     RecordOrder,
     RegisterInstrument,
+    ReplaceAccount,
     SendOpenRequests,
     SetTradingState,
 )
@@ -311,9 +313,34 @@ def test_a_session_that_was_shut_down_takes_nothing(market: Market) -> None:
     assert SendError.TERMINATED == market.session.send(request)
     other = msgspec.structs.replace(request, account="other")
     again = market.new_session()
+    assert SendError.UNHEALTHY == again.send(request)
+    again.connect()
     assert SendError.NO_CHANNEL == again.send(other)
     unlisted = msgspec.structs.replace(request, instrument="other")
     assert SendError.NO_CHANNEL == again.send(unlisted)
+
+
+def test_of_very_many_missed_fills_the_older_ones_come_before_the_snapshot(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "FILLS_IN_SNAPSHOT", 1)
+    market.process(SendOpenRequests((want(Side.BUY, 100, 3),)))
+    market.session.disconnect()
+    market.settle()
+    for _ in range(3):
+        market.exchange.make(Side.SELL, 100, 1)
+    market.session.connect()
+    told = market.session.take()
+    assert [RecordFill, RecordFill, ReplaceAccount] == [type(event) for event in told]
+    for event in told:
+        market.engine.process(event)
+    held = market.engine.view.position(ACCOUNT, SYMBOL)
+    assert held is not None
+    assert 3 * LOT == held.qty_e8
+    assert 1 == len(told[-1].fills)
+    market.session.connect()
+    assert [()] == [event.fills for event in market.session.take()]
+    agree(market)
 
 
 def test_a_cancel_of_what_the_exchange_does_not_know_is_answered(market: Market) -> None:

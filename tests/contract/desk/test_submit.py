@@ -53,6 +53,7 @@ from tests.support.desk import (
     limit_sell,
     market,
     of,
+    report,
 )
 
 TIGHT = Limits(1_000_000, 1_000_000, 100)
@@ -252,6 +253,22 @@ def test_a_halted_deployment_may_close_and_not_open(trading: Trading, action: Ha
     assert isinstance(only(desk.want(alpha, limit_buy())), OrderRequested)
 
 
+def test_a_halt_outlives_going_live_and_a_halted_lifecycle_outlives_clearing_it(
+    trading: Trading,
+) -> None:
+    desk, _alpha = trading
+    paper, live, halted = (int(state) for state in LifecycleState)
+    beta = desk.one(RegisterDeployment("beta", "s", "v", 0, WIDE)).deployment
+    desk.send(Halt(beta, HaltAction.HARD_HALT))
+    desk.send(SetLifecycle(beta, paper, live))
+    assert Refusal.GATE == code_of(desk.want(beta, limit_buy()))
+    desk.send(ClearHalt(beta))
+    assert isinstance(only(desk.want(beta, limit_buy())), OrderRequested)
+    desk.send(SetLifecycle(beta, live, halted))
+    assert Refusal.OTHER_STATE == desk.one(ClearHalt(beta)).code
+    assert Refusal.GATE == code_of(desk.want(beta, limit_buy()))
+
+
 @pytest.mark.desk("RECON-55")
 @pytest.mark.parametrize(("scope", "key"), [(Scope.VENUES, VENUE), (Scope.ACCOUNTS, ACCOUNT)])
 def test_in_quarantine_nothing_opens_and_closes_pass(
@@ -295,7 +312,11 @@ def test_lifecycle_moves_by_its_transitions_only(trading: Trading) -> None:
 
 def test_intents_of_an_unknown_deployment_or_from_the_future_are_refused(trading: Trading) -> None:
     desk, alpha = trading
-    assert Refusal.UNKNOWN_DEPLOYMENT == only(desk.want("nobody", limit_buy())).code
+    desk.allow_manual()
+    for owner in ("nobody", MANUAL, ""):
+        assert Refusal.UNKNOWN_DEPLOYMENT == only(desk.want(owner, limit_buy())).code
+    hook = intents("", limit_buy(), origin=Origin.HOOK)
+    assert isinstance(desk.one(hook), OrderRequested)
     late = SubmitIntents(Origin.ALGO, alpha, 0, desk.state.seq + 1, (), (limit_buy(),))
     assert Refusal.FUTURE_SEQUENCE == desk.one(late).code
     seen = SubmitIntents(Origin.ALGO, alpha, 0, desk.state.seq, (), (limit_buy(),))
@@ -332,7 +353,19 @@ def test_cancels_are_never_gated(trading: Trading) -> None:
     assert f"venue {order.number}" == request.order_id
 
 
-@pytest.mark.desk("DESK-15", "DESK-D17")
+@pytest.mark.desk("DESK-43", "DESK-45")
+def test_an_id_that_a_venue_made_known_is_never_given_again(trading: Trading) -> None:
+    desk, alpha = trading
+    first = desk.resting(alpha)
+    taken = client_order_id(alpha, BTC, first.number + 2)
+    strange = msgspec.structs.replace(first, client_order_id=taken)
+    desk.send(report(strange, OrderState.OPEN, 0, 5))
+    again = only(desk.want(alpha, limit_buy()))
+    assert (first.number + 3, False) == (again.number, taken == again.client_order_id)
+    assert 3 == len(desk.view.orders())
+
+
+@pytest.mark.desk("DESK-15", "DESK-43", "DESK-D17")
 def test_a_cancel_of_an_unknown_order_or_one_being_cancelled_is_refused(trading: Trading) -> None:
     desk, alpha = trading
     order = desk.resting(alpha)

@@ -28,6 +28,7 @@ from lockstep_desk.oms.states import Live, OrderError, OrderState
 from lockstep_desk.types import Liquidity, Side
 from lockstep_engine import events as told
 from lockstep_engine.codes import CancelReason, Code
+from lockstep_kernel.arith import div_half_even
 
 CASH: Final = "usd"
 _PLACE: Final = 40
@@ -228,7 +229,9 @@ class ExchangeAccount:
         if event.account != self.number:
             return
         name = f"settled-{event.instrument}"
-        price_e9 = event.price_e6 * E9_PER_E6
+        # The price in the event is the underlying's; an option is worth what its position became.
+        lot_e6 = div_half_even(event.cost_e6 + event.realised_e6, event.qty_lots)
+        price_e9 = self.units[event.instrument].price_of_lot_e9(lot_e6)
         self._fill_outside(event.instrument, name, -event.qty_lots, price_e9, event.fee_e6)
         self.positions[event.instrument] = 0
         self._set_cash(event.cash_e6)

@@ -17,8 +17,10 @@ from lockstep_desk.adapters.exchange.account import ExchangeAccount, lineage_of
 from lockstep_desk.adapters.exchange.units import Units
 from lockstep_desk.core.codes import OrderKind, SendError, TimeInForce
 from lockstep_desk.core.commands import (
+    FillReport,
     RecordAccountDisconnect,
     RecordCancelResponse,
+    RecordFill,
     RecordMarketDisconnect,
     RecordOrder,
     ReplaceAccount,
@@ -35,6 +37,9 @@ from lockstep_journal import Item, JournalFailed, Result
 from lockstep_kernel.chain import State
 
 NS_PER_MS: Final = 10**6
+FILLS_IN_SNAPSHOT: Final = 1_000
+"""More would make a command longer than the journal takes."""
+
 _NONCE_CODES: Final = (Code.NONCE_REUSED, Code.NONCE_TOO_OLD)
 _NONCE_TRIES: Final = 16
 _TIFS: Final = {
@@ -80,7 +85,7 @@ class Past(msgspec.Struct, frozen=True):
 
 
 class ExchangeSession:
-    """A sender of the desk, and a sink of the exchange's events.
+    """A sender of the desk, and a sink of the exchange's events. It delivers from `connect` on.
 
     Hand it to the exchange's sequencer as an outlet, or call `emit`. `clock` gives the time of the
     command whose events come. `past` is what was before the session.
@@ -97,9 +102,10 @@ class ExchangeSession:
         self._clock = clock
         self._sequencer: ExchangeSequencer | None = None
         self._queue: deque[msgspec.Struct] = deque()
-        self._is_connected = True
+        self._is_connected = False
         self._is_open = True
         self._last_nonce = -1
+        self._taken = 0
         past = past or Past()
         for number, client_order_id in past.numbers:
             self.account.know(number, client_order_id)
@@ -151,6 +157,8 @@ class ExchangeSession:
         """Return and forget what came back."""
         told = list(self._queue)
         self._queue.clear()
+        if told and self._is_connected:
+            self._taken = len(self.account.fills)
         return told
 
     take = drain
@@ -160,10 +168,15 @@ class ExchangeSession:
     def connect(self, since_ns: int = -1) -> None:
         """Deliver again, the account's snapshot first ([DESK-71]).
 
-        It holds the fills from `since_ns` on: the desk drops those that it has.
+        What was missed comes with it: fills that were never taken from here, from `since_ns` on.
+        The desk drops those that it has. Of very many, the older ones come before the snapshot.
         """
         self._is_connected = True
-        self._queue.append(self.snapshot(since_ns))
+        account = self.account
+        missed = [fill for fill in account.fills[self._taken :] if fill.ts_ns >= since_ns]
+        early, late = missed[:-FILLS_IN_SNAPSHOT], missed[-FILLS_IN_SNAPSHOT:]
+        self._queue.extend(RecordFill(account.name, fill) for fill in early)
+        self._queue.append(self.snapshot(tuple(late)))
 
     def disconnect(self) -> None:
         """Lose the link: nothing is delivered until `connect`, and what was queued is lost."""
@@ -172,8 +185,8 @@ class ExchangeSession:
         self._queue.append(RecordAccountDisconnect(self.member.account))
         self._queue.append(RecordMarketDisconnect(self.member.venue))
 
-    def snapshot(self, since_ns: int = -1) -> ReplaceAccount:
-        """Return all that the account holds, and its fills from `since_ns` on."""
+    def snapshot(self, fills: tuple[FillReport, ...] = ()) -> ReplaceAccount:
+        """Return all that the account holds, with these of its fills."""
         account = self.account
         return ReplaceAccount(
             account.name,
@@ -181,7 +194,7 @@ class ExchangeSession:
             (account.balance(),),
             tuple(account.report(order) for order in account.live.values()),
             account.position_reports(),
-            tuple(fill for fill in account.fills if fill.ts_ns >= since_ns),
+            fills,
         )
 
     def _open(self, request: OrderRequested) -> SendError:

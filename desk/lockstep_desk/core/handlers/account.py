@@ -6,6 +6,8 @@ A snapshot replaces what the desk believed: an order that is not in it does not 
 from lockstep_desk.core.codes import Divergence, Link, Refusal
 from lockstep_desk.core.commands import (
     BalanceReport,
+    FillReport,
+    OrderReport,
     RecordAccountDisconnect,
     RecordBalance,
     RecordCancelResponse,
@@ -36,11 +38,11 @@ def replace_account(core: DeskCore, command: ReplaceAccount, events: Events) -> 
     if account is None:
         return
     for fill in command.fills:
-        take_fill(core, events, account, fill)
+        _take_fill(core, events, account, fill)
     for balance in command.balances:
         _take_balance(core, events, account, balance)
     for report in command.orders:
-        take_report(core, events, account.name, report, tag_of(command))
+        _take_order(core, events, account, report, tag_of(command))
     named = {report.client_order_id for report in command.orders}
     for order in list(core.live.values()):
         if order.account == account.name and order.client_order_id not in named:
@@ -60,7 +62,7 @@ def record_order(core: DeskCore, command: RecordOrder, events: Events) -> None:
     """Carry out a report of one order."""
     account = _account(core, command, events)
     if account is not None:
-        take_report(core, events, account.name, command.order, tag_of(command))
+        _take_order(core, events, account, command.order, tag_of(command))
 
 
 def record_cancel_response(core: DeskCore, command: RecordCancelResponse, events: Events) -> None:
@@ -79,7 +81,7 @@ def record_fill(core: DeskCore, command: RecordFill, events: Events) -> None:
     """Book a fill."""
     account = _account(core, command, events)
     if account is not None:
-        take_fill(core, events, account, command.fill)
+        _take_fill(core, events, account, command.fill)
 
 
 def settle_order(core: DeskCore, command: SettleOrder, events: Events) -> None:
@@ -95,7 +97,7 @@ def settle_order(core: DeskCore, command: SettleOrder, events: Events) -> None:
     if command.order is None:
         end(core, events, order, OrderState.OPEN_FAILED, OrderError.NOT_FOUND)
     elif command.order.client_order_id == command.client_order_id:
-        take_report(core, events, account.name, command.order, tag_of(command))
+        _take_order(core, events, account, command.order, tag_of(command))
     else:
         found = command.order.client_order_id
         refuse(events, command, Refusal.BAD_VALUE, f"the answer is about order '{found}'")
@@ -122,6 +124,31 @@ def _account(core: DeskCore, command: AccountCommand, events: Events) -> Account
         return None
     heal(core, events, Link.ACCOUNT, account.name)
     return account
+
+
+def _take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport) -> None:
+    if _is_at_home(core, events, account, fill.instrument, fill.fill_id):
+        take_fill(core, events, account, fill)
+
+
+def _take_order(
+    core: DeskCore, events: Events, account: Account, report: OrderReport, tag: int
+) -> None:
+    if _is_at_home(core, events, account, report.instrument, report.client_order_id):
+        take_report(core, events, account.name, report, tag)
+
+
+def _is_at_home(
+    core: DeskCore, events: Events, account: Account, instrument: str, name: str
+) -> bool:
+    """Return whether an instrument is not at another venue than the account that names it."""
+    known = core.instruments.get(instrument)
+    if known is None or known.spec.venue == account.venue:
+        return True
+    what = f"'{name}' is in {instrument}, which is at {known.spec.venue}, not at {account.venue}"
+    finding = Finding(Divergence.UNKNOWN_NAME, account.name, instrument, what, (name,))
+    diverge(core, events, finding)
+    return False
 
 
 def _take_balance(core: DeskCore, events: Events, account: Account, report: BalanceReport) -> bool:

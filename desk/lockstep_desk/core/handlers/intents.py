@@ -11,6 +11,7 @@ from lockstep_desk.core.events import CancelRefused, OrderRefused, RequestFailed
 from lockstep_desk.core.notes import Events, ignore, refuse
 from lockstep_desk.core.orders import end, move, query, request_cancel
 from lockstep_desk.core.state import DeskCore
+from lockstep_desk.fund import MANUAL
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderError, OrderState, Standing, can_cancel
 from lockstep_desk.oms.submit import Asker, submit
@@ -26,7 +27,7 @@ def submit_intents(core: DeskCore, command: SubmitIntents, events: Events) -> No
     if command.trader < 0:
         refuse(events, command, Refusal.BAD_VALUE, f"trader {command.trader}")
         return
-    if command.deployment and command.deployment not in core.deployments:
+    if not _is_owner(core, command):
         refuse(events, command, Refusal.UNKNOWN_DEPLOYMENT, command.deployment)
         return
     for name in command.cancels:
@@ -36,6 +37,13 @@ def submit_intents(core: DeskCore, command: SubmitIntents, events: Events) -> No
         submit(core, events, asker, request)
     for refusal in command.refused:
         _tell_refused(events, asker, refusal)
+
+
+def _is_owner(core: DeskCore, command: SubmitIntents) -> bool:
+    """Return whether orders may be asked for in this name: a strategy always has a deployment."""
+    if command.deployment == "":
+        return command.origin is not Origin.ALGO
+    return command.deployment != MANUAL and command.deployment in core.deployments
 
 
 def cancel_one(core: DeskCore, events: Events, client_order_id: str, origin: Origin) -> None:

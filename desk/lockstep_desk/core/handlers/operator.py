@@ -119,7 +119,10 @@ def change_lifecycle(core: DeskCore, command: SetLifecycle, events: Events) -> N
         refuse(events, command, Refusal.OTHER_STATE, f"{told.reason.name}, in {told.found.name}")
         return
     deployment.row = row
-    _halt_or_clear(deployment, row.state)
+    if row.state is LifecycleState.HALTED:
+        deployment.gate.halt(HaltAction.SOFT_HALT)
+    elif asked.from_state is LifecycleState.HALTED:
+        deployment.gate.clear_halt()
     core.touch(deployment)
     events.append(LifecycleChanged(command.deployment, command.source, command.target))
 
@@ -167,6 +170,10 @@ def clear_halt(core: DeskCore, command: ClearHalt, events: Events) -> None:
     deployment = core.deployments.get(command.deployment)
     if deployment is None:
         refuse(events, command, Refusal.UNKNOWN_DEPLOYMENT, command.deployment)
+        return
+    if deployment.row.state is LifecycleState.HALTED:
+        what = f"{command.deployment} is HALTED: its lifecycle is to go to LIVE"
+        refuse(events, command, Refusal.OTHER_STATE, what)
         return
     deployment.gate.clear_halt()
     core.touch(deployment)
@@ -226,13 +233,6 @@ def activate_rules(core: DeskCore, command: ActivateRules, events: Events) -> No
         return
     core.rules = command.rules_version
     events.append(RulesActivated(core.rules))
-
-
-def _halt_or_clear(deployment: Deployment, state: LifecycleState) -> None:
-    if state is LifecycleState.HALTED:
-        deployment.gate.halt(HaltAction.SOFT_HALT)
-    else:
-        deployment.gate.clear_halt()
 
 
 def _working(core: DeskCore, deployment: Deployment) -> list[OrderIntent]:

@@ -37,8 +37,10 @@ from lockstep_desk.core.outputs import (
     FeedEnded,
     OnDisconnect,
     OnTradingDisabled,
+    OutletLost,
     PositionExit,
     Processed,
+    Queried,
     is_terminal,
 )
 from lockstep_desk.core.replica import OutOfOrderError, StateReplica
@@ -47,7 +49,7 @@ from lockstep_desk.core.runners import run, run_async
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.oms.states import OrderState
 from lockstep_desk.types import AuditTick, Side
-from lockstep_journal import MemoryJournal, Sequencer
+from lockstep_journal import MemoryJournal, Outlets, Sequencer
 from lockstep_kernel import DivergedError, StaleStateError, apply, initial
 from tests.support.desk import (
     ACCOUNT,
@@ -424,6 +426,36 @@ def test_after_a_crash_before_sending_the_order_is_asked_for_and_not_sent_again(
     ]
 
 
+def test_a_query_that_reaches_nobody_is_told_and_the_order_stays_unknown() -> None:
+    made, _ = rig(opens(limit_buy()))
+    made.engine.process(ENABLE)
+    made.sender.query = lambda _request: SendError.UNHEALTHY  # type: ignore[method-assign]  # a link that is down
+    (queried,) = made.engine.resume().outputs
+    assert isinstance(queried, Queried)
+    assert [(1, SendError.UNHEALTHY)] == [
+        (query.number, failure.error)
+        for query, failure in zip(queried.queries, queried.failed, strict=True)
+    ]
+    assert [OrderState.OPEN_UNKNOWN] == [order.state for order in made.view.orders()]
+
+
+def test_a_listener_of_the_journal_that_raises_is_told_and_the_desk_goes_on() -> None:
+    class Broken:
+        def emit(self, seq: int, events: Sequence[msgspec.Struct]) -> None:
+            raise OSError("full")
+
+    clock, sender = MockClock(1), FakeSender()
+    outlets = Outlets(sinks=[Broken()])
+    journal = MemoryJournal(GENESIS)
+    sequencer = Sequencer(initial(MACHINE, GENESIS), journal, clock.now_ns, outlets)
+    engine = Engine(sequencer, Parts(sender), clock)
+    (lost,) = engine.process(RegisterVenue(VENUE)).outputs
+    assert isinstance(lost, OutletLost)
+    assert "Broken failed at 1 and is detached" in lost.what
+    assert () == engine.process(RegisterVenue("other")).outputs
+    assert 2 == engine.state.seq
+
+
 # The audit stream
 
 
@@ -538,10 +570,13 @@ def test_two_runs_on_the_same_events_have_the_same_hash() -> None:
     assert hashes[0] == hashes[1]
 
 
-def test_the_engine_tells_when_it_began() -> None:
+@pytest.mark.desk("DESK-03")
+def test_the_engine_tells_when_it_began_and_counts_from_the_snapshot_on() -> None:
     made, _ = rig()
+    made.clock.advance_ns(9)
     assert 1 == made.engine.time_start_ns
-    assert isinstance(made.clock, MockClock)
+    assert (0, 1) == (made.engine.snapshot().seq, made.engine.process(ENABLE).seq)
+    assert 10 == made.engine.state.ts_ns
 
 
 def test_exits_are_outputs_and_replies_at_the_end_too() -> None:
