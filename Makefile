@@ -135,7 +135,7 @@ bench-durable: setup-test no-so ## Compare durable rate and commit latency with 
 	@$(PY) -m tests.durable $(BEFORE)
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
-	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/unit/desk/core/test_vocabulary.py tests/evidence/test_walkthrough.py tests/conformance
+	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/unit/desk/core/test_vocabulary.py tests/unit/desk/recon/test_wire.py tests/evidence/test_walkthrough.py tests/conformance
 
 build: setup-dev no-so ## Build the source archive and the wheel into dist
 	@rm -rf build/lib build/bdist.* dist && mkdir -p build

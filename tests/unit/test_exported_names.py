@@ -16,6 +16,7 @@ PACKAGES = (
     "lockstep_desk",
     "lockstep_desk.adapters.exchange",
     "lockstep_desk.fund",
+    "lockstep_desk.recon",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",
