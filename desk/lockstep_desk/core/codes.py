@@ -150,3 +150,4 @@ class EntityKind(IntEnum):
     FILL = 10
     DIVERGENCE = 11
     MESSAGE = 12
+    FEE = 20

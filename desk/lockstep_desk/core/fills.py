@@ -6,7 +6,6 @@ written down as a divergence, and changes nothing else.
 """
 
 import hashlib
-from collections import OrderedDict
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ from lockstep_desk.core.commands import FillReport
 from lockstep_desk.core.deployments import Deployment
 from lockstep_desk.core.events import FillBooked, FillIgnored, HoldingExited, PositionExited
 from lockstep_desk.core.handlers.market import mark_books
+from lockstep_desk.core.memory import Seen, recall, remember
 from lockstep_desk.core.notes import Events, Finding, diverge
 from lockstep_desk.core.orders import end, find
 from lockstep_desk.core.positions import (
@@ -27,7 +27,7 @@ from lockstep_desk.core.positions import (
     is_in_range,
     split,
 )
-from lockstep_desk.core.state import Account, DeskCore, FillNote
+from lockstep_desk.core.state import Account, DeskCore
 from lockstep_desk.fund import MANUAL
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.spec import ORDER_QTY_E8_MAX, PRICE_E9_MAX, VALUE_E9_MAX
@@ -61,8 +61,7 @@ def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport
     if wrong is not None:
         told.diverge(*wrong)
         return
-    notes = core.fills.get(account.name)
-    known = notes.get(fill.fill_id) if notes else None
+    known = recall(core, account, fill.fill_id)
     if known is not None:
         if known.content == content:
             events.append(FillIgnored(fill.fill_id, account.name))
@@ -83,7 +82,7 @@ def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport
         what = f"fill {fill.fill_id} takes the position out of range"
         told.diverge(Divergence.FILL_OUT_OF_RANGE, what)
         return
-    _remember(told, content)
+    remember(core, account, fill.fill_id, Seen(content, fill.ts_ns))
     _book(told, books, execution)
     _count(told, owner)
     if order is not None:
@@ -143,23 +142,6 @@ def _execution(core: DeskCore, fill: FillReport) -> Execution:
     return Execution(
         sign * fill.qty_e8, fill.price_e9, fill.fee_e9, fill.ts_ns, core.sequence, fill.fill_id
     )
-
-
-def _remember(told: _Told, content: bytes) -> None:
-    """Keep the id of a fill, and let the oldest go if there are too many."""
-    core, account, fill = told.core, told.account, told.fill
-    core.note_number += 1
-    note = FillNote(account.name, fill.fill_id, core.note_number)
-    note.content, note.ts_ns = content, fill.ts_ns
-    notes = core.fills.setdefault(account.name, OrderedDict())
-    notes[fill.fill_id] = note
-    core.touch(note)
-    if len(notes) > core.params.fill_capacity:
-        _id, oldest = notes.popitem(last=False)
-        oldest.content = b""
-        core.touch(oldest)
-        account.fill_floor_ns = max(account.fill_floor_ns, oldest.ts_ns)
-        core.touch(account)
 
 
 def _book(told: _Told, books: list[Book], execution: Execution) -> None:
