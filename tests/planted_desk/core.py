@@ -197,8 +197,8 @@ CORE: tuple[Mistake, ...] = (
         "a fill that is told twice counts twice",
         ("DESK-D10", "I7"),
         "core/fills.py",
-        "    known = notes.get(fill.fill_id) if notes else None\n",
-        "    known = None\n",
+        "    known = recall(core, account, fill.fill_id)\n",
+        "    known = recall(core, account, str(core.sequence))\n",
         _FILLS,
     ),
     Mistake(
@@ -208,6 +208,22 @@ CORE: tuple[Mistake, ...] = (
         "    core.fills.setdefault(account, OrderedDict())[fill_id] = note\n",
         "    core.fills.setdefault(account, OrderedDict())\n",
         f"{_PROPERTIES}::test_a_fill_is_booked_once_under_repeats_disorder_and_restarts",
+    ),
+    Mistake(
+        "a fee in another asset is not its deployment's",
+        ("DESK-D18",),
+        "core/fees.py",
+        "    owner = order.deployment if order is not None and",
+        "    owner = fee.asset if order is not None and",
+        "contract/desk/test_fees.py",
+    ),
+    Mistake(
+        "all deployments hold one position",
+        ("DESK-D18", "DESK-38"),
+        "core/fills.py",
+        "for key in (NET, owner)]",
+        'for key in (NET, owner and "all")]',
+        "contract/desk/test_fees.py",
     ),
     Mistake(
         "another fill under a known id is dropped in silence",

@@ -24,6 +24,7 @@ from lockstep_desk.core.commands import (
     CancelOrders,
     ClearHalt,
     ClosePositions,
+    FeeReport,
     FillReport,
     Filter,
     Halt,
@@ -36,6 +37,7 @@ from lockstep_desk.core.commands import (
     RecordBalance,
     RecordCancelResponse,
     RecordCandle,
+    RecordFee,
     RecordFill,
     RecordL1,
     RecordMarketDisconnect,
@@ -206,6 +208,12 @@ class Dice:
             found = self._report(orders[0], OrderState.OPEN)
         return SettleOrder(BARE_ACCOUNT, self.order_name(view), found)
 
+    def fee(self, view: DeskView) -> msgspec.Struct:
+        name = self.dice.choice(self.fills).fill_id if self.fills else "none"
+        amount = self.dice.randrange(-100, 100)
+        fee = FeeReport(name, self.order_name(view), "bnb", amount, self.number)
+        return RecordFee(BARE_ACCOUNT, fee)
+
     def fill(self, view: DeskView) -> msgspec.Struct:
         orders = view.orders()
         if self.fills and self.dice.random() < 0.3:
@@ -319,6 +327,7 @@ _TABLE = (
     (Dice.order, 10),
     (Dice.cancel_response, 4),
     (Dice.settle, 3),
+    (Dice.fee, 2),
     (Dice.fill, 16),
     (Dice.operator, 12),
 )

@@ -154,3 +154,4 @@ class EntityKind(IntEnum):
     STANDING = 14
     BROKER_FILL = 15
     DEFERRED = 16
+    FEE = 20

@@ -131,6 +131,19 @@ class PositionReport(_Part, frozen=True):
     qty_e8: Int
 
 
+class FeeReport(_Part, frozen=True):
+    """What a venue took for one execution in another asset than the quote of its instrument.
+
+    The fill itself then has a fee of 0. Negative is what the account received.
+    """
+
+    fill_id: Name
+    client_order_id: Name
+    asset: Name
+    fee_e9: Int
+    ts_ns: Int
+
+
 class RiskRefusal(_Part, frozen=True):
     """An order or a cancel that the risk manager did not let pass; "" is no client order id."""
 
@@ -293,6 +306,13 @@ class SettleOrder(_Part, frozen=True, tag=26):
     account: Name
     client_order_id: Name
     order: OrderReport | None
+
+
+class RecordFee(_Part, frozen=True, tag=27):
+    """A fee was taken in another asset than the quote."""
+
+    account: Name
+    fee: FeeReport
 
 
 # What an operator asks for

@@ -323,6 +323,16 @@ class BalanceChanged(_Event, frozen=True, tag=54):
     free_e9: int
 
 
+class FeeBooked(_Event, frozen=True, tag=56):
+    """A fee in another asset than the quote is in the books; `deployment` "" is nobody's."""
+
+    fill_id: str
+    account: str
+    asset: str
+    deployment: str
+    fee_e9: int
+
+
 class ReportIgnored(_Event, frozen=True, tag=55):
     """A report of the market or an account was older than what is known, or said nothing new."""
 
@@ -460,6 +470,7 @@ Event = (
     | HoldingExited
     | BalanceChanged
     | ReportIgnored
+    | FeeBooked
     | DivergenceRecorded
     | AlertRaised
     | AlertCleared

@@ -6,7 +6,6 @@ written down as a divergence, and changes nothing else.
 """
 
 import hashlib
-from collections import OrderedDict
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ from lockstep_desk.core.commands import FillReport
 from lockstep_desk.core.deployments import Deployment
 from lockstep_desk.core.events import FillBooked, FillIgnored, HoldingExited, PositionExited
 from lockstep_desk.core.handlers.market import mark_books
+from lockstep_desk.core.memory import Seen, recall, remember
 from lockstep_desk.core.notes import Events, Finding, diverge
 from lockstep_desk.core.orders import end, find
 from lockstep_desk.core.positions import (
@@ -28,7 +28,7 @@ from lockstep_desk.core.positions import (
     split,
 )
 from lockstep_desk.core.recon.entities import BrokerFill
-from lockstep_desk.core.state import Account, DeskCore, FillNote
+from lockstep_desk.core.state import Account, DeskCore
 from lockstep_desk.fund import MANUAL
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.spec import ORDER_QTY_E8_MAX, PRICE_E9_MAX, VALUE_E9_MAX
@@ -61,8 +61,7 @@ def take_fill(core: DeskCore, events: Events, account: Account, fill: FillReport
     if wrong is not None:
         told.diverge(*wrong)
         return
-    notes = core.fills.get(account.name)
-    known = notes.get(fill.fill_id) if notes else None
+    known = recall(core, account, fill.fill_id)
     if known is not None:
         if known.content == _content(fill):
             events.append(FillIgnored(fill.fill_id, account.name))
@@ -178,20 +177,9 @@ def execution_of(core: DeskCore, fill: FillReport) -> Execution:
 
 
 def remember_fill(told: Told) -> None:
-    """Keep the id of a fill, and let the oldest go if there are too many."""
-    core, account, fill = told.core, told.account, told.fill
-    core.note_number += 1
-    note = FillNote(account.name, fill.fill_id, core.note_number)
-    note.content, note.ts_ns = _content(fill), fill.ts_ns
-    notes = core.fills.setdefault(account.name, OrderedDict())
-    notes[fill.fill_id] = note
-    core.touch(note)
-    if len(notes) > core.params.fill_capacity:
-        _id, oldest = notes.popitem(last=False)
-        oldest.content = b""
-        core.touch(oldest)
-        account.fill_floor_ns = max(account.fill_floor_ns, oldest.ts_ns)
-        core.touch(account)
+    """Keep the id of a fill, and what was told of it."""
+    seen = Seen(_content(told.fill), told.fill.ts_ns)
+    remember(told.core, told.account, told.fill.fill_id, seen)
 
 
 def _book(told: Told, books: list[Book], execution: Execution) -> None:

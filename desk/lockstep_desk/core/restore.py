@@ -7,6 +7,7 @@ from typing import Final
 from lockstep_desk.core.codes import EntityKind, Health, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import restored_deployment
+from lockstep_desk.core.feetotals import restored_fee
 from lockstep_desk.core.links import count_lost
 from lockstep_desk.core.params import decode_params
 from lockstep_desk.core.positions import restored_book
@@ -119,6 +120,12 @@ def _balance(core: DeskCore, fields: Record) -> Entity:
     return balance
 
 
+def _fee(core: DeskCore, fields: Record) -> Entity:
+    fee = restored_fee(fields)
+    core.fees[fee.key] = fee
+    return fee
+
+
 def _fill(core: DeskCore, fields: Record) -> Entity:
     (account, fill_id), number, content, ts_ns = fields[1:]
     note = FillNote(account, fill_id, number)
@@ -149,6 +156,7 @@ _RESTORE: Final[dict[int, Callable[[DeskCore, Record], Entity]]] = {
     int(EntityKind.POSITION): _position,
     int(EntityKind.BALANCE): _balance,
     int(EntityKind.FILL): _fill,
+    int(EntityKind.FEE): _fee,
     int(EntityKind.DIVERGENCE): _divergence,
     **dict.fromkeys(RECON_KINDS, _reconciliation),
 }

@@ -11,6 +11,7 @@ from typing import Final
 from lockstep_desk.core.codes import EntityKind, Health, Link, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import Deployment
+from lockstep_desk.core.feetotals import FeeKey, FeeTotal
 from lockstep_desk.core.params import DeskParams
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.prices import Market
@@ -191,6 +192,7 @@ class DeskCore:
         self.books: dict[BookKey, Book] = {}
         self.balances: dict[tuple[str, str], Balance] = {}
         self.fills: dict[str, OrderedDict[str, FillNote]] = {}
+        self.fees: dict[FeeKey, FeeTotal] = {}
         self.divergences: OrderedDict[str, DivergenceNote] = OrderedDict()
         self.reconciliation = Reconciliation()
         self.books_of: dict[str, list[Book]] = {}

@@ -122,6 +122,13 @@ class DeskView:
             return None
         return balance.total_e9, balance.free_e9
 
+    def fees(self, account: str) -> tuple[tuple[str, str, int], ...]:
+        """Return (asset, deployment, total at 1e-9) of fees in other assets than the quote."""
+        fees = self._core.fees
+        return tuple(
+            (key[1], key[2], fees[key].total_e9) for key in sorted(fees) if key[0] == account
+        )
+
     def snapshot(self, account: str) -> ReplaceAccount:
         """Return what the desk believes of an account: balances, positions, orders that rest.
 

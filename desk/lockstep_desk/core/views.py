@@ -79,6 +79,7 @@ def tables(core: DeskCore) -> dict[str, list[Row]]:
         "orders": [_order(order) for order in core.live.values()],
         "deployments": _deployments(core),
         "balances": _balances(core),
+        "fees": _fees(core),
         "divergences": [
             {"id": one.divergence_id, "code": codes.Divergence(one.code).name, "count": one.count}
             for one in core.divergences.values()
@@ -178,4 +179,16 @@ def _balances(core: DeskCore) -> list[Row]:
             "free_e9": core.balances[(account, asset)].free_e9,
         }
         for account, asset in sorted(core.balances)
+    ]
+
+
+def _fees(core: DeskCore) -> list[Row]:
+    return [
+        {
+            "account": account,
+            "asset": asset,
+            "deployment": owner,
+            "total_e9": core.fees[(account, asset, owner)].total_e9,
+        }
+        for account, asset, owner in sorted(core.fees)
     ]

@@ -11,12 +11,14 @@ from lockstep_desk.core.commands import (
     RecordAccountDisconnect,
     RecordBalance,
     RecordCancelResponse,
+    RecordFee,
     RecordFill,
     RecordOrder,
     ReplaceAccount,
     SettleOrder,
 )
 from lockstep_desk.core.events import BalanceChanged
+from lockstep_desk.core.fees import take_fee
 from lockstep_desk.core.fills import take_fill
 from lockstep_desk.core.links import heal, lose
 from lockstep_desk.core.notes import Events, Finding, diverge, ignore, refuse, tag_of
@@ -28,7 +30,13 @@ from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderError, OrderState
 
 AccountCommand = (
-    ReplaceAccount | RecordBalance | RecordOrder | RecordCancelResponse | RecordFill | SettleOrder
+    ReplaceAccount
+    | RecordBalance
+    | RecordOrder
+    | RecordCancelResponse
+    | RecordFill
+    | RecordFee
+    | SettleOrder
 )
 
 
@@ -101,6 +109,13 @@ def settle_order(core: DeskCore, command: SettleOrder, events: Events) -> None:
     else:
         found = command.order.client_order_id
         refuse(events, command, Refusal.BAD_VALUE, f"the answer is about order '{found}'")
+
+
+def record_fee(core: DeskCore, command: RecordFee, events: Events) -> None:
+    """Book a fee in another asset than the quote."""
+    account = _account(core, command, events)
+    if account is not None:
+        take_fee(core, events, account, command.fee)
 
 
 def record_account_disconnect(
