@@ -13,6 +13,10 @@ import pytest
 
 PINNED = Path(__file__).parents[1] / "golden" / "exported_names.txt"
 PACKAGES = (
+    "lockstep_desk",
+    "lockstep_desk.adapters.exchange",
+    "lockstep_desk.fund",
+    "lockstep_desk.recon",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",
