@@ -114,14 +114,18 @@ Intent = Open | Cancel
 class Actions:
     """The intents of one callback: at most `INTENTS_MAX`, in the order in which they were added."""
 
-    __slots__ = ("_intents",)
+    __slots__ = ("_intents", "refused")
 
     def __init__(self) -> None:
         self._intents: list[Intent | None] = []
+        self.refused = 0
 
     def add(self, intent: Intent) -> bool:
-        """Take an intent; return False, and take nothing, when there is no room."""
+        """Take an intent; return False, and only count it, when there is no room."""
+        if type(intent) not in (Open, Cancel):
+            raise InvalidValueError(f"intent: expected Open or Cancel, found {intent!r:.60}")
         if len(self._intents) >= INTENTS_MAX:
+            self.refused += 1
             return False
         self._intents.append(intent)
         return True
