@@ -118,13 +118,14 @@ $(C)/.done: | setup-dev no-so
 compiled: $(C)/.done
 
 # Left out is what plants bugs in sources, looks at text, or asks the journal and the programs for what
-# they do around the engine: kernel, engine and validator are compiled, and run all of their tests.
-NOT_C   := faults planted proofs simulated_faults mutation unit/journal unit/runtime unit/bench unit/simulate \
-           unit/test_tidy.py unit/test_operations.py unit/test_durable.py unit/test_rules_cited.py
+# they do around the engine: kernel, engine and validator are compiled, and run all of their tests. The
+# naive machine is not; it runs beside the engine in tests/property. Nor is the fund layer.
+NOT_C   := faults planted proofs simulated_faults mutation unit/journal unit/runtime unit/bench unit/simulate unit/naive \
+           planted_desk conformance desk_pnl unit/desk/fund unit/test_tidy.py unit/test_operations.py unit/test_durable.py unit/test_rules_cited.py
 
 test-c: $(C)/.done ## Compile the hot modules and run their tests on them
 	@PYTHONPATH=$(C):$(CURDIR) LOCKSTEP_EXPECT=compiled $(PY) -m pytest -q -n $(WORKERS) --dist worksteal \
-	  -o pythonpath= $(addprefix --ignore=tests/,$(NOT_C))
+	  -o pythonpath= $(addprefix --ignore=tests/,$(NOT_C)) -k "not naive or property"
 
 bench: $(C)/.done ## Measure speed, interpreted and compiled, against a bare matcher
 	@$(PIP) --editable '.[plot]'
@@ -134,7 +135,7 @@ bench-durable: setup-test no-so ## Compare durable rate and commit latency with 
 	@$(PY) -m tests.durable $(BEFORE)
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
-	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/evidence/test_walkthrough.py
+	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/evidence/test_walkthrough.py tests/conformance
 
 build: setup-dev no-so ## Build the source archive and the wheel into dist
 	@rm -rf build/lib build/bdist.* dist && mkdir -p build

@@ -7,6 +7,7 @@ Units: quantities are integers of 1e-8 (`qty_e8`), prices and fees integers of 1
 quantity times a price is exact at 1e-17 (`_e17`); limits are US cents, times nanoseconds UTC.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ E8 = 10**8
 E9 = 10**9
 E17_PER_CENT = 10**15
 """One cent at the scale of quantity times price."""
+
+Mark = Callable[[str], int | None]
+"""Symbol -> price at 1e-9, None if there is none."""
 
 
 class Side(IntEnum):
@@ -73,10 +77,10 @@ class Dimension(IntEnum):
     HALTED = 2
     ORDER_SIZE_CAP = 3
     NOTIONAL_CAP = 4
-    OPEN_EXPOSURE_CAP = 5
-    PRICE_DEVIATION = 6
-    DAILY_LOSS_LIMIT = 7
-    ORDERS_PER_SECOND = 8
+    ORDERS_PER_SECOND = 5
+    OPEN_EXPOSURE_CAP = 6
+    PRICE_DEVIATION = 7
+    DAILY_LOSS_LIMIT = 8
 
 
 class RejectCode(IntEnum):

@@ -8,6 +8,7 @@ from lockstep_engine.lifecycle.timers import (
     ORDER_EXPIRY,
 )
 from lockstep_engine.risk.margin import refresh_account
+from lockstep_engine.risk.spread import SpreadGroup
 from lockstep_engine.risk.standard import refresh_prices
 from lockstep_engine.risk.sums import UnderlyingPortfolio
 from lockstep_engine.state import Account, BookSide, ExchangeCore, Holding, Instrument, Order
@@ -122,7 +123,7 @@ def _add_account(values: Derived, core: ExchangeCore, account: Account) -> None:
     for (underlying, expiry_ns), group in account.groups.items():
         if group.legs:
             key = f"{name} group {underlying}/{expiry_ns}"
-            values[key] = (sorted(group.legs), group.initial_e6, group.maintenance_e6)
+            values[key] = _group(group)
     for underlying, portfolio in account.portfolios.items():
         if portfolio.legs:
             values[f"{name} portfolio {underlying}"] = _portfolio(portfolio)
@@ -133,6 +134,11 @@ def _add_account(values: Derived, core: ExchangeCore, account: Account) -> None:
             window,
             (sums.qty_e16, sums.delta_e25, sums.vega_e25),
         )
+
+
+def _group(found: SpreadGroup) -> object:
+    """Return the legs of a spread group and its margin."""
+    return (sorted(found.legs), found.initial_e6, found.maintenance_e6, found.with_open_e6)
 
 
 def _portfolio(found: UnderlyingPortfolio) -> object:

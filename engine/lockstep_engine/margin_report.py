@@ -11,7 +11,7 @@ import msgspec
 from lockstep_engine.codes import MarginMode, Side
 from lockstep_engine.risk.assessment import Assessment, assess, collateral_e6, positions_of
 from lockstep_engine.risk.expired import final_fee_e6
-from lockstep_engine.risk.margin import free_e6
+from lockstep_engine.risk.margin import free_e6, refresh_account
 from lockstep_engine.risk.open_lots import counted_lots
 from lockstep_engine.risk.open_margin import open_margin_e6
 from lockstep_engine.risk.portfolio import BASIS, Explanation, explain
@@ -68,7 +68,8 @@ class GroupMargin(msgspec.Struct, frozen=True):
     """The options of one underlying and expiry in STANDARD_SPREAD.
 
     The sums of what the positions need alone, each at most `cap_e6`: the most that the group can
-    lose at expiry, None where a net short call has no most.
+    lose at expiry, None where a net short call has no most. `open_e6` is the open margin of the
+    group; `positions` are those that are not flat.
     """
 
     underlying: str
@@ -79,6 +80,7 @@ class GroupMargin(msgspec.Struct, frozen=True):
     cap_e6: int | None
     initial_e6: int
     maintenance_e6: int
+    open_e6: int
 
 
 class ScenarioMargin(msgspec.Struct, frozen=True):
@@ -122,7 +124,11 @@ class PortfolioMargin(msgspec.Struct, frozen=True):
 
 
 class OpenMargin(msgspec.Struct, frozen=True):
-    """The open lots of one instrument, those that count after relief, and their open margin."""
+    """The open lots of one instrument, those that count after relief, and their open margin.
+
+    That is what the open margin of the account would fall by without them; in a spread group, where
+    one sale may take the relief of another, these need not add up.
+    """
 
     instrument: int
     buy_lots: int
@@ -181,7 +187,7 @@ def margin_report_of(core: ExchangeCore, account: Account) -> MarginReport:
         assessed.option_value_e6,
         totals_of(core, account, assessed),
         tuple(_position(core, holding) for holding in holdings if holding.qty_lots),
-        _groups(assessed),
+        _groups(core, account),
         tuple(
             _portfolio(name, portfolio) for name, portfolio in sorted(assessed.portfolios.items())
         ),
@@ -223,21 +229,25 @@ def _position(core: ExchangeCore, holding: Holding) -> PositionMargin:
     )
 
 
-def _groups(assessed: Assessment) -> tuple[GroupMargin, ...]:
+def _groups(core: ExchangeCore, account: Account) -> tuple[GroupMargin, ...]:
+    refresh_account(core, account)
     rows: list[GroupMargin] = []
-    for (underlying, expiry_ns), group in sorted(assessed.groups.items()):
+    for (underlying, expiry_ns), group in sorted(account.groups.items()):
         legs = list(group.legs.values())
+        if not legs:
+            continue
         margin = spread_margin(legs)
         rows.append(
             GroupMargin(
                 underlying,
                 expiry_ns,
-                len(legs),
+                sum(leg.lots != 0 for leg in legs),
                 sum(leg.initial_e6 for leg in legs),
                 sum(leg.maintenance_e6 for leg in legs),
                 None if margin.cap_e6 < 0 else margin.cap_e6,
                 margin.initial_e6,
                 margin.maintenance_e6,
+                margin.with_open_e6 - margin.initial_e6,
             )
         )
     return tuple(rows)
@@ -299,13 +309,15 @@ def _order(core: ExchangeCore, order: Order) -> OrderMargin:
 
 def _open_lots(core: ExchangeCore, holding: Holding) -> OpenMargin:
     buys, sells = counted_lots(holding, None, None)
+    qty = holding.qty_lots
+    opened = open_margin_e6(core, holding, (buys, sells), qty)
     return OpenMargin(
         holding.instrument.instrument,
         holding.open_buy_lots,
         holding.open_sell_lots,
         buys,
         sells,
-        open_margin_e6(core, holding, (buys, sells), holding.qty_lots),
+        opened - open_margin_e6(core, holding, (0, 0), qty),
     )
 
 

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from tests.faults.defects import DEFECTS, Defect
 from tests.faults.programs import FOLDERS, ROOT
-from tests.planted.bug import Bug
-from tests.planted.hunt import patched
+from tests.planted.bug import Bug, patched
 
 TIMEOUT_S = 300
 _COPIED = (*(folder for folder in FOLDERS if folder != "."), "tests")

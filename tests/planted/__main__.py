@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.planted.bug import Bug
+from tests.planted.bug import Bug, CannotPlantError
 from tests.planted.bugs import BUGS
-from tests.planted.hunt import CannotPlantError, Catch, hunt
+from tests.planted.hunt import Catch, hunt
 
 
 def main(argv: list[str]) -> int:

@@ -251,8 +251,8 @@ BUGS = (
     Bug(
         "admission beyond STANDARD forgets what orders lose",
         f"{_ENGINE}/risk/margin.py",
-        "sells) + holding.shortfall_e6\n    free =",
-        "sells)\n    free =",
+        "sells) + holding.shortfall_e6\n    instrument =",
+        "sells)\n    instrument =",
     ),
     Bug(
         "what orders lose outlives them until the mark moves",
@@ -443,6 +443,18 @@ BUGS = (
         f"{_ENGINE}/risk/spread.py",
         "least = payoff if payoff < 0 else 0",
         "least = 0",
+    ),
+    Bug(
+        "what a group offers covers others until it is sold",
+        f"{_ENGINE}/risk/spread.py",
+        "sold.append((leg.contract, leg.sold_lots))",
+        "sold.append((leg.contract, leg.lots))",
+    ),
+    Bug(
+        "an order's group is asked for without the order",
+        f"{_ENGINE}/risk/margin.py",
+        "leg = spread_leg(instrument, holding.qty_lots, buys, sells)\n        group",
+        "leg = spread_leg(instrument, holding.qty_lots, 0, 0)\n        group",
     ),
     Bug(
         "an option in the money needs more than its rate",

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.planted.bug import Bug
+from tests.planted.bug import Bug, CannotPlantError, patched
 
 ROOT = Path(__file__).parents[2]
 FLOWS, SEEDED, SECONDS_MAX = 200, 600, 900
@@ -31,10 +31,6 @@ class Catch(NamedTuple):
     origin: str
     steps: int
     seconds: float
-
-
-class CannotPlantError(Exception):
-    """The patch does not fit the sources."""
 
 
 def hunt(bug: Bug) -> Catch:
@@ -61,16 +57,6 @@ def patch(bug: Bug, folder: Path) -> None:
     """Apply the patch to the copy in a folder."""
     file = folder / "engine" / bug.file
     file.write_text(patched(bug, file.read_text("utf-8")), "utf-8")
-
-
-def patched(bug: Bug, source: str) -> str:
-    """Return the source of the bug's file with the bug in it."""
-    found = source.count(bug.old)
-    if found != 1:
-        raise CannotPlantError(
-            f"'{bug.name}': expected its old text once in {bug.file}, found it {found} times"
-        )
-    return source.replace(bug.old, bug.new)
 
 
 def _run(bug: Bug, folder: Path) -> Catch:

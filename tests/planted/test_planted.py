@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted.bug import Bug
+from tests.planted.bug import Bug, CannotPlantError
 from tests.planted.bugs import BUGS, QUICK
-from tests.planted.hunt import CannotPlantError, hunt, plant
+from tests.planted.hunt import hunt, plant
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import lockstep_engine
-from tests.planted.hunt import CannotPlantError
+from tests.planted.bug import CannotPlantError
 from tests.proofs.catalogue import CONTRACTS, find
 from tests.proofs.contract import Contract, Planted, failure_of
 from tests.proofs.swap import planted_in_place

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from typing import Any, NamedTuple
 
-from tests.planted.hunt import ROOT, CannotPlantError
+from tests.planted.bug import CannotPlantError
+from tests.planted.hunt import ROOT
 from tests.proofs.contract import Arguments, Contract
 
 _SECONDS_MAX = 1_200

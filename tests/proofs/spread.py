@@ -19,13 +19,39 @@ LongCode = Annotated[int, each(2, 5)]
 Strike = Annotated[int, Between(1, 10**15)]
 Need = Annotated[int, Between(0, 2**62)]
 Settlement = Annotated[int, Between(0, 2**62)]
+FILLS = (
+    ((-1, 1, 0), (0, 0, 0)),
+    ((-1, 2, 1), (0, 1, 1)),
+    ((-1, 2, 1), (-2, 2, 0)),
+    ((0, 0, 1), (-1, 0, 0)),
+    ((0, 1, 1), (-1, 1, 0)),
+    ((1, 0, 2), (0, 0, 1)),
+    ((1, 0, 1), (0, 0, 0)),
+    ((2, 1, 1), (3, 0, 1)),
+)
+"""Lots held, open buys and open sells, before and after one lot is filled."""
+Fill = Annotated[int, each(0, len(FILLS) - 1)]
+"""The number of one of the fills."""
 Unit = Annotated[int, OneOf((7 * 10**12, E16))]
 
 FILE = "lockstep_engine/risk/spread.py"
 
 
 def _leg(code: int, strike_e6: int, needs: tuple[int, int] = (0, 0), unit: int = E16) -> SpreadLeg:
-    return SpreadLeg(OptionContract(code % 2 == 1, strike_e6, unit), code // 2, *needs)
+    contract = OptionContract(code % 2 == 1, strike_e6, unit)
+    return SpreadLeg(contract, code // 2, *needs, needs[0], code // 2)
+
+
+def _open_leg(contract: OptionContract, size: tuple[int, int, int], need_e6: int) -> SpreadLeg:
+    """Return a leg of (lots, open buys, open sells) that needs so much for each lot short."""
+    lots, buys, sells = size
+    initial = _short(lots) * need_e6
+    worst = max(_short(lots + buys), _short(lots - sells)) * need_e6
+    return SpreadLeg(contract, lots, initial, initial, worst, lots - sells)
+
+
+def _short(lots: int) -> int:
+    return max(0, -lots)
 
 
 def _payoff_e22(legs: list[SpreadLeg], price_e6: int) -> int:
@@ -102,6 +128,21 @@ def a_long_leg_never_raises_the_requirement(
     assert with_long.initial_e6 <= spread_margin(legs).initial_e6
 
 
+def no_fill_raises_what_is_needed_with_open_lots(
+    fill: Fill, is_call: bool, low: Strike, high: Strike, need: Need
+) -> None:
+    """A fill of open lots leaves IM and open margin of a group where they were, or lower.
+
+    The other leg is short, of the same kind: it may be covered by what is sold, or cover nothing.
+    """
+    other = _open_leg(OptionContract(is_call, high, E16), (-1, 0, 1), need)
+    contract = OptionContract(is_call, low, E16)
+    before, after = FILLS[fill]
+    needed = spread_margin([_open_leg(contract, before, need), other]).with_open_e6
+    left = spread_margin([_open_leg(contract, after, need), other])
+    assert left.initial_e6 <= left.with_open_e6 <= needed
+
+
 CONTRACTS = (
     Contract(
         no_settlement_price_costs_more_than_the_cap,
@@ -167,7 +208,7 @@ CONTRACTS = (
             planted(
                 FILE,
                 "a group needs its cap, not at most its cap",
-                ("cap, initial if initial < cap else cap,", "cap, cap,"),
+                ("cap, _capped(initial, cap),", "cap, cap,"),
                 {"first": -4, "second": 5, "low": 1000000000, "one": 0, "two": 0},
             ),
         ),
@@ -179,7 +220,7 @@ CONTRACTS = (
             planted(
                 FILE,
                 "maintenance of a group has no cap",
-                ("maintenance if maintenance < cap else cap", "maintenance"),
+                ("_capped(maintenance, cap),", "maintenance,"),
                 {"first": 0, "low": 1000000001, "upkeep": 1000000001, "above": 0, "other": 0},
             ),
         ),
@@ -192,10 +233,43 @@ CONTRACTS = (
                 FILE,
                 "a leg counts by its size in the payoff",
                 (
-                    "amount = leg.lots * leg.contract.unit_e16",
-                    "amount = -abs(leg.lots) * leg.contract.unit_e16",
+                    "amount = lots * contract.unit_e16",
+                    "amount = -abs(lots) * contract.unit_e16",
                 ),
                 {"first": -4, "more": 4, "low": 1000000000, "high": 1000000001, "need": 2500000001},
+            ),
+        ),
+    ),
+    Contract(
+        no_fill_raises_what_is_needed_with_open_lots,
+        ("MRG-4",),
+        (
+            planted(
+                FILE,
+                "what is on offer covers others until it is sold",
+                (
+                    "sold.append((leg.contract, leg.sold_lots))",
+                    "sold.append((leg.contract, leg.lots))",
+                ),
+                {
+                    "fill": 6,
+                    "is_call": False,
+                    "low": 2,
+                    "high": 1,
+                    "need": 10,
+                },
+            ),
+            planted(
+                FILE,
+                "open lots of a group need nothing",
+                ("worst += leg.worst_e6", "worst += leg.initial_e6"),
+                {
+                    "fill": 3,
+                    "is_call": True,
+                    "low": 2,
+                    "high": 1,
+                    "need": 10,
+                },
             ),
         ),
     ),

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from tests.planted.bug import Bug
-from tests.planted.hunt import patched
+from tests.planted.bug import Bug, patched
 
 
 @contextmanager

@@ -7,8 +7,9 @@ Exit 1 if one is not caught, or if a patch no longer fits the sources.
 
 import sys
 
+from tests.planted.bug import CannotPlantError
 from tests.simulated_faults.bugs import BUGS
-from tests.simulated_faults.hunt import CannotPlantError, hunt
+from tests.simulated_faults.hunt import hunt
 
 
 def main(words: list[str]) -> int:

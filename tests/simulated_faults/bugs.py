@@ -4,17 +4,7 @@ The old text must stand in its file exactly once; when the sources change, the p
 Two of them are in the simulated store: what LMDB promises must be needed, too.
 """
 
-from typing import NamedTuple
-
-
-class Bug(NamedTuple):
-    """A mistake: in `file` the text `old` becomes `new`."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-
+from tests.planted.bug import Bug
 
 _KERNEL = "engine/lockstep_kernel"
 _JOURNAL = "journal/lockstep_journal"

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.simulated_faults.bugs import Bug
+from tests.planted.bug import Bug, CannotPlantError, patched
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 300.0
@@ -29,10 +29,6 @@ class Catch(NamedTuple):
     seconds: float
 
 
-class CannotPlantError(Exception):
-    """The patch does not fit the sources."""
-
-
 def hunt(bug: Bug | None, seconds_max: float = SECONDS_MAX) -> Catch:
     """Plant a bug in a copy (None: no bug) and return what caught it."""
     with tempfile.TemporaryDirectory(prefix="lockstep-planted-") as name:
@@ -44,16 +40,6 @@ def hunt(bug: Bug | None, seconds_max: float = SECONDS_MAX) -> Catch:
             file = folder / bug.file
             file.write_text(patched(bug, file.read_text("utf-8")), "utf-8")
         return _run(bug or NO_BUG, folder, seconds_max)
-
-
-def patched(bug: Bug, source: str) -> str:
-    """Return the source of the bug's file with the bug in it."""
-    found = source.count(bug.old)
-    if found != 1:
-        raise CannotPlantError(
-            f"'{bug.name}': expected its old text once in {bug.file}, found it {found} times"
-        )
-    return source.replace(bug.old, bug.new)
 
 
 NO_BUG = Bug("no bug", "", "", "")

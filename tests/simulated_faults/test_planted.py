@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.planted.bug import CannotPlantError, patched
 from tests.simulated_faults.bugs import BUGS, QUICK, Bug
-from tests.simulated_faults.hunt import ROOT, CannotPlantError, hunt, patched
+from tests.simulated_faults.hunt import ROOT, hunt
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 PINNED = Path(__file__).parents[1] / "golden" / "exported_names.txt"
 PACKAGES = (
     "lockstep_desk",
+    "lockstep_desk.fund",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",

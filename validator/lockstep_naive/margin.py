@@ -17,10 +17,13 @@ from lockstep_naive.rows import Instrument, Order, Position
 from lockstep_naive.standard import (
     Lots,
     Margin,
+    OpenSize,
     position_margin,
     spread_margin,
+    spread_open_margin_e6,
     standard_margin,
     total,
+    worse_margin_e6,
 )
 from lockstep_naive.worth import is_price_final, mark_lot_e6, trade_value_e6
 
@@ -178,33 +181,53 @@ def free_in_e6(
     numbers = {*instruments_of(core, account)}
     if candidate is not None:
         numbers.add(candidate.instrument)
-    for number in sorted(numbers):
-        holding = holding_of(core, account, number)
-        if candidate is not None and candidate.instrument == number:
-            holding = holding.with_order(candidate)
-        free -= open_margin_e6(core, mode, holding)
+    holdings = [holding_of(core, account, number) for number in sorted(numbers)]
+    if candidate is not None:
+        holdings = [
+            holding.with_order(candidate)
+            if holding.position.instrument == candidate.instrument
+            else holding
+            for holding in holdings
+        ]
+    for holding in holdings:
         free -= sum(_set_aside_e6(core, mode, order) for order in holding.orders)
-    return free
+    return free - open_margin_e6(core, mode, holdings)
 
 
-def open_margin_e6(core: NaiveCore, mode: MarginMode, holding: Holding) -> int:
-    """Return the open margin of [MRG-4]: for the worse of all buys and all sells."""
-    number, held = holding.position.instrument, holding.position.qty_lots
-    buys = _counted_lots(core, holding.orders_of(Side.BUY))
-    sells = _counted_lots(core, holding.orders_of(Side.SELL))
+def open_margin_e6(core: NaiveCore, mode: MarginMode, holdings: list[Holding]) -> int:
+    """Return the open margin of [MRG-4] over holdings, in the order of their instruments."""
+    open_sizes = [_open_size(core, holding) for holding in holdings]
     match mode:
         case MarginMode.STANDARD:
-            bought = position_margin(core, number, held + buys).initial_e6
-            sold = position_margin(core, number, held - sells).initial_e6
-            return max(bought, sold) - position_margin(core, number, held).initial_e6
+            return sum(_standard_open_margin_e6(core, each) for each in open_sizes)
         case MarginMode.STANDARD_SPREAD:
-            bought = position_margin(core, number, buys).initial_e6
-            sold = position_margin(core, number, -sells).initial_e6
-            return max(bought, sold)
+            return spread_open_margin_e6(core, open_sizes)
         case MarginMode.PORTFOLIO:
-            bought = buys * portfolio_margin(core, {number: 1}).initial_e6 if buys else 0
-            sold = sells * portfolio_margin(core, {number: -1}).initial_e6 if sells else 0
-            return max(bought, sold)
+            return sum(_portfolio_open_margin_e6(core, each) for each in open_sizes)
+
+
+def _open_size(core: NaiveCore, holding: Holding) -> OpenSize:
+    held = holding.position.qty_lots
+    return OpenSize(
+        holding.position.instrument,
+        held,
+        held + _counted_lots(core, holding.orders_of(Side.BUY)),
+        held - _counted_lots(core, holding.orders_of(Side.SELL)),
+    )
+
+
+def _standard_open_margin_e6(core: NaiveCore, size: OpenSize) -> int:
+    """Return what the worse of all buys and all sells needs more than what is held."""
+    held_e6 = position_margin(core, size.instrument, size.held).initial_e6
+    return worse_margin_e6(core, size) - held_e6
+
+
+def _portfolio_open_margin_e6(core: NaiveCore, size: OpenSize) -> int:
+    """Return what the lots of the worse side need, each alone."""
+    number, buys, sells = size.instrument, size.bought - size.held, size.held - size.sold
+    bought_e6 = buys * portfolio_margin(core, {number: 1}).initial_e6 if buys else 0
+    sold_e6 = sells * portfolio_margin(core, {number: -1}).initial_e6 if sells else 0
+    return max(bought_e6, sold_e6)
 
 
 def reserve_e6(core: NaiveCore, order: Order) -> int:

@@ -33,6 +33,15 @@ class Margin(NamedTuple):
 NO_MARGIN = Margin(0, 0)
 
 
+class OpenSize(NamedTuple):
+    """Signed lots of an instrument: held, after all its open buys, and after all its open sells."""
+
+    instrument: int
+    held: int
+    bought: int
+    sold: int
+
+
 def position_margin(core: NaiveCore, number: int, lots: int) -> Margin:
     """Return the margin of a position, looked at alone."""
     instrument = core.instruments.must(number)
@@ -65,6 +74,38 @@ def spread_margin(core: NaiveCore, lots: Lots) -> Margin:
             others[number] = lots[number]
     margins = [_group_margin(core, groups[expiry]) for expiry in sorted(groups)]
     return total([standard_margin(core, others), *margins])
+
+
+def worse_margin_e6(core: NaiveCore, size: OpenSize) -> int:
+    """Return the initial margin after all buys or after all sells, whichever is more."""
+    bought = position_margin(core, size.instrument, size.bought)
+    sold = position_margin(core, size.instrument, size.sold)
+    return max(bought.initial_e6, sold.initial_e6)
+
+
+def spread_open_margin_e6(core: NaiveCore, sizes: Iterable[OpenSize]) -> int:
+    """Return the open margin of an account whose options of one expiry stand together ([MRG-4]).
+
+    What open lots may leave of a group needs no more than its parts at their worst, and loses no
+    more than if everything on offer were sold and nothing bought.
+    """
+    groups: dict[tuple[str, int], list[OpenSize]] = {}
+    open_e6 = 0
+    for size in sizes:
+        instrument = core.instruments.must(size.instrument)
+        if instrument.is_option:
+            expiry = (instrument.contract.underlying, expiry_ns(core, instrument))
+            groups.setdefault(expiry, []).append(size)
+        else:
+            held_e6 = position_margin(core, size.instrument, size.held).initial_e6
+            open_e6 += worse_margin_e6(core, size) - held_e6
+    for expiry in sorted(groups):
+        worst_e6 = sum(worse_margin_e6(core, size) for size in groups[expiry])
+        most_e6 = _most_e6(core, {size.instrument: size.sold for size in groups[expiry]})
+        held = {size.instrument: size.held for size in groups[expiry]}
+        needed_e6 = worst_e6 if most_e6 is None else min(worst_e6, most_e6)
+        open_e6 += needed_e6 - _group_margin(core, held).initial_e6
+    return open_e6
 
 
 def total(margins: Iterable[Margin]) -> Margin:
@@ -107,15 +148,22 @@ def _short_lot_margin(core: NaiveCore, instrument: Instrument) -> Margin:
 def _group_margin(core: NaiveCore, lots: Lots) -> Margin:
     """Return the margin of the options of one expiry: at most what they can cost at expiry."""
     alone = standard_margin(core, lots)
+    most_e6 = _most_e6(core, lots)
+    if most_e6 is None:
+        return alone
+    return Margin(min(alone.initial_e6, most_e6), min(alone.maintenance_e6, most_e6))
+
+
+def _most_e6(core: NaiveCore, lots: Lots) -> int | None:
+    """Return the most that options of one expiry can cost at expiry, None if there is no most."""
     instruments = [core.instruments.must(number) for number in sorted(lots)]
     calls = [each for each in instruments if each.contract.kind == InstrumentKind.CALL]
     if sum(lots[call.instrument] * call.one_lot_e16 for call in calls) < 0:
-        return alone
+        return None
     held = [each for each in instruments if lots[each.instrument] != 0]
     prices_e6 = [0, *(each.contract.strike_e6 for each in held)]
     least = min(_payoff(instruments, lots, price_e6) for price_e6 in prices_e6)
-    most_e6 = div_ceil(-min(0, least), E16)
-    return Margin(min(alone.initial_e6, most_e6), min(alone.maintenance_e6, most_e6))
+    return div_ceil(-min(0, least), E16)
 
 
 def _payoff(instruments: list[Instrument], lots: Lots, price_e6: int) -> int:

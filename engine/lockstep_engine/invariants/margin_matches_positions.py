@@ -2,8 +2,7 @@
 
 from lockstep_engine.risk.assessment import assess, collateral_e6, positions_of
 from lockstep_engine.risk.margin import free_e6
-from lockstep_engine.risk.open_lots import counted_lots
-from lockstep_engine.risk.open_margin import open_margin_e6
+from lockstep_engine.risk.open_margin import account_open_margin_e6
 from lockstep_engine.risk.shortfall import account_shortfall_e6
 from lockstep_engine.state import ExchangeCore
 from lockstep_kernel.errors import check
@@ -13,12 +12,7 @@ def margin_matches_positions(core: ExchangeCore) -> None:
     """Compute the margin of every account from nothing and compare what is free."""
     for account in core.accounts.values():
         assessed = assess(core, account, positions_of(account))
-        opened = 0
-        for holding in account.holdings.values():
-            if not holding.orders:
-                continue  # without open lots there is no open margin, in every mode ([MRG-4])
-            counted = counted_lots(holding, None, None)
-            opened += open_margin_e6(core, holding, counted, holding.qty_lots)
+        opened = account_open_margin_e6(core, account)
         collateral = collateral_e6(account, assessed)
         aside = account.reserve_e6 + account_shortfall_e6(account)
         expected = collateral - assessed.initial_e6 - opened - aside

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from lockstep_engine.codes import MarginMode
 from lockstep_engine.risk.expired import expired_margin
 from lockstep_engine.risk.lots import lot_risk
-from lockstep_engine.risk.margin import spread_leg
+from lockstep_engine.risk.margin import group_key, spread_leg
 from lockstep_engine.risk.spread import SpreadGroup
 from lockstep_engine.risk.standard import initial_e6, maintenance_e6, refresh_prices
 from lockstep_engine.risk.sums import UnderlyingPortfolio
@@ -70,8 +70,8 @@ def assess(core: ExchangeCore, account: Account, positions: Sequence[Position]) 
         if mode == _PORTFOLIO:
             _count(core, portfolios, instrument, qty)
         elif mode == _SPREAD and instrument.is_option:
-            group = groups.setdefault((name, instrument.expiry_ns), SpreadGroup())
-            group.count(instrument.instrument, spread_leg(instrument, qty))
+            group = groups.setdefault(group_key(instrument), SpreadGroup())
+            group.count(instrument.instrument, spread_leg(instrument, qty, 0, 0))
         else:
             initial += initial_e6(instrument, qty)
             maintenance += maintenance_e6(instrument, qty)

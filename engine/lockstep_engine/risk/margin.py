@@ -101,19 +101,17 @@ def admits(core: ExchangeCore, order: Order) -> bool:
 def part_e6(core: ExchangeCore, holding: Holding, buys: int, sells: int) -> int:
     """Return a holding's own part in the account's sum with so many open lots ([MRG-4]).
 
-    Everything but its shortfall, the IM that its group or underlying has, and what an expired
-    position needs beside it; prices must be up to date.
+    Everything but its shortfall, what its group needs with its open lots, the IM that its
+    underlying has, and what an expired position needs beside it; prices must be up to date.
     """
     instrument, qty = holding.instrument, holding.qty_lots
     mode = holding.account.mode
-    if mode == _STANDARD:
+    if mode == _SPREAD and instrument.is_option:
+        return 0
+    if mode != _PORTFOLIO:
         up = initial_e6(instrument, qty + buys)
         down = initial_e6(instrument, qty - sells)
         return (up if up > down else down) - unrealised_e6(holding)
-    if mode == _SPREAD:
-        up, down = initial_e6(instrument, buys), initial_e6(instrument, -sells)
-        margin = (up if up > down else down) - unrealised_e6(holding)
-        return margin if instrument.is_option else margin + initial_e6(instrument, qty)
     margin = 0
     if buys or sells:
         risk = lot_risk(core, instrument)
@@ -124,13 +122,22 @@ def part_e6(core: ExchangeCore, holding: Holding, buys: int, sells: int) -> int:
     return margin - unrealised_e6(holding)
 
 
-def spread_leg(instrument: Instrument, qty_lots: int) -> SpreadLeg:
-    """Return a position in an option as a leg of its group."""
+def group_key(instrument: Instrument) -> tuple[str, int]:
+    """Return which spread group an option belongs to: underlying and expiry."""
+    return instrument.underlying.name, instrument.expiry_ns
+
+
+def spread_leg(instrument: Instrument, qty_lots: int, buys: int, sells: int) -> SpreadLeg:
+    """Return a position in an option as a leg of its group, with its open lots."""
+    bought = initial_e6(instrument, qty_lots + buys)
+    sold = initial_e6(instrument, qty_lots - sells)
     return SpreadLeg(
         instrument.contract,
         qty_lots,
         initial_e6(instrument, qty_lots),
         maintenance_e6(instrument, qty_lots),
+        bought if bought > sold else sold,
+        qty_lots - sells,
     )
 
 
@@ -189,8 +196,9 @@ def initial_change_e6(core: ExchangeCore, holding: Holding, before: int, after: 
         return initial_e6(instrument, after) - initial_e6(instrument, before)
     number = instrument.instrument
     if mode == _SPREAD:
-        group = account.groups[instrument.underlying.name, instrument.expiry_ns]
-        return group.initial_if(number, spread_leg(instrument, after)) - group.initial_e6
+        group = account.groups[group_key(instrument)]
+        leg = spread_leg(instrument, after, 0, 0)
+        return group.margin_if(number, leg).initial_e6 - group.initial_e6
     risk = lot_risk(core, instrument)
     portfolio = account.portfolios.get(instrument.underlying.name)
     if risk is None or portfolio is None:
@@ -206,6 +214,11 @@ def _admits_any(core: ExchangeCore, order: Order, value_e6: int, fee_e6: int) ->
     buys, sells = counted_lots(holding, order, None)
     others = account.margin_e6 - holding.margin_e6
     margin = others + part_e6(core, holding, buys, sells) + holding.shortfall_e6
+    instrument = order.instrument
+    if account.mode == _SPREAD and instrument.is_option:
+        leg = spread_leg(instrument, holding.qty_lots, buys, sells)
+        group = account.groups.get(group_key(instrument)) or SpreadGroup()
+        margin += group.margin_if(instrument.instrument, leg).with_open_e6 - group.with_open_e6
     free = account.cash_e6 - margin - account.reserve_e6 - order.reserve_e6
     return free >= 0 or (is_reducing(order) and _helps(core, order, value_e6, fee_e6))
 
@@ -247,7 +260,7 @@ def _follow_marks(core: ExchangeCore, account: Account) -> None:
 
 
 def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> None:
-    instrument = holding.instrument
+    instrument, qty = holding.instrument, holding.qty_lots
     is_expired = instrument.settlement is not None
     if account.mode != _PORTFOLIO or is_expired:
         refresh_prices(instrument)
@@ -255,8 +268,10 @@ def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> 
         buys, sells = holding.open_buy_lots, holding.open_sell_lots
     else:
         buys, sells = counted_lots(holding, None, None)
-        if account.mode != _STANDARD:
-            _count(core, account, holding)
+        if account.mode == _PORTFOLIO:
+            _count_in_portfolio(core, account, holding)
+        elif account.mode == _SPREAD and instrument.is_option:
+            _count_in_group(account, instrument, spread_leg(instrument, qty, buys, sells))
     is_portfolio = account.mode == _PORTFOLIO
     version = instrument.mark_version if is_portfolio else instrument.version
     if holding.shortfall_e6 or holding.seen_version != version:
@@ -264,22 +279,18 @@ def _refresh_holding(core: ExchangeCore, account: Account, holding: Holding) -> 
         holding.shortfall_e6 = holding_shortfall_e6(holding)
     margin = part_e6(core, holding, buys, sells) + holding.shortfall_e6
     if is_expired:
-        margin += expired_margin(account, instrument, holding.qty_lots)[0]
+        margin += expired_margin(account, instrument, qty)[0]
     account.margin_e6 += margin - holding.margin_e6
     holding.margin_e6 = margin
 
 
-def _count(core: ExchangeCore, account: Account, holding: Holding) -> None:
-    """Enter a position in its spread group or its portfolio."""
-    instrument = holding.instrument
-    if account.mode == _PORTFOLIO:
-        _count_in_portfolio(core, account, holding)
-    elif instrument.is_option:
-        key = (instrument.underlying.name, instrument.expiry_ns)
-        group = account.groups.get(key)
-        if group is None:
-            group = account.groups[key] = SpreadGroup()
-        group.count(instrument.instrument, spread_leg(instrument, holding.qty_lots))
+def _count_in_group(account: Account, instrument: Instrument, leg: SpreadLeg) -> None:
+    """Enter a position and its open lots in the spread group."""
+    key = group_key(instrument)
+    group = account.groups.get(key)
+    if group is None:
+        group = account.groups[key] = SpreadGroup()
+    group.count(instrument.instrument, leg)
 
 
 def _count_in_portfolio(core: ExchangeCore, account: Account, holding: Holding) -> None:
@@ -306,9 +317,9 @@ def _refresh_groups(core: ExchangeCore, account: Account) -> None:
     """Recompute the margin of groups and portfolios whose positions or prices moved."""
     for group in account.groups.values():
         if group.is_stale:
-            account.margin_e6 -= group.initial_e6
+            account.margin_e6 -= group.with_open_e6
             group.refresh()
-            account.margin_e6 += group.initial_e6
+            account.margin_e6 += group.with_open_e6
     for name, portfolio in account.portfolios.items():
         index = core.underlyings[name].index_price_e6
         if portfolio.is_stale or portfolio.index_e6 != index:

@@ -167,17 +167,6 @@ def test_an_account_below_its_margin_may_not_even_choose_the_mode_it_has(free: E
         assert Code.INSUFFICIENT_MARGIN == free.refusal(SetMarginMode(mode), ALICE)
 
 
-@pytest.mark.rule("MRG-7", "MRG-4")
-def test_open_orders_count_in_the_new_mode(free: Exchange) -> None:
-    """Ten lots offered beside ten held need nothing in STANDARD and their own margin in SPREAD."""
-    hold(free, ALICE, 10, 100)
-    leave(free, ALICE, 39_999)
-    free.ask(ALICE, 110, 10)
-    assert Code.INSUFFICIENT_MARGIN == free.refusal(SetMarginMode(SPREAD), ALICE)
-    free.deposit(ALICE, 1)
-    choose(free, ALICE, SPREAD)
-
-
 @pytest.mark.rule("MRG-6", "MRG-7")
 @pytest.mark.parametrize("mode", [STANDARD, SPREAD, PORTFOLIO])
 def test_a_mode_outlives_a_restart(free: Exchange, mode: int) -> None:

@@ -1,4 +1,4 @@
-"""Spread margin: options of one expiry need no more than they can lose there: [MRG-2].
+"""Spread margin: options of one expiry need no more than they can lose: [MRG-2], [MRG-4].
 
 A lot is 0.001 of the underlying. Alice is in mode STANDARD_SPREAD; her legs are ten lots, so that a
 loss of ten dollars is 100,000. Alone a short call at 100 (mark 5) needs 20,000 a lot, at 110 (mark
@@ -8,9 +8,10 @@ loss of ten dollars is 100,000. Alone a short call at 100 (mark 5) needs 20,000 
 import pytest
 
 from lockstep_engine.codes import Code
-from lockstep_engine.commands import CreateInstrument, PlaceOrder, SetFeeSchedule
+from lockstep_engine.commands import CreateInstrument, PlaceOrder, SetFeeSchedule, SetMarginMode
 from tests.support.exchange import (
     ALICE,
+    BOB,
     CALL,
     CASH,
     LIMITS,
@@ -26,6 +27,7 @@ from tests.support.margins import SPREAD, STANDARD, choose, hold, leave, require
 C110, C120, C130, P110, P90 = 50, 51, 52, 53, 54
 LATER = 55
 """A call with the strike 110, a week later."""
+P10 = 56
 
 PRICES = {CALL: 5, C110: 2, C120: 1, C130: 1, PUT: 5, P110: 12, P90: 2, LATER: 2}
 
@@ -146,10 +148,13 @@ def test_futures_are_in_no_group(spread: Exchange) -> None:
 
 @pytest.mark.rule("MRG-4")
 @pytest.mark.parametrize(
-    ("bids", "asks", "open_e6"), [(0, 10, 200_000), (10, 0, 0), (10, 4, 80_000)]
+    ("bids", "asks", "open_e6"),
+    [(0, 10, 0), (0, 14, 80_000), (10, 4, 0), (10, 14, 80_000), (10, 0, 0)],
 )
-def test_open_orders_are_in_no_group(spread: Exchange, bids: int, asks: int, open_e6: int) -> None:
-    """Ten lots held cover ten offered in STANDARD, not here."""
+def test_lots_on_offer_that_are_held_need_nothing(
+    spread: Exchange, bids: int, asks: int, open_e6: int
+) -> None:
+    """Ten calls are held, and each beyond them needs 20,000."""
     build(spread, {CALL: 1})
     reserve = 0
     if bids:
@@ -160,16 +165,91 @@ def test_open_orders_are_in_no_group(spread: Exchange, bids: int, asks: int, ope
 
 
 @pytest.mark.rule("MRG-4")
-@pytest.mark.parametrize(("bids", "asks"), [(5, 0), (0, 5), (5, 3)])
-def test_open_orders_in_a_future_need_their_own_margin(
-    spread: Exchange, bids: int, asks: int
+@pytest.mark.parametrize(
+    ("asks", "open_e6"),
+    [
+        ({CALL: 10}, 100_000),
+        ({CALL: 11}, 220_000),
+        ({CALL: 10, C110: 1}, 200_000),
+        ({CALL: 5, C120: 5}, 50_000),
+        ({CALL: 5, C120: 6}, 166_000),
+        ({PUT: 1}, 20_000),
+        ({CALL: 10, PUT: 1}, 100_000),
+    ],
+    ids=[
+        *("covered", "one not covered", "the cover too", "two that share the cover"),
+        *("two that are too many", "another kind", "either calls or put"),
+    ],
+)
+def test_what_is_on_offer_needs_what_the_group_may_lose_without_it(
+    spread: Exchange, asks: dict[int, int], open_e6: int
+) -> None:
+    """Ten calls of 110 are held. Alone a lot needs 20,000, of C120 11,000."""
+    build(spread, {C110: 1})
+    for number, lots in asks.items():
+        spread.ask(ALICE, PRICES[number] + 1, lots, number)
+    spread.assert_can_withdraw(ALICE, CASH - 20_000 - open_e6)
+
+
+@pytest.mark.rule("MRG-4", "MRG-2")
+def test_a_bid_covers_nothing_before_it_is_filled(spread: Exchange) -> None:
+    """Ten calls sold need 200,000 however many others are bid for."""
+    build(spread, {CALL: -1})
+    reserve = spread.row(spread.bid(ALICE, 1, 10, C110)).reserve_e6
+    spread.assert_can_withdraw(ALICE, CASH + 50_000 - 200_000 - reserve)
+
+
+@pytest.mark.rule("MRG-4", "MRG-2", "LIQ-1")
+def test_selling_a_cover_needs_what_it_covered(spread: Exchange) -> None:
+    """Ten puts of 100 cover a hundred of 10, which alone need 1,100,000 and can lose 1,000,000.
+
+    The ten alone would need 200,000 if they were sold short. Who sells them is at once where the
+    order said: at initial margin, with nothing to liquidate.
+    """
+    spread.create(P10, "BTC-20261225-10-P")
+    spread.mark(1, P10)
+    build(spread, {PUT: 1})
+    hold(spread, ALICE, -100, 1, P10)
+    assert (0, 0) == requirement(spread, ALICE)
+    order = PlaceOrder(PUT, 1, 1, 10)
+    leave(spread, ALICE, 999_999 - 10_000)
+    assert Code.INSUFFICIENT_MARGIN == spread.refusal(order, ALICE)
+    leave(spread, ALICE, 0)
+    spread.deposit(ALICE, 1_000_000)
+    assert [] == codes(spread.send(order, ALICE))
+    spread.assert_can_withdraw(ALICE, 0)
+    assert [] == codes(spread.send(PlaceOrder(PUT, 0, 1, 10), BOB))
+    assert (1_000_000, 850_000) == requirement(spread, ALICE)
+    spread.assert_can_withdraw(ALICE, 10_000)
+
+
+@pytest.mark.rule("MRG-4")
+@pytest.mark.parametrize(
+    ("bids", "asks", "needed_e6"), [(5, 0, 30_000), (0, 5, 20_000), (0, 31, 42_000), (5, 3, 30_000)]
+)
+def test_open_orders_in_a_future_need_what_they_do_in_standard(
+    spread: Exchange, bids: int, asks: int, needed_e6: int
 ) -> None:
     hold(spread, ALICE, 10, 100, PERP)
     if bids:
         spread.bid(ALICE, 90, bids)
     if asks:
         spread.ask(ALICE, 110, asks)
-    spread.assert_can_withdraw(ALICE, CASH - 30_000)
+    spread.assert_can_withdraw(ALICE, CASH - needed_e6)
+    choose(spread, ALICE, STANDARD)
+    spread.assert_can_withdraw(ALICE, CASH - needed_e6)
+
+
+@pytest.mark.rule("MRG-7", "MRG-4")
+def test_open_orders_count_in_the_new_mode(spread: Exchange) -> None:
+    """Ten calls on offer that are covered need 100,000 here and 200,000 in STANDARD."""
+    build(spread, {C110: 1})
+    leave(spread, ALICE, 199_999)
+    spread.ask(ALICE, 6, 10, CALL)
+    assert Code.INSUFFICIENT_MARGIN == spread.refusal(SetMarginMode(STANDARD), ALICE)
+    spread.deposit(ALICE, 1)
+    choose(spread, ALICE, STANDARD)
+    spread.assert_can_withdraw(ALICE, 0)
 
 
 # Orders that reduce

@@ -313,12 +313,12 @@ def test_the_order_that_takes_a_spread_apart_must_improve_the_whole_account() ->
         (STANDARD, PERP, 5, (0, 10), 0),
         (STANDARD, PERP, 5, (0, 11), 2),
         (STANDARD, PERP, -5, (3, 1), 2),
-        # SPREAD: the worse side alone, whatever is held
-        (SPREAD, PERP, 5, (10, 15), 30),
-        (SPREAD, PERP, 5, (0, 5), 10),
-        # a short call needs 20: closing ones are not counted in STANDARD, all are in SPREAD
+        # the same in SPREAD
+        (SPREAD, PERP, 5, (10, 15), 20),
+        (SPREAD, PERP, 5, (0, 5), 0),
+        # a short call needs 20; those that close are not counted
         (STANDARD, CALL, 5, (7, 6), 20),
-        (SPREAD, CALL, 5, (7, 6), 120),
+        (SPREAD, CALL, 5, (7, 6), 20),
         (STANDARD, CALL, -5, (5, 0), 0),
         (SPREAD, CALL, -5, (5, 0), 0),
     ],
@@ -332,18 +332,21 @@ def test_open_margin_is_for_the_worse_side(mode, instrument, held, open_lots, ex
         if lots:
             world.rest(1, side, price + distance, lots, instrument=instrument)
     holding = holding_of(world.core, 1, instrument)
-    assert expected * USD == open_margin_e6(world.core, mode, holding)
+    assert expected * USD == open_margin_e6(world.core, mode, [holding])
 
 
 @pytest.mark.rule("MRG-4", "MRG-2")
-def test_open_margin_in_spread_mode_knows_no_group() -> None:
+def test_open_margin_in_spread_mode_is_for_the_group_with_all_sold() -> None:
     world = option_world()
     world.do(1, SetMarginMode(SPREAD))
     world.trade(1, 2, 2, 3, CALL_110)
     free = free_e6(world.core, 1)
     world.rest(1, SELL, 5, 3, instrument=CALL)
-    # fee 3 x 0.05, and 20 a lot although the sale, once filled, costs 10 a lot at most
-    assert free - 150_000 - 60 * USD == free_e6(world.core, 1)
+    # fee 3 x 0.05, and 10 a lot, which the sale, once filled, costs at most; alone it needs 20
+    assert free - 150_000 - 30 * USD == free_e6(world.core, 1)
+    # a fourth is covered by nothing, so nothing is covered: 4 x 20 and the fee
+    world.rest(1, SELL, 5, 1, instrument=CALL)
+    assert free - 200_000 - 80 * USD == free_e6(world.core, 1)
 
 
 @pytest.mark.rule("MRG-5")
@@ -370,7 +373,7 @@ def test_relief_counts_what_protection_lets_through(options, sizes, plain, count
     if plain:
         world.rest(1, BUY, 90, plain)
     holding = holding_of(world.core, 1, PERP)
-    assert counted * 2 * USD == open_margin_e6(world.core, STANDARD, holding)
+    assert counted * 2 * USD == open_margin_e6(world.core, STANDARD, [holding])
 
 
 @pytest.mark.rule("MRG-5")
@@ -380,7 +383,7 @@ def test_a_limit_that_is_no_whole_lot_rounds_up() -> None:
     for _ in range(3):
         world.rest(1, SELL, 110, 4, flags=MMP)
     # 6 lots reach the limit: 5 and 4 more
-    assert 18 * USD == open_margin_e6(world.core, STANDARD, holding_of(world.core, 1, PERP))
+    assert 18 * USD == open_margin_e6(world.core, STANDARD, [holding_of(world.core, 1, PERP)])
 
 
 def relieved(world: World) -> list[int]:

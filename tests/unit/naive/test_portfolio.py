@@ -281,10 +281,10 @@ def test_open_margin_in_portfolio_is_lots_times_one_alone() -> None:
     world.rest(1, SELL, 110, 5)
     assert free - 450_000 - 275_000 - 165 * USD == free_e6(world.core, 1)
     world.rest(1, SELL, 110, 1)
-    assert 189 * USD == open_margin_e6(world.core, 2, holding_of(world.core, 1, PERP))
+    assert 189 * USD == open_margin_e6(world.core, 2, [holding_of(world.core, 1, PERP)])
     # and what is held, or open elsewhere, changes nothing
     world.trade(1, 2, 100, 10)
-    assert 189 * USD == open_margin_e6(world.core, 2, holding_of(world.core, 1, PERP))
+    assert 189 * USD == open_margin_e6(world.core, 2, [holding_of(world.core, 1, PERP)])
     assert 165 * USD == account_margin(world.core, 1).initial_e6
 
 
@@ -293,7 +293,7 @@ def test_a_lot_alone_is_rounded_before_it_is_multiplied() -> None:
     world = risky(flat_model(E9, future_initial_e9=1))
     world.operate(UpdateIndexPrice("BTC", 1))
     world.rest(1, BUY, 90, 10)
-    assert 10 == open_margin_e6(world.core, 2, holding_of(world.core, 1, PERP))
+    assert 10 == open_margin_e6(world.core, 2, [holding_of(world.core, 1, PERP)])
 
 
 @pytest.mark.rule("MRG-1")

@@ -1,0 +1,9 @@
+"""All mistakes, from one table for each part of the desk."""
+
+from tests.planted_desk.fund import FUND
+from tests.planted_desk.mistake import Mistake
+
+MISTAKES: tuple[Mistake, ...] = (*FUND,)
+
+QUICK = ("equality with the position cap is refused", "a window holds its end")
+"""The ones that `make test` hunts; `python -m tests.planted_desk` hunts all."""
