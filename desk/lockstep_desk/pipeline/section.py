@@ -84,15 +84,15 @@ class Section:
     def sections(self, key: str) -> "list[Section]":
         """Return the tables of an array of tables, none if it is not there."""
         self._known.append(key)
-        value = self._values.get(key, [])
-        if type(value) is not list:
+        value: object = self._values.get(key, [])
+        if not isinstance(value, list):
             raise self.error(key, f"expected [[{key}]] tables, found {_shown(value)}")
         found: list[Section] = []
-        for place, table in enumerate(value):
+        for place, table in enumerate(cast(Sequence[object], value)):
             if not isinstance(table, dict):
                 raise self.error(key, f"expected [[{key}]] tables, found {_shown(table)}")
             path = (*self._path, key, place)
-            found.append(Section(self._name, self._text, path, cast(dict[str, Any], table)))
+            found.append(Section(self._name, self._text, path, cast(Mapping[str, Any], table)))
         return found
 
     def finish(self) -> None:

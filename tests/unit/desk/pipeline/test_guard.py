@@ -8,7 +8,7 @@ from lockstep_desk.pipeline import FailurePolicy, Guard
 POLICY = FailurePolicy(first_ns=10, cap_ns=35, failures_max=4, forget_ns=1000)
 
 
-@pytest.mark.desk("PIPE-19", "DESK-72")
+@pytest.mark.desk("PIPE-19")
 def test_each_failure_waits_twice_as_long_up_to_a_cap() -> None:
     guard = Guard.of(1, POLICY)
     for now_ns, resume_ns in ((0, 10), (10, 30), (30, 65)):

@@ -38,7 +38,7 @@ from tests.unit.desk.pipeline.support import (
 )
 from tests.unit.desk.strategy.support import E8, E9, candle_of
 
-SOON_S = 60.0
+SOON_S = 30.0
 
 
 class Running:

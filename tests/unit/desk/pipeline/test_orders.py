@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -68,8 +69,9 @@ def test_a_trader_whose_venue_is_slow_holds_up_no_other() -> None:
     for seq in range(3):
         for trader in TRADERS:
             engine.submit(answer(trader, seq))
-    while len(venue.sent) < 6:
-        pass
+    deadline = time.monotonic() + SOON_S
+    while len(venue.sent) < 6 and time.monotonic() < deadline:
+        time.sleep(0.001)
     assert {1, 2} == {trader for _, trader in venue.sent}
     venue.gates[0].set()
     engine.request_stop()

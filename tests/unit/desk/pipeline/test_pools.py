@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,6 @@ from lockstep_desk.pipeline import (
     Task,
     ThreadPool,
     Trader,
-    run_all,
 )
 from lockstep_desk.strategy import INTENTS_MAX, Cancel, Open, StrategySpec
 from tests.unit.desk.pipeline.support import (
@@ -30,7 +30,7 @@ from tests.unit.desk.pipeline.support import (
 )
 
 KINDS = ["inline", "thread", "process"]
-SOON_S = 60.0
+SOON_S = 30.0
 COUNTS = spec("counts")
 
 
@@ -58,7 +58,7 @@ def test_more_traders_than_workers_all_get_their_turn(kind: str) -> None:
     traders = traders_of(*[COUNTS] * 7)
     with running(pool_of(kind, 2), traders) as pool:
         for seq in (1, 2, 3):
-            outcomes = run_all(pool, tasks_at(seq, traders))
+            outcomes = answered(pool, tasks_at(seq, traders))
             assert [(seq, place) for place in range(7)] == [each.order for each in outcomes]
             assert [[seq]] * 7 == [wanted(each) for each in outcomes]
 
@@ -68,7 +68,7 @@ def test_tasks_of_one_trader_keep_their_order(kind: str) -> None:
     traders = traders_of(*[COUNTS] * 3)
     tasks = [task for seq in range(1, 60) for task in tasks_at(seq, traders)]
     with running(pool_of(kind, 3), traders) as pool:
-        outcomes = run_all(pool, tasks)
+        outcomes = answered(pool, tasks)
     assert [[each.seq_seen] for each in outcomes] == [wanted(each) for each in outcomes]
 
 
@@ -84,8 +84,8 @@ def test_tasks_of_one_trader_keep_their_order(kind: str) -> None:
 def test_a_strategy_that_raises_fails_alone(kind: str, bad: StrategySpec, error: str) -> None:
     traders = traders_of(COUNTS, bad, COUNTS)
     with running(pool_of(kind, 2), traders) as pool:
-        run_all(pool, tasks_at(1, traders))
-        good, failed, other = run_all(pool, tasks_at(2, traders))
+        answered(pool, tasks_at(1, traders))
+        good, failed, other = answered(pool, tasks_at(2, traders))
     assert ("", error, "") == (good.error, failed.error, other.error)
     assert ([2], [], [2]) == (wanted(good), wanted(failed), wanted(other))
 
@@ -95,7 +95,7 @@ def test_a_strategy_that_raises_fails_alone(kind: str, bad: StrategySpec, error:
 def test_a_strategy_that_raised_begins_afresh(kind: str) -> None:
     traders = traders_of(spec("raises_at", number=3))
     with running(pool_of(kind, 1), traders) as pool:
-        found = [wanted(*run_all(pool, tasks_at(seq, traders))) for seq in range(1, 6)]
+        found = [wanted(*answered(pool, tasks_at(seq, traders))) for seq in range(1, 6)]
     assert [[1], [2], [], [1], [2]] == found
 
 
@@ -104,7 +104,7 @@ def test_a_strategy_that_raised_begins_afresh(kind: str) -> None:
 def test_intents_beyond_the_bound_are_counted_and_not_sent(kind: str) -> None:
     traders = traders_of(spec("floods"))
     with running(pool_of(kind, 1), traders) as pool:
-        (outcome,) = run_all(pool, tasks_at(1, traders))
+        (outcome,) = answered(pool, tasks_at(1, traders))
     assert (tuple(Cancel("A", f"{n}") for n in range(INTENTS_MAX)), 4) == (
         outcome.intents,
         outcome.refused,
@@ -158,7 +158,7 @@ def test_a_killed_worker_is_replaced_and_can_be_seen_in_no_answer(state_every: i
         for seq in range(1, 9):
             if seq in (3, 6):
                 killed(pool, 0)
-            outcomes = run_all(pool, tasks_at(seq, traders))
+            outcomes = answered(pool, tasks_at(seq, traders))
             assert [[seq]] * 3 == [wanted(each) for each in outcomes]
         assert 2 == pool.counters().died
 
@@ -176,10 +176,19 @@ def test_a_worker_killed_between_question_and_answer_is_asked_again() -> None:
 
 
 def collected(pool: Pool, count: int) -> list[Outcome]:
+    """Return that many outcomes; a pool that never gives them fails the test."""
     found: list[Outcome] = []
+    deadline = time.monotonic() + SOON_S
     while len(found) < count:
-        found.extend(pool.collect(SOON_S))
+        assert time.monotonic() < deadline, f"expected {count} outcomes, found {len(found)}"
+        found.extend(pool.collect(1.0))
     return found
+
+
+def answered(pool: Pool, tasks: list[Task]) -> list[Outcome]:
+    """Return the outcomes of all tasks, ordered by (sequence number seen, trader)."""
+    pool.submit(tasks)
+    return sorted(collected(pool, len(tasks)), key=lambda outcome: outcome.order)
 
 
 @pytest.mark.desk("PIPE-19")
@@ -187,7 +196,7 @@ def test_a_task_that_kills_its_worker_every_time_fails_alone() -> None:
     traders = traders_of(COUNTS, spec("dies_at", number=2), COUNTS, COUNTS)
     with running(pool_of("process", 2), traders) as pool:
         for seq in (1, 2, 3):
-            outcomes = run_all(pool, tasks_at(seq, traders))
+            outcomes = answered(pool, tasks_at(seq, traders))
             errors = ["", "its worker died 3 times" if seq == 2 else "", "", ""]
             assert errors == [each.error for each in outcomes]
             assert [[seq]] * 3 == [wanted(each) for each in outcomes if each.trader != 1]

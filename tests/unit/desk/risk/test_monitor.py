@@ -110,7 +110,7 @@ def test_only_a_liquidation_closes() -> None:
         assert () == liquidation_steps(standing(Exposure(BTC, E8), halted=halted), E8)
 
 
-@pytest.mark.desk("FUND-21", "I9")
+@pytest.mark.desk("FUND-21")
 @given(st.integers(-50, 50), st.lists(st.integers(1, 10), min_size=60, max_size=60))
 def test_a_liquidation_ends_flat_and_never_turns_over(position: int, fills: list[int]) -> None:
     """Each close is filled in part, by what is drawn; after the last one nothing is asked for."""

@@ -234,7 +234,7 @@ def test_an_instrument_without_a_price_is_not_closed() -> None:
     assert [] == CloseAtMarket().close_positions([context_of(one_sided, held=2)])
 
 
-@pytest.mark.desk("DESK-22", "DESK-20", "DESK-23")
+@pytest.mark.desk("DESK-23")
 def test_hooks_cancel_close_or_leave_alone() -> None:
     contexts = [context_of(held=2, orders=(working(Side.BUY, 90),))]
     cancel = Cancel(BTC, "order-BUY")
