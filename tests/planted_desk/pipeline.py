@@ -248,7 +248,7 @@ PIPELINE: tuple[Mistake, ...] = (
         ("I16", "PIPE-D1"),
         "pipeline/processes.py",
         "            if moving:\n",
-        "            if not moving:\n",
+        "            if len(moving) > 10**9:\n",
         f"{_PIPELINE}/test_pools.py"
         "::test_a_strategy_that_sleeps_in_the_only_process_holds_up_no_other",
     ),

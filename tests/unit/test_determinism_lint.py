@@ -12,7 +12,7 @@ from tests.lint.determinism import lint
 ROOT = Path(__file__).parents[2]
 CORE = (
     *("engine/lockstep_kernel", "engine/lockstep_engine", "validator/lockstep_naive"),
-    "desk/lockstep_desk/fund",
+    *("desk/lockstep_desk/fund", "desk/lockstep_desk/risk", "desk/lockstep_desk/strategy"),
 )
 DESK_FILES = (
     "desk/lockstep_desk/errors.py",

@@ -15,6 +15,10 @@ PINNED = Path(__file__).parents[1] / "golden" / "exported_names.txt"
 PACKAGES = (
     "lockstep_desk",
     "lockstep_desk.fund",
+    "lockstep_desk.pipeline",
+    "lockstep_desk.risk",
+    "lockstep_desk.stats",
+    "lockstep_desk.strategy",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",

@@ -17,7 +17,7 @@ from lockstep_desk.pipeline.guard import FailurePolicy
 from lockstep_desk.pipeline.live import LiveOptions
 from lockstep_desk.pipeline.pool import InlinePool, Pool, ThreadPool
 from lockstep_desk.pipeline.processes import ProcessOptions, ProcessPool
-from lockstep_desk.pipeline.recorded import recorded
+from lockstep_desk.pipeline.recording import recorded
 from lockstep_desk.pipeline.router import Router, Trader
 from lockstep_desk.pipeline.section import ConfigError, Section
 from lockstep_desk.strategy.catalog import STRATEGIES, Catalog, StrategySpec

@@ -22,7 +22,7 @@ class PoolCounters(NamedTuple):
 
     answered: int
     workers: int
-    relieved: int
+    added: int
     died: int
 
 
@@ -129,7 +129,7 @@ class ThreadPool:
         self._is_woken = False
         self._is_stopping = False
         self._answered = 0
-        self._relieved = 0
+        self._added = 0
 
     def start(self, traders: Sequence[Trader]) -> None:
         """Build all strategies and start the workers."""
@@ -185,7 +185,7 @@ class ThreadPool:
         """Return what was done so far."""
         with self._changed:
             alive = sum(thread.is_alive() for thread in self._threads)
-            return PoolCounters(self._answered, alive, self._relieved, 0)
+            return PoolCounters(self._answered, alive, self._added, 0)
 
     def _relieve(self) -> None:
         """Start one more worker if all are stuck and a task waits."""
@@ -194,7 +194,7 @@ class ThreadPool:
         now_s = self._clock_s()
         stuck = sum(now_s - since >= self._patience_s for since in self._busy.values())
         if stuck >= len(self._threads) and len(self._threads) < len(self._waiting):
-            self._relieved += 1
+            self._added += 1
             self._start_worker()
 
     def _start_worker(self) -> None:

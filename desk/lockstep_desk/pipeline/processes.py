@@ -26,8 +26,8 @@ from lockstep_desk.pipeline.worker import (
     Answers,
     Ask,
     CannotHold,
-    Holding,
     Load,
+    Loaded,
     Reply,
     Stop,
     send,
@@ -38,6 +38,7 @@ from lockstep_kernel import CannotRunError
 
 _SPAWN = multiprocessing.get_context("spawn")
 _DEATHS_MAX = 3
+_LOAD_KILLS_MAX = 20
 _FIRST_LOAD_S = 60.0
 
 
@@ -80,6 +81,7 @@ class _Worker:
     is_busy: bool = False
     since_s: float = 0.0
     deaths: int = 0
+    load_deaths: int = 0
 
 
 class ProcessPool:
@@ -104,7 +106,7 @@ class ProcessPool:
         self._woken, self._waker = Pipe(duplex=False)
         self._waker_lock = Lock()
         self._answered = 0
-        self._relieved = 0
+        self._added = 0
         self._died = 0
 
     @property
@@ -175,7 +177,7 @@ class ProcessPool:
 
     def counters(self) -> PoolCounters:
         """Return what was done so far."""
-        return PoolCounters(self._answered, len(self._workers), self._relieved, self._died)
+        return PoolCounters(self._answered, len(self._workers), self._added, self._died)
 
     def _load_all(self, deadline: float) -> None:
         for worker in self._workers:
@@ -226,7 +228,7 @@ class ProcessPool:
                     self._records[place].state = state
                     self._records[place].log.clear()
                 worker.asked, worker.deaths = (), 0
-            case Holding():
+            case Loaded():
                 worker.loading.popleft()
             case CannotHold():
                 raise InvalidValueError(f"trader {reply.trader}: {reply.error}")
@@ -261,17 +263,13 @@ class ProcessPool:
         worker.pipe.close()
         worker.process.kill()
         worker.process.join()
-        asked, deaths = worker.asked, worker.deaths + 1
-        if deaths >= _DEATHS_MAX and not asked:
-            raise CannotRunError(
-                f"pool: expected a worker to load its traders, found it dead {deaths} times, last "
-                f"with exit code {worker.process.exitcode}"
-            )
+        asked, deaths = worker.asked, worker.deaths + bool(worker.asked)
         if deaths >= _DEATHS_MAX and len(asked) == 1:
             self._give_up(asked[0], f"its worker died {deaths} times")
             asked, deaths = (), 0
         heir = self._new_worker()
         heir.deaths = deaths
+        heir.load_deaths = _load_deaths(worker)
         heir.queue.extend((*asked, *worker.queue))
         self._workers[self._workers.index(worker)] = heir
         for place, home in enumerate(self._homes):
@@ -305,7 +303,7 @@ class ProcessPool:
         free = [worker for worker in self._workers if worker not in stuck]
         if free:
             return min(free, key=lambda worker: len(worker.queue))
-        self._relieved += 1
+        self._added += 1
         worker = self._new_worker()
         self._workers.append(worker)
         return worker
@@ -318,3 +316,21 @@ class ProcessPool:
         heir.queue.extend(task for task in worker.queue if task.trader in places)
         worker.queue = deque(staying)
         self._feed(heir)
+
+
+def _load_deaths(worker: _Worker) -> int:
+    """Return how often in a row a worker died before it held its traders; too often raises.
+
+    One that ends by itself cannot start at all, and is given up soon; one that is killed may have
+    been in somebody's way.
+    """
+    if not worker.loading:
+        return 0
+    exit_code = worker.process.exitcode or 0
+    deaths = worker.load_deaths + 1
+    if deaths >= (_DEATHS_MAX if exit_code >= 0 else _LOAD_KILLS_MAX):
+        raise CannotRunError(
+            f"pool: expected a worker to load its traders, found it dead {deaths} times, last with "
+            f"exit code {exit_code}"
+        )
+    return deaths

@@ -54,14 +54,14 @@ class CannotHold(msgspec.Struct, frozen=True, array_like=True, tag=2):
     error: str
 
 
-class Holding(msgspec.Struct, frozen=True, array_like=True, tag=3):
+class Loaded(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """A trader is loaded."""
 
     trader: int
 
 
 Order = Load | Ask | Stop
-Reply = Answers | CannotHold | Holding
+Reply = Answers | CannotHold | Loaded
 
 ORDERS = msgspec.msgpack.Decoder(Order)
 REPLIES = msgspec.msgpack.Decoder(Reply)
@@ -109,7 +109,7 @@ def _load(host: Host, order: Load) -> Reply:
         return CannotHold(trader, f"{type(error).__name__}: {error}")
     for task in order.log:
         host.ask(task)
-    return Holding(trader)
+    return Loaded(trader)
 
 
 def _unpickled(state: bytes) -> Algo:

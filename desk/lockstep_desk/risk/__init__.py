@@ -16,8 +16,8 @@ from lockstep_desk.risk.checks import (
     signed_delta_e8,
 )
 from lockstep_desk.risk.monitor import (
+    DeploymentView,
     Exposure,
-    Standing,
     Step,
     StepKind,
     liquidation_steps,
@@ -40,7 +40,7 @@ __all__ = [
     "signed_delta_e8",
     "steps_of",
     "liquidation_steps",
-    "Standing",
+    "DeploymentView",
     "Exposure",
     "Step",
     "StepKind",

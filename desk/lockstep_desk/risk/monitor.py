@@ -21,7 +21,7 @@ class Exposure(NamedTuple):
     orders: tuple[Working, ...] = ()
 
 
-class Standing(NamedTuple):
+class DeploymentView(NamedTuple):
     """What a deployment looks like now: halted by which action, if any, and what it has."""
 
     deployment_id: str
@@ -53,7 +53,7 @@ class Step(NamedTuple):
     qty_e8: int = 0
 
 
-def steps_of(breach: Breach, standing: Standing) -> tuple[Step, ...]:
+def steps_of(breach: Breach, standing: DeploymentView) -> tuple[Step, ...]:
     """Return what a breach asks for at once, given how its deployment stands.
 
     WARN gives an alert. The others halt, unless it is halted as hard already, and alert; HARD_HALT
@@ -71,7 +71,7 @@ def steps_of(breach: Breach, standing: Standing) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def liquidation_steps(standing: Standing, order_max_e8: int) -> tuple[Step, ...]:
+def liquidation_steps(standing: DeploymentView, order_max_e8: int) -> tuple[Step, ...]:
     """Return the next steps of a liquidation; none while one works, and none when it is flat.
 
     First all that rests is cancelled, and gone; then each position is closed by one order of at

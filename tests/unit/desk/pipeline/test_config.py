@@ -226,3 +226,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"bytes\.toml: expected UTF-8 text"):
         load_config(tmp_path / "bytes.toml")
+
+
+def test_the_example_runs() -> None:
+    found = load_config(Path(__file__).parents[4] / "examples" / "desk" / "portfolio.toml")
+    pool = PoolConfig("inline").pool(STRATEGIES, is_lockstep=True)
+    pool.start(found.traders)
+    desk = MarketDesk()
+    totals = Lockstep(found.router(), pool, desk).run(found.feed.events())
+    assert (1000, 0, 0) == (totals.events, totals.unrouted, totals.failures)
+    traded = {line.split()[2] for line in desk.log if line.startswith("answer")}
+    assert {"0)", "1)", "2)", "3)"} == traded

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.pipeline import Span, SplitMix64, Walk, candles, recorded
-from lockstep_desk.pipeline.recorded import decimal
+from lockstep_desk.pipeline.recording import decimal
 from lockstep_desk.strategy import Candle, MarketTrade, Quote
 from lockstep_desk.types import Side
 from lockstep_kernel import CannotRunError, DamagedError, TornTailError

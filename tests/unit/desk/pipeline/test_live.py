@@ -87,6 +87,7 @@ def answers_of(run: Running, trader: int) -> list[int]:
     return [answer.seq_seen for answer in list(run.sent) if answer.trader.index == trader]
 
 
+@pytest.mark.desk("PIPE-06", "PIPE-07")
 @pytest.mark.parametrize("kind", ["inline", "thread", "process"])
 def test_every_event_is_seen_when_nobody_is_slow(kind: str) -> None:
     traders = traders_of(*[spec("counts")] * 3)

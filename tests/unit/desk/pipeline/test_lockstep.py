@@ -1,5 +1,9 @@
 """Lockstep mode: one result for every pool and every number of workers (I15)."""
 
+import contextlib
+import os
+import signal
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -17,6 +21,7 @@ from lockstep_desk.pipeline import (
     Router,
     Seen,
     Span,
+    SplitMix64,
     Target,
     Trader,
     TraderCommand,
@@ -215,3 +220,35 @@ def test_totals_count_what_was_done() -> None:
         totals.failures,
         totals.halts,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.desk("I15", "PIPE-19")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_workers_killed_at_any_time_do_not_change_the_hash(seed: int) -> None:
+    """Another thread kills whichever worker is there, in the middle of whatever it does."""
+    traders, desk = traders_of(*STRATEGIES), MarketDesk()
+    pool = ProcessPool(2, CATALOG, ProcessOptions(3, 5, None))
+    pool.start(traders)
+    done, random = threading.Event(), SplitMix64(seed)
+
+    def kill() -> None:
+        for _ in range(12):
+            if done.wait(random.below(400) / 1000):
+                return
+            with contextlib.suppress(OSError, IndexError):
+                os.kill(pool.process_ids[random.below(2)], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        run = Lockstep(Router(traders), pool, desk, POLICY, batch=2)
+        run.run(EVENTS)
+        while killer.is_alive():
+            # Idle and between two runs too, a worker may be gone.
+            run.run(())
+            pool.collect(0.05)
+    finally:
+        done.set()
+        pool.stop(60.0)
+    assert played(pool_of("inline", 1), batch=2).hash == desk.hash

@@ -19,10 +19,13 @@ from lockstep_desk.pipeline import (
     ThreadPool,
     Trader,
 )
-from lockstep_desk.strategy import INTENTS_MAX, Cancel, Open, StrategySpec
+from lockstep_desk.strategy import INTENTS_MAX, Cancel, Entry, Open, StrategySpec
+from lockstep_kernel import CannotRunError
 from tests.unit.desk.pipeline.support import (
     CATALOG,
     GATE,
+    Counts,
+    Nothing,
     context_at,
     pool_of,
     spec,
@@ -203,7 +206,7 @@ def test_a_task_that_kills_its_worker_every_time_fails_alone() -> None:
     assert [[1]] == [wanted(each) for each in outcomes if each.trader == 1]
 
 
-@pytest.mark.desk("I16", "PIPE-D1", "PIPE-D2")
+@pytest.mark.desk("I16", "PIPE-12", "PIPE-D1", "PIPE-D2")
 def test_a_strategy_that_sleeps_on_the_only_thread_holds_up_no_other() -> None:
     GATE.clear()
     traders = traders_of(spec("waits"), COUNTS, spec("waits"), COUNTS)
@@ -219,7 +222,7 @@ def test_a_strategy_that_sleeps_on_the_only_thread_holds_up_no_other() -> None:
         finally:
             GATE.set()
         assert {0, 2} == {each.trader for each in collected(pool, 2)}
-        assert 2 <= pool.counters().relieved
+        assert 2 <= pool.counters().added
 
 
 @pytest.mark.desk("I16", "PIPE-D1", "PIPE-D2")
@@ -259,3 +262,16 @@ def test_a_collect_that_waits_can_be_woken(kind: str) -> None:
     with running(pool_of(kind, 1), traders_of(COUNTS)) as pool:
         pool.wake()
         assert [] == pool.collect(SOON_S)
+
+
+def test_workers_that_cannot_start_are_given_up_with_their_exit_code() -> None:
+    class Broken(Entry):
+        """An entry that a child process cannot unpickle."""
+
+        def __reduce__(self) -> tuple[object, ...]:
+            return (os._exit, (9,))
+
+    catalog = {**CATALOG, "broken": Broken(Nothing, Counts)}
+    pool = ProcessPool(1, catalog, ProcessOptions())
+    with pytest.raises(CannotRunError, match="found it dead 3 times, last with exit code 9"):
+        pool.start(traders_of(COUNTS))

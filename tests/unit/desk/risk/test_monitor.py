@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep_desk.errors import InvalidValueError
-from lockstep_desk.risk import Exposure, Standing, Step, StepKind, liquidation_steps, steps_of
+from lockstep_desk.risk import DeploymentView, Exposure, Step, StepKind, liquidation_steps, steps_of
 from lockstep_desk.strategy import Working
 from lockstep_desk.types import Breach, Dimension, HaltAction, RejectCode, Severity, Side
 from tests.unit.desk.strategy.support import BTC, E8, E9
@@ -26,8 +26,8 @@ def breach(action: HaltAction) -> Breach:
     )
 
 
-def standing(*exposures: Exposure, halted: HaltAction | None = None) -> Standing:
-    return Standing("d", halted, exposures)
+def standing(*exposures: Exposure, halted: HaltAction | None = None) -> DeploymentView:
+    return DeploymentView("d", halted, exposures)
 
 
 def kinds(steps: tuple[Step, ...]) -> list[str]:

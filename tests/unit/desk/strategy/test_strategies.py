@@ -99,7 +99,7 @@ def test_buy_when_flat_buys_with_a_price_no_position_and_no_order() -> None:
     assert [] == asked(buyer, context_of(one_sided))
 
 
-@pytest.mark.desk("PIPE-D10", "PIPE-D12")
+@pytest.mark.desk("PIPE-04", "PIPE-05", "PIPE-D10", "PIPE-D12")
 @pytest.mark.parametrize(
     ("signal", "held", "orders"),
     [
