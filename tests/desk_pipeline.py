@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from lockstep_desk.pipeline import (
     Answer,
@@ -156,14 +157,14 @@ def main(argv: list[str]) -> int:
     for name, build, batches in pools:
         for batch in batches:
             pool = build()
-            found = rate(events, pool, lambda p=pool, b=batch: in_lockstep(events, p, b))  # type: ignore[misc]  # defaults hold them
+            found = rate(events, pool, partial(in_lockstep, events, pool, batch))
             print(f"{f'lockstep, {name}, batch {batch}':<44}{found:>10,.0f} events/s")
     for name, build in (
         ("2 threads", lambda: ThreadPool(2)),
         ("4 processes", lambda: ProcessPool(4)),
     ):
         pool = build()
-        found = rate(events, pool, lambda p=pool: live(events, p))  # type: ignore[misc]  # a default holds it
+        found = rate(events, pool, partial(live, events, pool))
         print(f"{f'free-running with order engine, {name}':<44}{found:>10,.0f} events/s")
     return 0
 

@@ -167,7 +167,7 @@ def pool_of(kind: str, workers: int, **options: object) -> Pool:
         return InlinePool(CATALOG)
     if kind == "thread":
         return ThreadPool(workers, CATALOG)
-    given = ProcessOptions(**{"batch_max": 64, "patience_s": None, **options})  # type: ignore[arg-type]  # options of a test
+    given = ProcessOptions(**{"batch_max": 64, "patience_s": None, **options})
     return ProcessPool(workers, CATALOG, given)
 
 

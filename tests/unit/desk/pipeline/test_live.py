@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -106,12 +107,15 @@ def test_a_trader_that_sleeps_delays_no_other_key_and_its_events_are_conflated()
     options = LiveOptions(market_capacity=4, mailbox_capacity=4)
     run = Running(traders, ThreadPool(1, CATALOG, patience_s=0.0), options)
 
+    def has_more(answers: int) -> bool:
+        return len(answers_of(run, 1)) > answers
+
     def feed() -> Iterator[MarketEvent]:
         """Give one event of each at a time, and the next when B was answered."""
         for number in range(50):
             yield candle_of(1, number, "A")
             yield candle_of(1, number, "B")
-            run.wait(lambda n=number: len(answers_of(run, 1)) > n, supervisor)  # type: ignore[misc]  # a default holds the number
+            run.wait(partial(has_more, number), supervisor)
 
     supervisor = Supervisor([])
     supervisor = run.run(feed(), lambda: len(answers_of(run, 1)) == 50)
@@ -140,8 +144,11 @@ def test_a_process_that_sleeps_delays_no_other_key(
     pool = ProcessPool(1, CATALOG, ProcessOptions(1, 8, 0.0))
     run = Running(traders, pool, LiveOptions(mailbox_capacity=100))
     feed = candles(1, [Walk(name, E9, 100) for name in "ABC"], Span(0, E9), 20)
-    done = lambda: len(answers_of(run, 1)) == len(answers_of(run, 2)) == 20  # noqa: E731  # short
-    supervisor = run.run(feed, done)
+
+    def others_are_done() -> bool:
+        return len(answers_of(run, 1)) == len(answers_of(run, 2)) == 20
+
+    supervisor = run.run(feed, others_are_done)
     assert [] == answers_of(run, 0)
     gate.touch()
     run.wait(lambda: len(answers_of(run, 0)) == 20, supervisor)
@@ -154,8 +161,11 @@ def test_orders_that_nobody_answers_are_in_flight_and_never_dropped() -> None:
     run = Running(traders, pool_of("inline", 1), LiveOptions(unanswered_max=3))
     run.venue_open.clear()
     feed = iter([candle_of(1, number, "A") for number in range(30)])
-    mailbox = lambda: run.pipeline.counters()["A/1"]  # noqa: E731  # short
-    supervisor = run.run(feed, lambda: run.desk.seq == 30 and mailbox().depth == 27)
+
+    def all_wait() -> bool:
+        return run.desk.seq == 30 and run.pipeline.counters()["A/1"].depth == 27
+
+    supervisor = run.run(feed, all_wait)
     # The counter has three unanswered submissions and is not asked; the buyer sees its order.
     assert 4 == run.pipeline.portfolio.totals.intents
     run.venue_open.set()

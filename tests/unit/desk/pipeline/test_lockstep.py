@@ -23,6 +23,7 @@ from lockstep_desk.pipeline import (
     Span,
     SplitMix64,
     Target,
+    Task,
     Trader,
     TraderCommand,
     Walk,
@@ -154,9 +155,9 @@ def test_a_trader_is_asked_at_its_own_pace_and_told_what_it_missed() -> None:
     contexts: list[tuple[int, int]] = []
 
     class Spy(InlinePool):
-        def submit(self, tasks: Sequence[object]) -> None:
-            contexts.extend((t.context.seq_seen, t.context.market.missed) for t in tasks)  # type: ignore[attr-defined]  # tasks
-            super().submit(tasks)  # type: ignore[arg-type]  # tasks
+        def submit(self, tasks: Sequence[Task]) -> None:
+            contexts.extend((t.context.seq_seen, t.context.market.missed) for t in tasks)
+            super().submit(tasks)
 
     played(Spy(CATALOG), [candle_of(1, n, "A") for n in range(8)], [slow])
     assert [(1, 0), (4, 2), (7, 2)] == contexts
