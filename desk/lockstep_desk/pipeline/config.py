@@ -216,6 +216,7 @@ def _trader(index: int, section: Section, catalog: Catalog) -> Trader:
             instrument=section.text("instrument"),
             strategy=strategy,
             cadence_ns=section.number("cadence_ms", 0) * _MS_NS,
+            account=section.text("account", "main"),
         ),
     )
     section.finish()

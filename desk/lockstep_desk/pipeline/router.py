@@ -17,7 +17,8 @@ from lockstep_desk.strategy.catalog import StrategySpec
 class Trader:
     """One strategy on one instrument, for one deployment. `index` is its place in the portfolio.
 
-    `cadence_ns` is how much time lies at least between two questions to it ([PIPE-15]).
+    `cadence_ns` is how much time lies at least between two questions to it ([PIPE-15]), `account`
+    is where its orders go.
     """
 
     index: int
@@ -25,12 +26,14 @@ class Trader:
     instrument: str
     strategy: StrategySpec
     cadence_ns: int = 0
+    account: str = "main"
 
     def __post_init__(self) -> None:
         need_int("index", self.index, 0)
         need_text("deployment_id", self.deployment_id)
         need_text("instrument", self.instrument)
         need_int("cadence_ns", self.cadence_ns, 0)
+        need_text("account", self.account)
 
 
 class Address(Enum):

@@ -1,5 +1,6 @@
 """Statistics of trading: integers in, floats or None out for display, the same when asked twice."""
 
+from lockstep_desk.stats.display import as_text, asset_rows, sheet_rows
 from lockstep_desk.stats.drawdown import Drawdown, DrawdownReport, DrawdownTracker
 from lockstep_desk.stats.intervals import (
     ANNUAL_252,
@@ -55,4 +56,7 @@ __all__ = [
     "AssetTracker",
     "TradingSummary",
     "SummaryTracker",
+    "as_text",
+    "sheet_rows",
+    "asset_rows",
 ]
