@@ -13,8 +13,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, Pipe
 from multiprocessing.context import SpawnProcess
+from selectors import EVENT_READ, DefaultSelector
 from threading import Lock
 
 from lockstep_desk.errors import InvalidValueError, need_int
@@ -69,7 +70,7 @@ class _Record:
     log: list[Task] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     """One process: what it was asked and has not answered, and what it is asked next."""
 
@@ -104,6 +105,8 @@ class ProcessPool:
         self._workers: list[_Worker] = []
         self._outcomes: list[Outcome] = []
         self._woken, self._waker = Pipe(duplex=False)
+        self._selector = DefaultSelector()
+        self._selector.register(self._woken, EVENT_READ)
         self._waker_lock = Lock()
         self._answered = 0
         self._added = 0
@@ -158,6 +161,7 @@ class ProcessPool:
     def stop(self, timeout_s: float) -> bool:
         """Ask all to end; whoever does not in time is killed. Return False if one was."""
         workers, self._workers = self._workers, []
+        self._selector.close()
         for worker in workers:
             if not worker.is_busy:
                 with contextlib.suppress(OSError):
@@ -192,18 +196,19 @@ class ProcessPool:
         process = _SPAWN.Process(target=work, args=(theirs, self._catalog), daemon=True)
         process.start()
         theirs.close()
-        return _Worker(process, ours)  # pyright: ignore[reportArgumentType]  # POSIX has one kind
+        worker = _Worker(process, ours)  # pyright: ignore[reportArgumentType]  # POSIX has one kind
+        self._selector.register(worker.pipe, EVENT_READ, worker)
+        return worker
 
     def _turn(self, timeout_s: float | None) -> bool:
         """Wait for news and deal with it; return whether somebody woke the pool."""
         self._relieve()
-        pipes = {worker.pipe: worker for worker in self._workers}
-        ready = wait([self._woken, *pipes], least_wait(timeout_s, self._options.patience_s))
-        # In the order of the workers, whatever order `wait` found.
-        for pipe, worker in pipes.items():
-            if pipe in ready:
-                self._hear(worker)
-        if self._woken in ready:
+        found = self._selector.select(least_wait(timeout_s, self._options.patience_s))
+        ready = [key.data for key, _ in found]
+        # In the order of the workers, whatever order they were found in.
+        for worker in [worker for worker in self._workers if worker in ready]:
+            self._hear(worker)
+        if None in ready:
             self._woken.recv_bytes()
             return True
         return False
@@ -260,6 +265,7 @@ class ProcessPool:
     def _bury(self, worker: _Worker) -> None:
         """Start a worker in the place of one that died, and give it all that the dead one had."""
         self._died += 1
+        self._selector.unregister(worker.pipe)
         worker.pipe.close()
         worker.process.kill()
         worker.process.join()
