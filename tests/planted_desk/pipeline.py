@@ -455,4 +455,23 @@ PIPELINE: tuple[Mistake, ...] = (
     ),
 )
 
-PIPELINE_AND_STRATEGIES = (*STATISTICS, *STRATEGIES, *RISK, *PIPELINE)
+REPORTS: tuple[Mistake, ...] = (
+    Mistake(
+        "a thinned curve forgets its extremes",
+        ("DESK-84",),
+        "reports/curve.py",
+        "high_e9=max(one.high_e9, other.high_e9),",
+        "high_e9=other.high_e9,",
+        "unit/desk/reports",
+    ),
+    Mistake(
+        "a name goes into a page as it is",
+        ("DESK-85",),
+        "reports/page.py",
+        'f"<th>{escape(cell)}</th>" for cell in rows[0]',
+        'f"<th>{cell}</th>" for cell in rows[0]',
+        "unit/desk/reports",
+    ),
+)
+
+PIPELINE_AND_STRATEGIES = (*STATISTICS, *STRATEGIES, *RISK, *PIPELINE, *REPORTS)

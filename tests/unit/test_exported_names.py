@@ -16,6 +16,7 @@ PACKAGES = (
     "lockstep_desk",
     "lockstep_desk.fund",
     "lockstep_desk.pipeline",
+    "lockstep_desk.reports",
     "lockstep_desk.risk",
     "lockstep_desk.stats",
     "lockstep_desk.strategy",
