@@ -7,7 +7,10 @@ alone. A refusal of an order is none of these: it is a `Breach`, a value that is
       InvalidValueError     3   a value of the caller: it says what was expected, what was found
 """
 
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
+
+_Member = TypeVar("_Member", bound=Enum)
 
 INT_MAX = 2**63 - 1
 """The largest number in a single field: quantities, prices, fees, limits and times fit 63 bits."""
@@ -34,6 +37,16 @@ def need_text(name: str, value: Any) -> str:
     """Return `value` if it is a text that is not empty, else raise."""
     if not isinstance(value, str) or not value:
         raise InvalidValueError(f"{name}: expected a text that is not empty, found {_shown(value)}")
+    return value
+
+
+def need_member(name: str, value: Any, kind: type[_Member]) -> _Member:
+    """Return `value` if it is a member of the enum, else raise: an equal number is none."""
+    if type(value) is not kind:
+        members = ", ".join(member.name for member in kind)
+        raise InvalidValueError(
+            f"{name}: expected a {kind.__name__} ({members}), found {_shown(value)}"
+        )
     return value
 
 

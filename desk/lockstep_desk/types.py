@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import InvalidValueError, need_int, need_member, need_text
 
 E8 = 10**8
 E9 = 10**9
@@ -163,9 +163,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         need_text("fill_id", self.fill_id)
         need_text("instrument", self.instrument)
-        # `1 == Side.SELL`, so only the type tells a plain number from a side.
-        if type(self.side) is not Side:
-            raise InvalidValueError(f"side: expected Side.BUY or Side.SELL, found {self.side!r}")
+        need_member("side", self.side, Side)
         need_int("qty_e8", self.qty_e8, 1)
         need_int("price_e9", self.price_e9, 0)
         need_int("fee_e9", self.fee_e9, -(2**63))

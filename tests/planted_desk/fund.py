@@ -261,9 +261,9 @@ FUND: tuple[Mistake, ...] = (
         "a fill moves the position without the lock",
         ("I3",),
         "fund/gate.py",
-        '"""Move the position by a fill; in STRICT, signed cents will do."""\n'
+        '"""Move the position by a fill; in STRICT signed cents will do, which name no order."""\n'
         "        with self._lock:\n",
-        '"""Move the position by a fill; in STRICT, signed cents will do."""\n'
+        '"""Move the position by a fill; in STRICT signed cents will do, which name no order."""\n'
         "        with Lock():\n",
         _THREADS,
     ),

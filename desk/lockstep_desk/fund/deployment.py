@@ -12,7 +12,7 @@ import msgspec
 
 from lockstep_desk import ids
 from lockstep_desk.clock import Clock
-from lockstep_desk.errors import InvalidValueError, need_int
+from lockstep_desk.errors import need_int, need_member
 from lockstep_desk.fund.context import StrategyVersion
 from lockstep_desk.types import HaltAction
 
@@ -55,10 +55,7 @@ class LimitSet(msgspec.Struct, frozen=True, kw_only=True):
         need_int("max_position_cents", self.max_position_cents, 1, _CENTS_MAX)
         need_int("max_order_cents", self.max_order_cents, 1, _CENTS_MAX)
         need_int("max_orders_per_sec", self.max_orders_per_sec, 1, 10**9)
-        if type(self.halt_action) is not HaltAction:
-            raise InvalidValueError(
-                f"halt_action: expected a HaltAction, found {self.halt_action!r}"
-            )
+        need_member("halt_action", self.halt_action, HaltAction)
         if self.max_deviation_bps is not None:
             need_int("max_deviation_bps", self.max_deviation_bps, 1, 10**9)
         if self.max_daily_loss_cents is not None:
@@ -142,6 +139,7 @@ def set_lifecycle(
     deployment: Deployment, asked: SetLifecycle, now_ns: int
 ) -> tuple[Deployment, LifecycleChanged | LifecycleRefused]:
     """Return the deployment after the request, and the event that tells what came of it."""
+    need_member("to_state", asked.to_state, LifecycleState)
     reason = _refusal(deployment, asked)
     if reason is not None:
         return deployment, LifecycleRefused(asked, deployment.state, reason)

@@ -19,7 +19,7 @@ from threading import Lock
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import InvalidValueError, need_int, need_member, need_text
 from lockstep_desk.fund.book import NS_PER_DAY, GateBook, GateState, RateWindow
 from lockstep_desk.fund.deployment import LimitSet
 from lockstep_desk.fund.intent import ADMITTED, Admit, OrderIntent, cents_above
@@ -64,6 +64,10 @@ class GateOptions(msgspec.Struct, frozen=True):
 
     mode: GateMode = GateMode.REDUCE_OK
     window: RateWindow = RateWindow.SECONDS
+
+    def __post_init__(self) -> None:
+        need_member("mode", self.mode, GateMode)
+        need_member("window", self.window, RateWindow)
 
 
 _USUAL = GateOptions()
@@ -141,7 +145,7 @@ class DeploymentGate:
             self._record(now_ns, intent)
 
     def apply_fill(self, fill: Fill | int) -> None:
-        """Move the position by a fill; in STRICT, signed cents will do."""
+        """Move the position by a fill; in STRICT signed cents will do, which name no order."""
         with self._lock:
             if isinstance(fill, Fill):
                 self._book.move(fill)
@@ -167,7 +171,7 @@ class DeploymentGate:
 
     def halt(self, action: HaltAction) -> None:
         """Block what opens until it is cleared; the severest action asked for is kept."""
-        if action is HaltAction.WARN:
+        if need_member("action", action, HaltAction) is HaltAction.WARN:
             raise InvalidValueError("action: expected one that blocks, found WARN")
         with self._lock:
             self._book.halted = max(self._book.halted, int(action))
@@ -185,6 +189,9 @@ class DeploymentGate:
         """
         with self._lock:
             orders = list(working) if limits.caps_open and not self._limits.caps_open else []
+            keys = [order.client_order_id for order in orders]
+            if None in keys or len(set(keys)) < len(keys):
+                raise InvalidValueError(f"working: expected an id of its own each, found {keys}")
             if not limits.caps_open:
                 for key in sorted(self._book.working):
                     self._book.untrack(key)

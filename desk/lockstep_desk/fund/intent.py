@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import need_int, need_member, need_text
 from lockstep_desk.types import E17_PER_CENT, Breach, Side
 
 _CENTS_MAX = 10**18
@@ -29,14 +29,15 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     client_order_id: str | None = None
 
     def __post_init__(self) -> None:
-        if type(self.side) is not Side:
-            raise InvalidValueError(f"side: expected Side.BUY or Side.SELL, found {self.side!r}")
+        need_member("side", self.side, Side)
         need_int("notional_cents", self.notional_cents, 1, _CENTS_MAX)
         need_text("symbol", self.symbol)
         if self.qty_e8 is not None:
             need_int("qty_e8", self.qty_e8, 1)
         if self.price_e9 is not None:
             need_int("price_e9", self.price_e9, 1)
+        if self.client_order_id is not None:
+            need_text("client_order_id", self.client_order_id)
 
     @classmethod
     def priced(

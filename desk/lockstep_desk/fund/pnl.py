@@ -14,7 +14,7 @@ from typing import assert_never
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int
+from lockstep_desk.errors import InvalidValueError, need_int, need_member
 from lockstep_desk.types import E8, Fill, Mark
 
 
@@ -112,6 +112,7 @@ def compute_pnl(
     A fill that comes again is counted once, whichever window it is in. A window that holds no
     moment raises. Time and memory are linear in the fills.
     """
+    need_member("group_by", group_by, GroupBy)
     need_int("start_ns", start_ns, 0)
     if need_int("end_ns", end_ns, 0) <= start_ns:
         raise InvalidValueError(

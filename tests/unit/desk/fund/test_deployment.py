@@ -93,6 +93,12 @@ def test_what_is_refused_changes_nothing_and_says_why(
     assert after is deployment
 
 
+@pytest.mark.parametrize("state", [2, 9, "LIVE", None])
+def test_a_state_is_one_of_three(state: LifecycleState) -> None:
+    with pytest.raises(InvalidValueError, match="to_state: expected a LifecycleState"):
+        moved(deployed(), state, now_ns=0)
+
+
 def test_a_request_for_another_deployment_is_refused() -> None:
     deployment = deployed()
     _after, event = set_lifecycle(deployment, SetLifecycle("other", PAPER, LIVE), now_ns=7)

@@ -162,6 +162,14 @@ def test_limits_that_begin_to_count_take_the_orders_that_work() -> None:
     assert [] == failed(changing, order("b", 5))
 
 
+def test_limits_that_cannot_be_taken_change_nothing() -> None:
+    changing = gate(LIMITS)
+    for orders in ([order("a", 1), order("a", 2)], [order("a", 1), order(None, 1)]):
+        with pytest.raises(InvalidValueError, match="working: expected an id of its own each"):
+            changing.set_limits(OPEN, orders)
+        assert (LIMITS, ()) == (changing.limits, changing.state().working)
+
+
 @MODES
 def test_working_orders_survive_in_the_state(options: GateOptions) -> None:
     counting = gate(OPEN, options)

@@ -61,7 +61,15 @@ def test_an_intent_is_worth_something(cents: int) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("side", 0), ("side", "buy"), ("symbol", ""), ("qty_e8", -1), ("qty_e8", 0), ("price_e9", 0)],
+    [
+        ("side", 0),
+        ("side", "buy"),
+        ("symbol", ""),
+        ("qty_e8", -1),
+        ("qty_e8", 0),
+        ("price_e9", 0),
+        ("client_order_id", ""),
+    ],
 )
 def test_an_intent_refuses_what_cannot_be_right(field: str, value: object) -> None:
     with pytest.raises(InvalidValueError, match=f"^{field}: expected"):
@@ -191,6 +199,21 @@ def test_a_halt_blocks_everything_and_names_its_action() -> None:
 def test_a_warning_halts_nothing() -> None:
     with pytest.raises(InvalidValueError, match="action: expected one that blocks, found WARN"):
         strict().halt(HaltAction.WARN)
+
+
+@pytest.mark.parametrize("action", [1, 2, "HARD_HALT", None])
+def test_a_halt_is_one_of_the_actions(action: HaltAction) -> None:
+    gate = strict()
+    with pytest.raises(InvalidValueError, match="action: expected a HaltAction"):
+        gate.halt(action)
+    assert 0 == gate.state().halted
+
+
+def test_a_mode_and_a_window_are_never_guessed() -> None:
+    with pytest.raises(InvalidValueError, match=r"mode: expected a GateMode \(STRICT, REDUCE_OK\)"):
+        GateOptions("strict")  # type: ignore[arg-type]  # what must be refused
+    with pytest.raises(InvalidValueError, match="window: expected a RateWindow"):
+        GateOptions(GateMode.STRICT, 1)  # type: ignore[arg-type]  # what must be refused
 
 
 @pytest.mark.desk("FUND-21")

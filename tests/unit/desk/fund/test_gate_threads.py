@@ -73,7 +73,7 @@ def run_in_threads(work: Callable[[int], None]) -> None:
         raise failures[0]
 
 
-def order(key: str, side: Side, lots: int) -> OrderIntent:
+def order(key: str | None, side: Side, lots: int) -> OrderIntent:
     return OrderIntent.priced(side, "BTC", lots * ONE, MARK, key)
 
 
@@ -88,7 +88,7 @@ def test_the_rate_cap_is_never_passed(mode: GateMode, window: RateWindow) -> Non
 
         def work(number: int, second: int = second, admitted: list[int] = admitted) -> None:
             for _ in range(10):
-                verdict = gates.admit("d", order("", Side.BUY, 1), second * 10**9)
+                verdict = gates.admit("d", order(None, Side.BUY, 1), second * 10**9)
                 if isinstance(verdict, Admit):
                     admitted.append(number)
 
@@ -130,7 +130,7 @@ def test_no_fill_is_lost() -> None:
     def work(number: int) -> None:
         for turn in range(200):
             gate.apply_fill(fill(f"{number}-{turn}", Side.BUY if turn % 4 else Side.SELL, 1))
-            gate.check(order("", Side.BUY, 1), 0)
+            gate.check(order(None, Side.BUY, 1), 0)
 
     run_in_threads(work)
     assert (("BTC", THREADS * 100 * ONE),) == gate.state().quantities

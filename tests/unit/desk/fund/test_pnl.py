@@ -137,6 +137,12 @@ def test_by_deployment_every_fill_is_in_one_bucket_and_the_unattributed_are_last
     assert {"BTC": -E8} == report.bucket("b").open_positions_by_symbol
 
 
+@pytest.mark.parametrize("group_by", [1, "DEPLOYMENT", None])
+def test_a_grouping_is_one_of_two(group_by: GroupBy) -> None:
+    with pytest.raises(InvalidValueError, match="group_by: expected a GroupBy"):
+        compute_pnl(OWNED, 0, 50, group_by)
+
+
 def test_a_bucket_that_is_not_there_is_named() -> None:
     with pytest.raises(InvalidValueError, match="key: expected one of"):
         compute_pnl(OWNED, 0, 50, GroupBy.DEPLOYMENT).bucket("c")
