@@ -373,6 +373,22 @@ PIPELINE: tuple[Mistake, ...] = (
         "::test_orders_that_nobody_answers_are_in_flight_and_never_dropped",
     ),
     Mistake(
+        "who wants something is shown what comes after it",
+        ("PIPE-D12",),
+        "pipeline/actor.py",
+        "while used <= len(task.more) and not len(actions):",
+        "while used <= len(task.more):",
+        f"{_PIPELINE}/test_host.py",
+    ),
+    Mistake(
+        "what a trader did not look at is lost",
+        ("PIPE-D2",),
+        "pipeline/live.py",
+        "del place.shown[: outcome.used]",
+        "place.shown.clear()",
+        f"{_PIPELINE}/test_live.py::test_every_event_is_seen_when_nobody_is_slow",
+    ),
+    Mistake(
         "answers are ordered by trader",
         ("I15",),
         "pipeline/pool.py",

@@ -17,19 +17,22 @@ _ERROR_SHOWN = 200
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
-    """A question to a trader: what do you want, now that this is so?"""
+    """A question to a trader: what do you want, now that this is so?
+
+    `more` holds later contexts. They are looked at in order as long as nothing is wanted: whoever
+    wants something at one of them is asked about the rest again, with that in flight.
+    """
 
     trader: int
     context: Context
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """Return where the answer stands among all answers: (sequence number seen, trader)."""
-        return self.context.seq_seen, self.trader
+    more: tuple[Context, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """The answer: intents, or an error and none. `refused` counts intents beyond the bound."""
+    """The answer: intents, or an error and none, after the last of `used` contexts.
+
+    `refused` counts intents beyond the bound.
+    """
 
     trader: int
     seq_seen: int
@@ -37,6 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     intents: tuple[Open | Cancel, ...] = ()
     error: str = ""
     refused: int = 0
+    used: int = 1
 
     @property
     def order(self) -> tuple[int, int]:
@@ -68,22 +72,33 @@ class Host:
 
     def ask(self, task: Task) -> Outcome:
         """Return the answer to a task; whatever the strategy raises becomes a failed one."""
-        context, actions = task.context, Actions()
+        context, actions, used = task.context, Actions(), 1
         try:
             self._algos[task.trader].on_market(context, actions)
+            while used <= len(task.more) and not len(actions):
+                context = task.more[used - 1]
+                used += 1
+                self._algos[task.trader].on_market(context, actions)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # one strategy fails alone
             self.add(self._traders[task.trader])
-            return failed(task, f"{type(error).__name__}: {error}")
+            return failed(task, f"{type(error).__name__}: {error}", used)
         return Outcome(
             trader=task.trader,
             seq_seen=context.seq_seen,
             now_ns=context.now_ns,
             intents=tuple(actions),
             refused=actions.refused,
+            used=used,
         )
 
 
-def failed(task: Task, error: str) -> Outcome:
-    """Return the outcome of a task that gave no answer."""
-    context = task.context
-    return Outcome(task.trader, context.seq_seen, context.now_ns, error=error[:_ERROR_SHOWN])
+def failed(task: Task, error: str, used: int = 1) -> Outcome:
+    """Return the outcome of a task that gave no answer at the last of `used` contexts."""
+    context = (task.context, *task.more)[used - 1]
+    return Outcome(
+        trader=task.trader,
+        seq_seen=context.seq_seen,
+        now_ns=context.now_ns,
+        error=error[:_ERROR_SHOWN],
+        used=used,
+    )

@@ -22,7 +22,7 @@ from lockstep_desk.pipeline.port import Answer, DeskPort, Seen, Standing, Trader
 from lockstep_desk.pipeline.portfolio import Portfolio
 from lockstep_desk.pipeline.router import Router
 from lockstep_desk.pipeline.supervisor import Service, ThreadService
-from lockstep_desk.strategy.base import Open, Working
+from lockstep_desk.strategy.base import Context, Open, Working
 from lockstep_desk.strategy.market import MarketEvent, MarketView
 
 _FAILURES_KEPT = 100
@@ -30,15 +30,23 @@ _IDLE_S = 0.05
 """How long the dispatcher waits at most before it looks at its stop flag."""
 
 
+_News = tuple[MarketView, Seen]
+
+
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """Sizes and policies of the channels, and how many unanswered submissions a trader may have."""
+    """Sizes and policies of the channels.
+
+    A trader may have `unanswered_max` submissions that were not answered, and is shown up to
+    `burst_max` events in one question when it lags behind.
+    """
 
     market_capacity: int = 2048
     market_overflow: Overflow = Overflow.DROP_OLDEST
     mailbox_capacity: int = 64
     orders_capacity: int = 128
     unanswered_max: int = 4
+    burst_max: int = 32
     failures: FailurePolicy = field(default_factory=FailurePolicy)
 
     def __post_init__(self) -> None:
@@ -46,19 +54,22 @@ class LiveOptions:
         need_int("mailbox_capacity", self.mailbox_capacity, 1)
         need_int("orders_capacity", self.orders_capacity, 1)
         need_int("unanswered_max", self.unanswered_max, 1)
+        need_int("burst_max", self.burst_max, 1)
 
 
 class _Place:
-    """One trader's place: what it has yet to see, whether it is at a task, what is unanswered."""
+    """One trader's place: what it has yet to see, what it is asked about, what is unanswered.
 
-    __slots__ = ("dropped", "is_asked", "mailbox", "unanswered")
+    `shown` holds what it is asked about, and after the answer what of that it did not look at.
+    """
+
+    __slots__ = ("dropped", "is_asked", "mailbox", "shown", "unanswered")
 
     def __init__(self, name: str, capacity: int) -> None:
-        self.mailbox: Channel[tuple[MarketView, Seen]] = Channel(
-            name, capacity, Overflow.DROP_OLDEST
-        )
+        self.mailbox: Channel[_News] = Channel(name, capacity, Overflow.DROP_OLDEST)
         self.dropped = 0
         self.is_asked = False
+        self.shown: list[_News] = []
         self.unanswered: list[Answer] = []
 
 
@@ -125,8 +136,14 @@ class Pipeline:
         """Return whether nothing is under way: no event, task or unanswered order."""
         return not (
             any(len(channel) for channel in self._channels.values())
-            or any(p.is_asked or p.unanswered or len(p.mailbox) for p in self._places)
+            or any(p.is_asked or p.unanswered for p in self._places)
+            or any(map(self.backlog, range(len(self._places))))
         )
+
+    def backlog(self, trader: int) -> int:
+        """Return how many events a trader has yet to see, with those that it is asked about."""
+        place = self._places[trader]
+        return len(place.mailbox) + len(place.shown)
 
     def counters(self) -> dict[str, Counters]:
         """Return the counters of every channel by its name: instruments, mailboxes, orders."""
@@ -148,10 +165,12 @@ class Pipeline:
             self._is_waiting = True
             has_news = pulled or any(len(channel) for channel in self._channels.values())
             for outcome in self._pool.collect(0 if has_news else _IDLE_S):
-                self._places[outcome.trader].is_asked = False
+                place = self._places[outcome.trader]
+                place.is_asked = False
+                del place.shown[: outcome.used]
                 answer = self.portfolio.answer(outcome)
                 if answer is not None:
-                    self._places[outcome.trader].unanswered.append(answer)
+                    place.unanswered.append(answer)
                     self._orders.submit(answer)
             self._is_waiting = False
             self._hear_all()
@@ -175,20 +194,39 @@ class Pipeline:
         """Give a task to every trader that is free and has something to see."""
         tasks: list[Task] = []
         for trader, place in enumerate(self._places):
-            is_full = len(place.unanswered) >= self.options.unanswered_max
-            while not place.is_asked and not is_full and len(place.mailbox):
-                news = place.mailbox.take(0)
-                if news is None:
-                    break
-                dropped = place.mailbox.counters().dropped
-                self.portfolio.missed(trader, dropped - place.dropped)
-                place.dropped = dropped
-                task = self.portfolio.question(trader, *news, self._standing(trader))
-                if task is not None:
-                    place.is_asked = True
-                    tasks.append(task)
+            if place.is_asked or len(place.unanswered) >= self.options.unanswered_max:
+                continue
+            task = self._task(trader, place)
+            if task is not None:
+                place.is_asked = True
+                tasks.append(task)
         if tasks:
             self._pool.submit(tasks)
+
+    def _task(self, trader: int, place: _Place) -> Task | None:
+        """Return a question about what a trader has yet to see, None if there is nothing to ask."""
+        who = self.portfolio.router.traders[trader]
+        # Of a trader with a cadence each question decides when the next one is due.
+        burst_max = 1 if who.cadence_ns else self.options.burst_max
+        news, place.shown = self._unseen(trader, place, burst_max), []
+        contexts: list[Context] = []
+        standing = self._standing(trader) if news else Standing()
+        for each in news:
+            task = self.portfolio.question(trader, *each, standing)
+            if task is not None:
+                contexts.append(task.context)
+                place.shown.append(each)
+        return Task(trader, contexts[0], tuple(contexts[1:])) if contexts else None
+
+    def _unseen(self, trader: int, place: _Place, count: int) -> list[_News]:
+        """Take up to `count` events that a trader has yet to see, oldest first."""
+        news = place.shown[:count]
+        while len(news) < count and (each := place.mailbox.take(0)) is not None:
+            news.append(each)
+        dropped = place.mailbox.counters().dropped
+        self.portfolio.missed(trader, dropped - place.dropped)
+        place.dropped = dropped
+        return news
 
     def _standing(self, trader: int) -> Standing:
         """Return what the desk says, and in flight what it has not answered yet (PIPE-D12)."""

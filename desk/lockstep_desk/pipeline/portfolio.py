@@ -64,9 +64,9 @@ class Portfolio:
             self._missed[trader] += 1
             return None
         who = self.router.traders[trader]
-        self._due_ns[trader] = seen.now_ns + who.cadence_ns
+        if who.cadence_ns:
+            self._due_ns[trader] = seen.now_ns + who.cadence_ns
         missed, self._missed[trader] = self._missed[trader], 0
-        self.totals.tasks += 1
         context = Context(
             deployment_id=who.deployment_id,
             instrument=who.instrument,
@@ -84,6 +84,7 @@ class Portfolio:
 
     def answer(self, outcome: Outcome) -> Answer | None:
         """Return what a trader wants, None if nothing; a failure is counted, and may halt."""
+        self.totals.tasks += outcome.used
         self.totals.refused += outcome.refused
         if outcome.error:
             self._fail(outcome)

@@ -73,6 +73,27 @@ class RaisesAt(Counts):
             raise ZeroDivisionError(f"at {context.seq_seen}")
 
 
+class Every(Counts):
+    """Counts, and buys at every so many contexts."""
+
+    def __init__(self, options: Number) -> None:
+        super().__init__(Nothing())
+        self._number = options.number
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        self.asked += 1
+        if self.asked % self._number == 0:
+            actions.add(Open(context.instrument, Side.BUY, self.asked, tif=TimeInForce.IOC))
+
+
+class QuietRaisesAt(Every):
+    """Wants nothing, and raises at one sequence number."""
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        if context.seq_seen == self._number:
+            raise ZeroDivisionError(f"at {context.seq_seen}")
+
+
 class DiesAt(Counts):
     """Counts, and kills its process at one sequence number."""
 
@@ -135,6 +156,8 @@ CATALOG: Catalog = {
     **STRATEGIES,
     "counts": Entry(Nothing, Counts),
     "raises_at": Entry(Number, RaisesAt),
+    "every": Entry(Number, Every),
+    "quiet_raises_at": Entry(Number, QuietRaisesAt),
     "dies_at": Entry(Number, DiesAt),
     "exits": Entry(Nothing, Exits),
     "floods": Entry(Nothing, Floods),

@@ -163,7 +163,7 @@ def test_orders_that_nobody_answers_are_in_flight_and_never_dropped() -> None:
     feed = iter([candle_of(1, number, "A") for number in range(30)])
 
     def all_wait() -> bool:
-        return run.desk.seq == 30 and run.pipeline.counters()["A/1"].depth == 27
+        return run.desk.seq == 30 and run.pipeline.backlog(1) == 27
 
     supervisor = run.run(feed, all_wait)
     # The counter has three unanswered submissions and is not asked; the buyer sees its order.
@@ -230,7 +230,7 @@ def test_a_strategy_that_never_returns_makes_the_stop_late_and_not_endless() -> 
     pool.start(traders)
     supervisor = Supervisor(run.pipeline.services([("x", iter([candle_of(1, 0, "A")]))]), 0.2)
     supervisor.start()
-    run.wait(lambda: run.pipeline.portfolio.totals.tasks == 1, supervisor)
+    run.wait(lambda: run.pipeline.backlog(0) == 1, supervisor)
     assert "dispatcher" in supervisor.stop().late
     GATE.set()
     assert pool.stop(SOON_S)
