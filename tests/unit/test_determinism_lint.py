@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 CORE = (
     *("engine/lockstep_kernel", "engine/lockstep_engine", "validator/lockstep_naive"),
     *("desk/lockstep_desk/fund", "desk/lockstep_desk/oms", "desk/lockstep_desk/core"),
+    *("desk/lockstep_desk/risk", "desk/lockstep_desk/strategy"),
 )
 HOST_FILES = (
     *("audit", "engine", "hooks", "outputs", "replica", "router", "runners", "times", "view"),
