@@ -121,6 +121,13 @@ def test_the_page_lists_every_command_and_event_as_the_code_says_it() -> None:
         assert table(structs) in page, "If this is wanted, run `make record`."
 
 
+def test_what_the_page_imports_is_there() -> None:
+    lines = [line.strip() for line in PAGE.read_text("utf-8").splitlines()]
+    imports = [line for line in lines if line.startswith("from lockstep_")]
+    assert len(imports) > 5
+    exec("\n".join(imports), {})  # noqa: S102 - the page's own example
+
+
 def test_tags_are_used_once() -> None:
     for structs in (MACHINE.codec.commands, MACHINE.codec.events):
         tags = [struct.__struct_config__.tag for struct in structs]
