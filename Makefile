@@ -15,7 +15,7 @@ MUTATION ?=
 BIN     := .venv/bin
 PY      := $(BIN)/python
 PIP     := $(PY) -m pip install -qq --disable-pip-version-check
-FOLDERS := engine journal replay validator runtime
+FOLDERS := engine journal replay validator runtime desk
 SOURCES := $(shell find $(FOLDERS) -name '*.py' | LC_ALL=C sort) setup.py pyproject.toml
 C       := $(CURDIR)/build/compiled-$(shell sha256sum $(SOURCES) | sha256sum | cut -c1-12)
 LINTED  := $(FOLDERS) tests setup.py $(wildcard examples)
@@ -119,9 +119,9 @@ compiled: $(C)/.done
 
 # Left out is what plants bugs in sources, looks at text, or asks the journal and the programs for what
 # they do around the engine: kernel, engine and validator are compiled, and run all of their tests. The
-# naive machine is not; it runs beside the engine in tests/property.
+# naive machine is not; it runs beside the engine in tests/property. Nor is the fund layer.
 NOT_C   := faults planted proofs simulated_faults mutation unit/journal unit/runtime unit/bench unit/simulate unit/naive \
-           unit/test_tidy.py unit/test_operations.py unit/test_durable.py unit/test_rules_cited.py
+           planted_desk conformance desk_pnl unit/desk/fund unit/test_tidy.py unit/test_operations.py unit/test_durable.py unit/test_rules_cited.py
 
 test-c: $(C)/.done ## Compile the hot modules and run their tests on them
 	@PYTHONPATH=$(C):$(CURDIR) LOCKSTEP_EXPECT=compiled $(PY) -m pytest -q -n $(WORKERS) --dist worksteal \
@@ -135,7 +135,7 @@ bench-durable: setup-test no-so ## Compare durable rate and commit latency with 
 	@$(PY) -m tests.durable $(BEFORE)
 
 record: setup-test no-so ## Write the golden files anew; commit them with the reason
-	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/evidence/test_walkthrough.py
+	@LOCKSTEP_RECORD=1 LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q tests/golden tests/fuzz tests/unit/test_exported_names.py tests/unit/engine/test_vocabulary.py tests/unit/desk/core/test_vocabulary.py tests/unit/desk/recon/test_wire.py tests/evidence/test_walkthrough.py tests/conformance
 
 build: setup-dev no-so ## Build the source archive and the wheel into dist
 	@rm -rf build/lib build/bdist.* dist && mkdir -p build

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("engine", "journal", "replay", "validator", "runtime", ".")
+FOLDERS = ("engine", "journal", "replay", "validator", "runtime", "desk", ".")
 TIMEOUT_S = 300
 
 

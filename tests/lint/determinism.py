@@ -17,6 +17,7 @@ ALLOWED_IMPORTS = frozenset(
     | {"functools", "hashlib", "heapq", "itertools", "operator", "re", "string", "struct", "types"}
     | {"mypy_extensions", "typing", "typing_extensions"}
     | {"msgspec", "xxhash", "lockstep_engine", "lockstep_kernel", "lockstep_naive"}
+    | {"lockstep_desk"}
 )
 """Modules, and all they hold, that read nothing from outside."""
 

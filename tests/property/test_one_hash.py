@@ -37,7 +37,9 @@ from lockstep_replay import LiveOptions, begin, recover
 from tests.property.recorded import items_of, record
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [ROOT / folder for folder in ("engine", "journal", "replay", "validator", "runtime")]
+SOURCES = [
+    ROOT / folder for folder in ("engine", "journal", "replay", "validator", "runtime", "desk")
+]
 SMALL, MARKET, STEPS = "small:15", "market:11", 1_200
 TOURS = ("tour:0", "tour:1", "tour:2")
 MACHINES = pytest.mark.parametrize("machine", [ENGINE, NAIVE], ids=["engine", "naive"])

@@ -17,7 +17,7 @@ from tests.planted.bug import Bug, CannotPlantError, patched
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 300.0
-_PARTS = ("engine", "journal", "replay", "validator", "runtime")
+_PARTS = ("engine", "journal", "replay", "validator", "runtime", "desk")
 
 
 class Catch(NamedTuple):

@@ -42,7 +42,7 @@ def test_all_packages_are_loaded_from_one_place() -> None:
 
 
 def test_no_compiled_file_hides_a_source() -> None:
-    folders = ("engine", "journal", "replay", "validator", "runtime")
+    folders = ("engine", "journal", "replay", "validator", "runtime", "desk")
     patterns = ("*.so", "*.pyd")
     found = [file for f in folders for pattern in patterns for file in (ROOT / f).rglob(pattern)]
     assert [] == found

@@ -13,6 +13,15 @@ import pytest
 
 PINNED = Path(__file__).parents[1] / "golden" / "exported_names.txt"
 PACKAGES = (
+    "lockstep_desk",
+    "lockstep_desk.adapters.exchange",
+    "lockstep_desk.fund",
+    "lockstep_desk.recon",
+    "lockstep_desk.pipeline",
+    "lockstep_desk.reports",
+    "lockstep_desk.risk",
+    "lockstep_desk.stats",
+    "lockstep_desk.strategy",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",

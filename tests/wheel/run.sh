@@ -25,7 +25,7 @@ test -f "$1" || { echo "wheel: expected one pure wheel, found: $(ls "$place/dist
 
 mkdir "$place/empty"
 cp tests/wheel/smoke.py "$place/smoke.py"
-find engine journal replay validator runtime -path '*/lockstep_*' -name '*.py' |
+find engine journal replay validator runtime desk -path '*/lockstep_*' -name '*.py' |
   sed -E 's#^[^/]+/##' >"$place/sources"
 cd "$place/empty"
 env -u PYTHONPATH "$place/venv/bin/python" "$place/smoke.py" "$place/sources"

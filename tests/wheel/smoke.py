@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 PACKAGES = (
+    "lockstep_desk",
     "lockstep_engine",
     "lockstep_journal",
     "lockstep_kernel",
@@ -20,7 +21,7 @@ PACKAGES = (
     "lockstep_validator",
 )
 PROGRAMS = ("lockstep", "lockstep-validator")
-MACHINES = {"exchange", "exchange.naive"}
+MACHINES = {"desk", "exchange", "exchange.naive"}
 COMMANDS = {"bench", "demo", "head", "journal", "replay", "run", "simulate", "status"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = (".", "engine", "journal", "replay", "validator", "runtime")
+FOLDERS = (".", "engine", "journal", "replay", "validator", "runtime", "desk")
 
 
 def python_path(extra: Sequence[Path] = ()) -> str:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 DATA = Path(__file__).parent / "data"
 NORMAL = DATA / "normal-20k.csv.xz"
 SAMPLE = ROOT / "examples/data/binance-usdm-btcusdt/usdm_btcusdt_20240808_first12000.jsonl.xz"
-FOLDERS = ("engine", "journal", "replay", "validator", "runtime")
+FOLDERS = ("engine", "journal", "replay", "validator", "runtime", "desk")
 
 
 class Kept:

@@ -1,0 +1,1 @@
+"""Ways to venues. Only here are the words of an exchange known."""

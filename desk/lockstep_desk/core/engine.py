@@ -1,0 +1,356 @@
+"""The engine: drives the desk's machine, asks the host's code, and carries out what is durable.
+
+Owns the order of [DESK-04]: the clock sees an event first; then the event is a command in the
+journal; what it asks for is handed over to the venues; hooks answer to what it changed; and while
+trading is enabled the strategies are asked after every event of every kind. A request is handed
+over only after the command that made it is durable, and what became of that is journaled as well.
+
+Everything goes through one sequencer: a replay of the journal does the same without host code.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar, cast
+
+import msgspec
+
+from lockstep_desk.clock import Clock
+from lockstep_desk.core.audit import Auditor
+from lockstep_desk.core.codes import Link, Origin, SendError, TradingState
+from lockstep_desk.core.commands import (
+    CancelOrders,
+    ClosePositions,
+    Filter,
+    RecordAccountDisconnect,
+    RecordMarketDisconnect,
+    RecordSendResults,
+    Resume,
+    RiskRefusal,
+    SendResult,
+    SetTradingState,
+    Shutdown,
+    SubmitIntents,
+)
+from lockstep_desk.core.events import (
+    CancelRefused,
+    CancelRequested,
+    CommandRefused,
+    OrderQueried,
+    OrderRefused,
+    OrderRequested,
+    PaperOrderRecorded,
+    PositionExited,
+    TradingStateChanged,
+)
+from lockstep_desk.core.hooks import Intents, Parts
+from lockstep_desk.core.outputs import (
+    NO_ORDERS,
+    AlgoOrders,
+    Commanded,
+    Failure,
+    FeedEnded,
+    Journaled,
+    OnDisconnect,
+    OnTradingDisabled,
+    Orders,
+    OutletLost,
+    Output,
+    PositionExit,
+    Processed,
+    Queried,
+)
+from lockstep_desk.core.times import time_of
+from lockstep_desk.core.view import DeskView
+from lockstep_desk.types import AuditTick
+from lockstep_journal import Item, OutletFailed, Result
+from lockstep_kernel.chain import State
+from lockstep_kernel.errors import LockstepError
+
+Event = TypeVar("Event", bound=msgspec.Struct)
+
+
+class CommandSequencer(Protocol):
+    """What the engine needs of the exchange's own sequencer."""
+
+    @property
+    def state(self) -> State:
+        """The state after the last durable command."""
+        ...
+
+    def submit(self, items: Sequence[Item]) -> list[Result]:
+        """Make commands durable and return what each did."""
+        ...
+
+
+class _Call:
+    """What one call of the engine has done so far."""
+
+    def __init__(self) -> None:
+        self.journaled: list[Journaled] = []
+        self.outputs: list[Output] = []
+        self.errors: list[str] = []
+
+    def failures(self, results: Sequence[SendResult]) -> tuple[Failure, ...]:
+        """Return what was not handed over, and note what ends the desk."""
+        failed = tuple(
+            Failure(result.client_order_id, result.is_cancel, result.error)
+            for result in results
+            if result.error is not SendError.NONE
+        )
+        self.errors += [str(failure) for failure in failed if failure.error.is_unrecoverable]
+        return failed
+
+
+class Engine:
+    """A running desk. One thread drives it, one event at a time."""
+
+    def __init__(
+        self,
+        sequencer: CommandSequencer,
+        parts: Parts,
+        clock: Clock,
+        auditor: Auditor | None = None,
+    ) -> None:
+        self._sequencer = sequencer
+        self._parts = parts
+        self._clock = clock
+        self.auditor = auditor or Auditor()
+        self.time_start_ns = clock.now_ns()
+
+    @property
+    def view(self) -> DeskView:
+        """The desk as it is now."""
+        return DeskView(self._sequencer.state)
+
+    @property
+    def state(self) -> State:
+        """The state after the last durable command, for reading."""
+        return self._sequencer.state
+
+    def snapshot(self) -> AuditTick:
+        """Send the whole state into the audit stream."""
+        return self.auditor.snapshot(self._sequencer.state)
+
+    def process(self, event: msgspec.Struct) -> AuditTick:
+        """Take one event to its end and return its tick."""
+        call = _Call()
+        self._observe(event)
+        is_shutdown = type(event) is Shutdown
+        if is_shutdown:
+            self._submit(call, event)
+        else:
+            self._take_and_trade(call, event)
+        if is_shutdown or call.errors:
+            self._end(call)
+        return self._tick(Processed(event, tuple(call.journaled), is_shutdown), call)
+
+    def resume(self) -> AuditTick:
+        """Begin anew after a restart: what was in flight is asked for, nothing is sent again."""
+        return self.process(Resume())
+
+    def end(self) -> AuditTick:
+        """Take what still comes back after the last event, and say that the feed ended."""
+        call = _Call()
+        self._end(call)
+        return self._tick(FeedEnded(tuple(call.journaled)), call)
+
+    def _observe(self, event: msgspec.Struct) -> None:
+        """Let a clock that takes its time from events see this one, unless it is older."""
+        observe = getattr(self._clock, "observe", None)
+        ts_ns = time_of(event)
+        if observe is not None and ts_ns is not None and ts_ns > self._clock.now_ns():
+            observe(ts_ns)
+
+    def _take_and_trade(self, call: _Call, event: msgspec.Struct) -> None:
+        """Take an event, then ask the strategies; host code that raises ends the desk."""
+        try:
+            self._take(call, event)
+            if not call.errors and self._may_trade():
+                self._ask_strategies(call)
+        except LockstepError:
+            # The journal or the machine: nothing goes on from there.
+            raise
+        except Exception as error:  # noqa: BLE001  # what a strategy raises is its own affair
+            call.errors.append(f"host code: {type(error).__name__}: {error}")
+
+    def _take(self, call: _Call, event: msgspec.Struct) -> None:
+        """Carry out what the event itself asks for, then let hooks answer."""
+        if type(event) is ClosePositions and self._parts.closer is not None:
+            orders = NO_ORDERS
+            for intents in self._parts.closer.close(self.view, event.filter):
+                orders = orders.joined(self._intend(call, intents, Origin.CLOSE))
+            events: Sequence[msgspec.Struct] = ()
+        else:
+            events = self._submit(call, event)
+            orders = self._carry_out(call, events)
+        if not orders.is_empty:
+            call.outputs.append(Commanded(orders))
+        if call.errors:
+            return
+        call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
+        self._call_hooks(call, event, events)
+
+    def _call_hooks(
+        self, call: _Call, event: msgspec.Struct, events: Sequence[msgspec.Struct]
+    ) -> None:
+        controls = _HookControls(self, call)
+        hooks = self._parts.hooks
+        if type(event) is SetTradingState:
+            if any(_is_disabling(change) for change in _of(events, TradingStateChanged)):
+                hooks.on_trading_disabled(controls)
+                call.outputs.append(OnTradingDisabled(controls.orders))
+        elif _of(events, CommandRefused):
+            return
+        elif type(event) is RecordAccountDisconnect:
+            hooks.on_disconnect(controls, Link.ACCOUNT, event.account)
+            call.outputs.append(OnDisconnect(Link.ACCOUNT, event.account, controls.orders))
+        elif type(event) is RecordMarketDisconnect:
+            hooks.on_disconnect(controls, Link.MARKET, event.venue)
+            call.outputs.append(OnDisconnect(Link.MARKET, event.venue, controls.orders))
+
+    def _may_trade(self) -> bool:
+        view = self.view
+        return view.trading is TradingState.ENABLED and not view.is_shut_down
+
+    def _ask_strategies(self, call: _Call) -> None:
+        """Let strategies decide on one view, and carry it out by (sequence seen, trader)."""
+        view = self.view
+        orders = NO_ORDERS
+        wanted = sorted(self._parts.algo.generate(view), key=_trader_of)
+        seq_seen = view.seq
+        for intents in wanted:
+            orders = orders.joined(self._intend(call, intents, Origin.ALGO, seq_seen))
+        if not orders.is_empty:
+            call.outputs.append(AlgoOrders(orders))
+
+    def _intend(
+        self, call: _Call, intents: Intents, origin: Origin, seq_seen: int | None = None
+    ) -> Orders:
+        """Submit intents; strategies' pass the risk manager first, and no others do."""
+        view = self.view
+        refused: tuple[RiskRefusal, ...] = ()
+        if origin is Origin.ALGO:
+            checked = self._parts.risk.check(view, intents)
+            intents, refused = checked.intents, checked.refused
+        if not intents.cancels and not intents.opens and not refused:
+            return NO_ORDERS
+        command = SubmitIntents(
+            origin,
+            intents.deployment,
+            intents.trader,
+            view.seq if seq_seen is None else seq_seen,
+            intents.cancels,
+            intents.opens,
+            refused,
+        )
+        return self._carry_out(call, self._submit(call, command))
+
+    def _carry_out(self, call: _Call, events: Sequence[msgspec.Struct]) -> Orders:
+        """Hand over what durable events ask for, cancels first, and journal what became of it.
+
+        A batch may be handed over in part: what was, stands ([DESK-13]). Errors keep the order in
+        which requests stand ([DESK-18]).
+        """
+        cancels, opens = _of(events, CancelRequested), _of(events, OrderRequested)
+        results = [self._hand_over(request) for request in cancels]
+        results += [self._hand_over(request) for request in opens]
+        if results:
+            self._submit(call, RecordSendResults(tuple(results)))
+        self._query(call, _of(events, OrderQueried))
+        failed = call.failures(results)
+        return Orders(
+            cancels,
+            opens,
+            _of(events, PaperOrderRecorded),
+            _of(events, CancelRefused),
+            _of(events, OrderRefused),
+            failed,
+        )
+
+    def _query(self, call: _Call, queries: tuple[OrderQueried, ...]) -> None:
+        """Ask venues what became of orders."""
+        asked = [
+            SendResult(query.client_order_id, False, self._parts.sender.query(query))
+            for query in queries
+        ]
+        if asked:
+            call.outputs.append(Queried(queries, call.failures(asked)))
+
+    def _hand_over(self, request: OrderRequested | CancelRequested) -> SendResult:
+        error = self._parts.sender.send(request)
+        return SendResult(request.client_order_id, type(request) is CancelRequested, error)
+
+    def _end(self, call: _Call) -> None:
+        """Close the way to the venues, and take what still comes back ([DESK-06], [DESK-D14])."""
+        sender = self._parts.sender
+        sender.shutdown()
+        while True:
+            replies = sender.drain()
+            if not replies:
+                return
+            for reply in replies:
+                self._observe(reply)
+                events = self._submit(call, reply)
+                call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
+
+    def _submit(self, call: _Call, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
+        """Make a command durable and return its events; one that cannot be encoded raises."""
+        try:
+            result = self._sequencer.submit([command])[0]
+        except OutletFailed as lost:
+            # The command is durable, and the sequencer goes on without the outlet.
+            result = cast(Result, lost.results[0])
+            call.outputs.append(OutletLost(str(lost)))
+        if isinstance(result, Exception):
+            raise result
+        seq, events, hash_ = result
+        state = self._sequencer.state
+        body = state.machine.codec.encode(command)
+        call.journaled.append(Journaled(seq, state.ts_ns, body, hash_))
+        return events
+
+    def _tick(self, event: msgspec.Struct, call: _Call) -> AuditTick:
+        return self.auditor.tick(event, self._sequencer.state, call.outputs, call.errors)
+
+
+class _HookControls:
+    """What a hook does to the desk, collected for its output."""
+
+    def __init__(self, engine: Engine, call: _Call) -> None:
+        self._engine = engine
+        self._call = call
+        self.orders = NO_ORDERS
+
+    @property
+    def view(self) -> DeskView:
+        return self._engine.view
+
+    def disable_trading(self) -> None:
+        self._do(SetTradingState(TradingState.DISABLED))
+
+    def cancel_orders(self, wanted: Filter) -> None:
+        self._do(CancelOrders(wanted))
+
+    def close_positions(self, wanted: Filter) -> None:
+        self._do(ClosePositions(wanted))
+
+    def submit(self, intents: Intents) -> None:
+        orders = self._engine._intend(self._call, intents, Origin.HOOK)
+        self.orders = self.orders.joined(orders)
+
+    def _do(self, command: msgspec.Struct) -> None:
+        engine = self._engine
+        events = engine._submit(self._call, command)
+        self.orders = self.orders.joined(engine._carry_out(self._call, events))
+
+
+def _of(events: Sequence[msgspec.Struct], kind: type[Event]) -> tuple[Event, ...]:
+    """Return the events of one type, in order."""
+    return tuple(event for event in events if isinstance(event, kind))
+
+
+def _is_disabling(change: TradingStateChanged) -> bool:
+    return (change.previous, change.current) == (TradingState.ENABLED, TradingState.DISABLED)
+
+
+def _trader_of(intents: Intents) -> int:
+    return intents.trader

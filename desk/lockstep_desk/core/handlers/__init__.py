@@ -1,0 +1,1 @@
+"""What each command does to a desk, one module per subject."""

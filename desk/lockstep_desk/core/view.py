@@ -1,0 +1,186 @@
+"""What strategies, risk managers and hooks see of a desk: everything, and nothing to change.
+
+A view is of one state. Once a command was applied, it is stale and says so (`StaleStateError`);
+what it handed out before that stays as it was.
+"""
+
+from typing import cast
+
+import msgspec
+
+from lockstep_desk.core.codes import Health, Link, TradingState
+from lockstep_desk.core.commands import (
+    BalanceReport,
+    OrderReport,
+    PositionReport,
+    ReplaceAccount,
+)
+from lockstep_desk.core.positions import NET
+from lockstep_desk.core.state import DeskCore
+from lockstep_desk.fund import GateState, LifecycleState
+from lockstep_desk.oms.order import Order
+from lockstep_desk.oms.states import OrderState
+from lockstep_desk.types import Position, Side
+from lockstep_kernel.chain import State
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """A tracked order; `deployment` "" is nobody's."""
+
+    client_order_id: str
+    deployment: str
+    account: str
+    instrument: str
+    side: Side
+    qty_e8: int
+    price_e9: int
+    state: OrderState
+    filled_e8: int
+
+
+class DeskView:
+    """A state of a desk, for reading."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def seq(self) -> int:
+        """The number of the last command in it: the `seq_seen` of what is decided on it."""
+        return self._state.seq
+
+    @property
+    def now_ns(self) -> int:
+        """The time of the last command."""
+        return self._state.ts_ns
+
+    @property
+    def trading(self) -> TradingState:
+        """Whether strategies are enabled."""
+        return self._core.desk.trading
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether the desk has ended."""
+        return self._core.desk.is_shut_down
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether every link delivers."""
+        return self._core.is_global_healthy()
+
+    def health(self, link: Link, key: str) -> Health | None:
+        """Return the health of a link, None if it is not known."""
+        end = self._core.link(link, key)
+        return None if end is None else end.health
+
+    def instruments(self) -> tuple[str, ...]:
+        """Return the registered instruments, sorted."""
+        return tuple(sorted(self._core.instruments))
+
+    def price_e9(self, instrument: str) -> int | None:
+        """Return the price of an instrument now, None without one."""
+        return self._core.mark_e9(instrument)
+
+    def position(self, account: str, instrument: str) -> Position | None:
+        """Return what an account holds of an instrument, None when flat."""
+        book = self._core.books.get((account, instrument, NET))
+        return None if book is None else book.view()
+
+    def holding(self, account: str, instrument: str, deployment: str) -> Position | None:
+        """Return what a deployment, or nobody (""), holds of it, None when flat."""
+        book = self._core.books.get((account, instrument, deployment))
+        return None if book is None else book.view()
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return all open positions of accounts, by account and instrument."""
+        core = self._core
+        views = (core.books[key].view() for key in sorted(core.books) if key[2] == NET)
+        return tuple(view for view in views if view is not None)
+
+    def orders(self) -> tuple[OrderView, ...]:
+        """Return all tracked orders, oldest first."""
+        return tuple(_view(order) for order in self._core.live.values())
+
+    def order(self, client_order_id: str) -> OrderView | None:
+        """Return a tracked order, None if it is not tracked."""
+        order = self._core.live.get(client_order_id)
+        return None if order is None else _view(order)
+
+    def numbers(self) -> tuple[tuple[int, str], ...]:
+        """Return (number, client order id) of all orders that are remembered, by number."""
+        core = self._core
+        orders = (*core.ended.values(), *core.live.values())
+        return tuple(sorted((order.number, order.client_order_id) for order in orders))
+
+    def balance(self, account: str, asset: str) -> tuple[int, int] | None:
+        """Return (total, free) at 1e-9, None if it is not known."""
+        balance = self._core.balances.get((account, asset))
+        if balance is None or balance.time_ns < 0:
+            return None
+        return balance.total_e9, balance.free_e9
+
+    def fees(self, account: str) -> tuple[tuple[str, str, int], ...]:
+        """Return (asset, deployment, total at 1e-9) of fees in other assets than the quote."""
+        fees = self._core.fees
+        return tuple(
+            (key[1], key[2], fees[key].total_e9) for key in sorted(fees) if key[0] == account
+        )
+
+    def snapshot(self, account: str) -> ReplaceAccount:
+        """Return what the desk believes of an account: balances, positions, orders that rest.
+
+        Orders in flight are in no snapshot, as no venue has confirmed them ([DESK-2D]).
+        """
+        core = self._core
+        balances = tuple(
+            BalanceReport(asset, one.total_e9, one.free_e9, one.time_ns)
+            for (name, asset), one in sorted(core.balances.items())
+            if name == account and one.time_ns >= 0
+        )
+        orders = tuple(_report(order) for order in core.live.values() if order.account == account)
+        positions = tuple(
+            PositionReport(key[1], core.books[key].qty_e8)
+            for key in sorted(core.books)
+            if key[0] == account and key[2] == NET and core.books[key].qty_e8
+        )
+        resting = tuple(report for report in orders if report.state is OrderState.OPEN)
+        return ReplaceAccount(account, core.now_ns, balances, resting, positions)
+
+    def lifecycle(self, deployment: str) -> LifecycleState | None:
+        """Return the lifecycle state of a deployment, None if it is not registered."""
+        found = self._core.deployments.get(deployment)
+        return None if found is None else found.row.state
+
+    def gate(self, deployment: str) -> GateState | None:
+        """Return what the gate of a deployment counted, None if it is not registered."""
+        found = self._core.deployments.get(deployment)
+        return None if found is None else found.gate.state()
+
+    @property
+    def _core(self) -> DeskCore:
+        # The state is the desk's: nobody makes a view of another machine's.
+        return cast(DeskCore, self._state.core)
+
+
+def _report(order: Order) -> OrderReport:
+    return OrderReport(
+        *(order.client_order_id, order.instrument, order.side, order.qty_e8, order.price_e9),
+        *(order.state, order.live),
+    )
+
+
+def _view(order: Order) -> OrderView:
+    return OrderView(
+        order.client_order_id,
+        order.deployment,
+        order.account,
+        order.instrument,
+        order.side,
+        order.qty_e8,
+        order.price_e9,
+        order.state,
+        order.done_e8,
+    )

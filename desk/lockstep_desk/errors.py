@@ -1,0 +1,65 @@
+"""What the desk's plain parts raise, and the checks of single values that raise it.
+
+Owns the one error of a value that cannot be right. It imports nothing, so that `fund` stays usable
+alone. A refusal of an order is none of these: it is a `Breach`, a value that is returned.
+
+    ValueError
+      InvalidValueError     3   a value of the caller: it says what was expected, what was found
+"""
+
+from enum import Enum
+from typing import Any, TypeVar
+
+_Member = TypeVar("_Member", bound=Enum)
+
+INT_MAX = 2**63 - 1
+"""The largest number in a single field: quantities, prices, fees, limits and times fit 63 bits."""
+
+
+class InvalidValueError(ValueError):
+    """A value that cannot be right: the caller corrects it. The message names the field."""
+
+    exit_code = 3
+
+
+def need_int(name: str, value: Any, least: int, most: int = INT_MAX) -> int:
+    """Return `value` if it is an int in [least, most], else raise; a bool is not an int here."""
+    if type(value) is bool or not isinstance(value, int):
+        raise InvalidValueError(f"{name}: expected an integer, found {_shown(value)}")
+    if not least <= value <= most:
+        raise InvalidValueError(
+            f"{name}: expected an integer from {least} to {most}, found {_shown(value)}"
+        )
+    return value
+
+
+def need_text(name: str, value: Any) -> str:
+    """Return `value` if it is a text that is not empty, else raise."""
+    if not isinstance(value, str) or not value:
+        raise InvalidValueError(f"{name}: expected a text that is not empty, found {_shown(value)}")
+    return value
+
+
+def need_member(name: str, value: Any, kind: type[_Member]) -> _Member:
+    """Return `value` if it is a member of the enum, else raise: an equal number is none."""
+    if type(value) is not kind:
+        members = ", ".join(member.name for member in kind)
+        raise InvalidValueError(
+            f"{name}: expected a {kind.__name__} ({members}), found {_shown(value)}"
+        )
+    return value
+
+
+def need_bytes(name: str, value: Any) -> bytes:
+    """Return `value` if it is bytes, else raise."""
+    if not isinstance(value, bytes):
+        raise InvalidValueError(f"{name}: expected bytes, found {_shown(value)}")
+    return value
+
+
+def _shown(value: object) -> str:
+    """Return what a message shows of a value: never more than a line."""
+    if isinstance(value, int) and abs(value) >= 10**60:
+        return f"an integer of {value.bit_length()} bits"
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -1,0 +1,238 @@
+"""The configuration of a portfolio, from TOML: every value checked, every mistake named (PIPE-D11).
+
+Owns the file's form. A message says the file, the line and the key, what was expected and what was
+found, and of a word that nothing is called by, the one that looks most like it. Numbers are
+integers in named units; strategies come out of a catalog, so a file names no code.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lockstep_desk.ids import deployment_id, version_id
+from lockstep_desk.pipeline.channel import Overflow
+from lockstep_desk.pipeline.generator import Span, Walk, candles
+from lockstep_desk.pipeline.guard import FailurePolicy
+from lockstep_desk.pipeline.live import LiveOptions
+from lockstep_desk.pipeline.pool import InlinePool, Pool, ThreadPool
+from lockstep_desk.pipeline.processes import ProcessOptions, ProcessPool
+from lockstep_desk.pipeline.recording import recorded
+from lockstep_desk.pipeline.router import Router, Trader
+from lockstep_desk.pipeline.section import ConfigError, Section
+from lockstep_desk.strategy.catalog import STRATEGIES, Catalog, StrategySpec
+from lockstep_desk.strategy.market import MarketEvent
+from lockstep_kernel import CannotRunError
+
+_MS_NS = 1_000_000
+_OVERFLOWS = {"conflate": Overflow.DROP_OLDEST} | {policy.value: policy for policy in Overflow}
+_MODES = ("lockstep", "live")
+_POOLS = ("inline", "thread", "process")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """Where market events come from: walks from a seed, or a recording."""
+
+    seed: int = 1
+    count: int | None = None
+    span: Span = field(default_factory=lambda: Span(0, 1_000 * _MS_NS))
+    walks: tuple[Walk, ...] = ()
+    path: Path | None = None
+    limit: int | None = None
+
+    def events(self) -> Iterator[MarketEvent]:
+        """Yield the events."""
+        if self.path is not None:
+            return recorded(self.path, self.limit)
+        return candles(self.seed, list(self.walks), self.span, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolConfig:
+    """Which pool runs the strategies, on how many workers."""
+
+    kind: str = "inline"
+    workers: int = 2
+
+    def pool(self, catalog: Catalog, *, is_lockstep: bool) -> Pool:
+        """Return the pool, not yet started. In lockstep all wait for all: nobody is relieved."""
+        if self.kind == "inline":
+            return InlinePool(catalog)
+        if self.kind == "thread":
+            return ThreadPool(self.workers, catalog, None if is_lockstep else 0.05)
+        batched = ProcessOptions(batch_max=1024, patience_s=None)
+        return ProcessPool(self.workers, catalog, batched if is_lockstep else ProcessOptions())
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig:
+    """A whole configuration."""
+
+    traders: tuple[Trader, ...]
+    feed: FeedConfig
+    mode: str = "lockstep"
+    batch: int = 1
+    pool: PoolConfig = PoolConfig()
+    live: LiveOptions = field(default_factory=LiveOptions)
+
+    def router(self) -> Router:
+        """Return the router of its traders."""
+        return Router(self.traders)
+
+
+def load_config(path: Path, catalog: Catalog = STRATEGIES) -> DeskConfig:
+    """Return the configuration in a file; raises `ConfigError`, or `CannotRunError` if unreadable.
+
+    A relative path in it is relative to the file.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise CannotRunError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected UTF-8 text, found {error.reason}") from None
+    return parse_config(text, str(path), catalog, path.parent)
+
+
+def parse_config(
+    text: str, name: str, catalog: Catalog = STRATEGIES, folder: Path | None = None
+) -> DeskConfig:
+    """Return the configuration in a text; `name` is what messages call it."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: expected TOML: {error}") from None
+    root = Section(name, text, (), values)
+    found = DeskConfig(
+        mode=root.word("mode", _MODES, "lockstep"),
+        batch=root.number("batch", 1, least=1),
+        feed=_feed(root.section("feed"), folder or Path()),
+        pool=_pool(root.section("pool")),
+        live=_live(root.section("channels"), root.section("failures")),
+        traders=_traders(root.sections("trader"), catalog, root),
+    )
+    root.finish()
+    return found
+
+
+def _pool(section: Section) -> PoolConfig:
+    found = PoolConfig(
+        kind=section.word("kind", _POOLS, "inline"),
+        workers=section.number("workers", 2, least=1, most=256),
+    )
+    section.finish()
+    return found
+
+
+def _live(section: Section, failures: Section) -> LiveOptions:
+    default = LiveOptions()
+    overflow = section.word("market_overflow", tuple(_OVERFLOWS), "conflate")
+    found = LiveOptions(
+        market_capacity=section.number("market_capacity", default.market_capacity, least=1),
+        market_overflow=_OVERFLOWS[overflow],
+        mailbox_capacity=section.number("mailbox_capacity", default.mailbox_capacity, least=1),
+        orders_capacity=section.number("orders_capacity", default.orders_capacity, least=1),
+        unanswered_max=section.number("unanswered_max", default.unanswered_max, least=1),
+        failures=_failures(failures),
+    )
+    section.finish()
+    return found
+
+
+def _failures(section: Section) -> FailurePolicy:
+    default = FailurePolicy()
+    first_ms = section.number("first_ms", default.first_ns // _MS_NS)
+    found = FailurePolicy(
+        first_ns=first_ms * _MS_NS,
+        cap_ns=section.number("cap_ms", default.cap_ns // _MS_NS, least=first_ms) * _MS_NS,
+        failures_max=section.number("failures_max", default.failures_max, least=1, most=50),
+        forget_ns=section.number("forget_ms", default.forget_ns // _MS_NS, least=1) * _MS_NS,
+    )
+    section.finish()
+    return found
+
+
+def _feed(section: Section, folder: Path) -> FeedConfig:
+    if section.has("path"):
+        found = FeedConfig(
+            path=folder / section.text("path"), limit=section.optional_number("limit", least=1)
+        )
+    else:
+        found = FeedConfig(
+            seed=section.number("seed", 1),
+            count=section.optional_number("count", least=1),
+            span=Span(
+                section.number("start_ns", 0),
+                section.number("every_ms", 1_000, least=1) * _MS_NS,
+            ),
+            walks=tuple(map(_walk, section.sections("walk"))),
+        )
+        if not found.walks:
+            raise section.error("walk", "expected a path, or a [[feed.walk]] at least, found none")
+    section.finish()
+    return found
+
+
+def _walk(section: Section) -> Walk:
+    found = Walk(
+        instrument=section.text("instrument"),
+        tick_e9=section.number("tick_e9", least=1),
+        start_ticks=section.number("start_ticks", least=1),
+        step_max=section.number("step_max", 20, least=1),
+        volume_max_e8=section.number("volume_max_e8", 10**9, least=1),
+    )
+    section.finish()
+    return found
+
+
+def _traders(sections: list[Section], catalog: Catalog, root: Section) -> tuple[Trader, ...]:
+    if not sections:
+        raise root.error("trader", "expected a [[trader]] at least, found none")
+    traders: list[Trader] = []
+    places: dict[str, Section] = {}
+    for section in sections:
+        trader = _trader(len(traders), section, catalog)
+        other = places.setdefault(trader.deployment_id, section)
+        if other is not section:
+            raise section.error(
+                "name",
+                f"expected a deployment of its own (name, version, ordinal), found that of line "
+                f"{other.line('name')}",
+            )
+        traders.append(trader)
+    return tuple(traders)
+
+
+def _trader(index: int, section: Section, catalog: Catalog) -> Trader:
+    strategy = _strategy(section, catalog)
+    name, ordinal = section.text("name"), section.number("ordinal", 0)
+    version = version_id(f"{strategy.name} {section.text('version', '1')}".encode())
+    found = section.checked(
+        "name",
+        lambda: Trader(
+            index=index,
+            deployment_id=deployment_id(name, version, ordinal),
+            instrument=section.text("instrument"),
+            strategy=strategy,
+            cadence_ns=section.number("cadence_ms", 0) * _MS_NS,
+            account=section.text("account", "main"),
+        ),
+    )
+    section.finish()
+    return found
+
+
+def _strategy(section: Section, catalog: Catalog) -> StrategySpec:
+    """Return the strategy, after building one: a bad option is found here, not in a worker."""
+    name = section.word("strategy", tuple(sorted(catalog)))
+    entry, options = catalog[name], section.section("options")
+    given = {
+        key: options.number(key)
+        for key in entry.option_names
+        if key in entry.required or options.has(key)
+    }
+    options.finish()
+    spec = StrategySpec(name, tuple(given.items()))
+    options.checked(None, lambda: spec.build(catalog))
+    return spec

@@ -1,0 +1,198 @@
+"""One table of a TOML file, read key by key; what is left over at the end was a mistake.
+
+Owns the messages: file, line, key, what was expected, what was found. TOML's parser keeps no lines,
+so the line of a key is found in the text again: by its table's heading, then by the key.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from lockstep_desk.errors import INT_MAX, InvalidValueError
+
+T = TypeVar("T")
+
+_HEADING = re.compile(r"\s*(\[\[?)\s*([\w.\-\" ]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"\s*\"?([\w\-]+)\"?\s*(\.|=)")
+_ABSENT = object()
+
+Step = str | int
+"""A key, or a place in an array of tables."""
+
+
+class ConfigError(InvalidValueError):
+    """A configuration that cannot be right. The operator corrects the line that is named."""
+
+
+class Section:
+    """A table, and where in the file it is."""
+
+    def __init__(
+        self, name: str, text: str, path: tuple[Step, ...], values: Mapping[str, Any]
+    ) -> None:
+        self._name = name
+        self._text = text
+        self._path = path
+        self._values = values
+        self._known: list[str] = []
+
+    def has(self, key: str) -> bool:
+        """Return whether a key is there; from now on it is one that may be."""
+        self._known.append(key)
+        return key in self._values
+
+    def number(
+        self, key: str, default: int | None = None, least: int = 0, most: int = INT_MAX
+    ) -> int:
+        """Return an integer in [least, most]; without a default it must be there."""
+        value = self._value(key, default, "an integer")
+        if type(value) is not int or not least <= value <= most:
+            bounds = f"from {least}" + (f" to {most}" if most != INT_MAX else " on")
+            raise self.error(key, f"expected an integer {bounds}, found {_shown(value)}")
+        return value
+
+    def optional_number(self, key: str, least: int) -> int | None:
+        """Return an integer from `least` on, None if it is not there."""
+        return self.number(key, least=least) if self.has(key) else None
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text that is not empty."""
+        value = self._value(key, default, "a text")
+        if not isinstance(value, str) or not value:
+            raise self.error(key, f"expected a text that is not empty, found {_shown(value)}")
+        return value
+
+    def word(self, key: str, words: Sequence[str], default: str | None = None) -> str:
+        """Return one of some words; of another one the message names the nearest."""
+        value = self.text(key, default)
+        if value not in words:
+            raise self.error(
+                key, f"expected one of {', '.join(words)}, found '{value}'{_hint(value, words)}"
+            )
+        return value
+
+    def section(self, key: str) -> "Section":
+        """Return a table within this one, empty if it is not there."""
+        self._known.append(key)
+        value = self._values.get(key, {})
+        if not isinstance(value, dict):
+            raise self.error(key, f"expected a table, found {_shown(value)}")
+        table = cast(dict[str, Any], value)
+        return Section(self._name, self._text, (*self._path, key), table)
+
+    def sections(self, key: str) -> "list[Section]":
+        """Return the tables of an array of tables, none if it is not there."""
+        self._known.append(key)
+        value: object = self._values.get(key, [])
+        if not isinstance(value, list):
+            raise self.error(key, f"expected [[{key}]] tables, found {_shown(value)}")
+        found: list[Section] = []
+        for place, table in enumerate(cast(Sequence[object], value)):
+            if not isinstance(table, dict):
+                raise self.error(key, f"expected [[{key}]] tables, found {_shown(table)}")
+            path = (*self._path, key, place)
+            found.append(Section(self._name, self._text, path, cast(Mapping[str, Any], table)))
+        return found
+
+    def finish(self) -> None:
+        """Raise if a key is left that nobody asked for; the message names the nearest known one."""
+        for key in self._values:
+            if key not in self._known:
+                known = sorted(set(self._known))
+                raise self.error(
+                    key,
+                    f"expected one of {', '.join(known) or 'nothing'}, found '{key}'"
+                    f"{_hint(key, known)}",
+                )
+
+    def checked(self, key: str | None, build: Callable[[], T]) -> T:
+        """Return what `build` returns; what it finds wrong is told with this section's place."""
+        try:
+            return build()
+        except ConfigError:
+            raise
+        except InvalidValueError as error:
+            raise self.error(key, str(error)) from None
+
+    def error(self, key: str | None, message: str) -> ConfigError:
+        """Return the error that names file, line and key."""
+        path = self._path if key is None else (*self._path, key)
+        return ConfigError(f"{self._name}: line {self.line(key)}: {_dotted(path)}: {message}")
+
+    def line(self, key: str | None) -> int:
+        """Return the line where a key stands, or else the heading of its table, or else 1."""
+        return _line_of(self._text, self._path, key)
+
+    def _value(self, key: str, default: object, expected: str) -> Any:
+        self._known.append(key)
+        value = self._values.get(key, _ABSENT)
+        if value is not _ABSENT:
+            return value
+        if default is None:
+            raise self.error(key, f"expected {expected}, found no such key")
+        return default
+
+
+def _dotted(path: Sequence[Step]) -> str:
+    """Return a path as `trader[1].options.period`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".")
+
+
+def _line_of(text: str, path: tuple[Step, ...], key: str | None) -> int:
+    """Return the line of a key in the table at `path`, of its heading, or of what holds it."""
+    lines = text.splitlines()
+    start, end = _table_lines(lines, path)
+    for number in range(start, end):
+        match = _KEY.match(lines[number])
+        if match and match[1] == key:
+            return number + 1
+    if start or not path:
+        return max(start, 1)
+    # An inline table, or no table at all: the line of what holds it.
+    parent = path[:-1] if isinstance(path[-1], str) else path[:-2]
+    return _line_of(text, parent, str(path[len(parent)]))
+
+
+def _table_lines(lines: Sequence[str], path: tuple[Step, ...]) -> tuple[int, int]:
+    """Return (first, end) of the lines of a table; (0, 0) if it has no heading."""
+    counts: dict[str, int] = {}
+    at: tuple[Step, ...] = ()
+    start = 0 if not path else -1
+    for number, line in enumerate(lines):
+        match = _HEADING.match(line)
+        if match is None:
+            continue
+        if at == path:
+            return max(start, 0), number
+        at = _path_of(match[2], match[1] == "[[", counts)
+        if at == path:
+            start = number + 1
+    return (max(start, 0), len(lines)) if at == path else (0, 0)
+
+
+def _path_of(heading: str, is_array: bool, counts: dict[str, int]) -> tuple[Step, ...]:
+    """Return the path of a heading; `counts` says how many tables each array has by now."""
+    if is_array:
+        counts[heading] = counts.get(heading, -1) + 1
+    path: list[Step] = []
+    name = ""
+    for part in heading.split("."):
+        name = f"{name}.{part}".lstrip(".")
+        path.append(part.strip().strip('"'))
+        if name in counts:
+            path.append(counts[name])
+    return tuple(path)
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -1,0 +1,1 @@
+"""Which item of the trading side is proved by which test."""
