@@ -499,22 +499,10 @@ BUGS = (
         "div_ceil(limit, unit_e16)",
     ),
     Bug(
-        "relief is taken from orders that rest on it",
-        f"{_ENGINE}/operations/mmp.py",
-        "if left < 0 and left < free:",
-        "if left < free < 0:",
-    ),
-    Bug(
         "a closing order of a portfolio is looked at without the others",
         f"{_ENGINE}/risk/margin.py",
         "return not has_orders(account, instrument.underlying.name)",
         "return True",
-    ),
-    Bug(
-        "the reserve has the fee of takers only",
-        f"{_ENGINE}/risk/margin.py",
-        "    if fees.future_maker_e9 > rate:\n        rate = fees.future_maker_e9\n",
-        "",
     ),
     Bug(
         "relief ends the oldest order first",

@@ -262,12 +262,6 @@ TROUBLE_BUGS = (
         "self.score = marked - holding.cost_e6",
     ),
     Bug(
-        "a rank is not of the collateral",
-        f"{_LIFECYCLE}/deleveraging.py",
-        "self.collateral_e6 = max(1, standing_of(core, holding.account).collateral_e6)",
-        "self.collateral_e6 = max(1, holding.account.cash_e6)",
-    ),
-    Bug(
         "equal ranks go by falling account",
         f"{_LIFECYCLE}/deleveraging.py",
         "for _account, account in sorted(core.accounts.items()):",

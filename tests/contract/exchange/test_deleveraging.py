@@ -34,6 +34,7 @@ from tests.support.exchange import (
     BOB,
     CALL,
     CAROL,
+    CASH,
     DAVE,
     ERIN,
     ETH_PERP,
@@ -66,6 +67,22 @@ def test_counterparties_go_by_profit_times_value_over_collateral_then_by_account
         (event.counterparty.account, event.qty_lots, event.lot_e6) for event in events
     ]
     assert 0 == free.cash(ALICE)
+
+
+@pytest.mark.rule("LIQ-2")
+def test_the_leverage_of_a_counterparty_is_over_its_collateral_not_its_cash(
+    free: Exchange,
+) -> None:
+    """Carol has a million less in cash than Dave, and five million more in another perpetual."""
+    for account in (CAROL, DAVE):
+        free.trade(ALICE, account, 100, 10)
+    free.trade(CAROL, BOB, 100, 100, ETH_PERP)
+    leave(free, CAROL, CASH - 1_000_000)
+    free.mark(150, ETH_PERP)
+    leave(free, ALICE, 55_000)
+    free.mark(98)
+    events = of(liquidate(free), AutoDeleveraged)
+    assert [DAVE, CAROL] == [event.counterparty.account for event in events]
 
 
 @pytest.mark.rule("LIQ-2")
