@@ -174,6 +174,20 @@ def test_a_key_among_the_snapshots_that_is_no_number_stops_nobody_and_is_found(
     assert [f"expected {expected + 1} snapshots, found {expected}"] == found
 
 
+def test_a_snapshot_that_stands_in_the_place_of_another_is_found(broken: Path) -> None:
+    """As after a page that was never written: what is listed twice is whole, and one is lost."""
+    with open_reader(broken) as journal:
+        first, second = journal.snapshot_seqs()[-2:]
+    value = value_of(broken, layout.SNAPSHOTS, second)
+    data = data_of(broken).read_bytes()
+    lost, doubled = (layout.pack_key(seq) + value for seq in (second, first))
+    assert lost in data
+    data_of(broken).write_bytes(data.replace(lost, doubled))
+    with open_reader(broken) as journal:
+        found = [(finding.seq, finding.what) for finding in verify(journal).findings]
+    assert [(first, f"expected a snapshot after {first}, found {first}")] == found
+
+
 def test_forged_hashes_and_commands_diverge_though_every_check_is_good(broken: Path) -> None:
     forged = unpack_record(RECORDS[9], 10)
     command = COUNTER.codec.decode(forged.ts_ns, RECORDS[8][64:-8]).body
