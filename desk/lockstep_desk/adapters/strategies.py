@@ -180,4 +180,5 @@ def _request(trader: Trader, wish: Open) -> OpenRequest:
         tif=DeskTif(wish.tif),
         is_post_only=wish.is_post_only,
         is_reduce_only=wish.is_reduce_only,
+        is_mmp=wish.is_mmp,
     )

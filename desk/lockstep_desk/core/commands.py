@@ -62,7 +62,8 @@ EVERYTHING = Filter()
 class OpenRequest(_Part, frozen=True):
     """An order that somebody wants; `price_e9` of a market order 0 is the price now.
 
-    `expires_ns` goes with GTD only.
+    `expires_ns` goes with GTD only; `is_mmp` puts the order under the account's market-maker
+    protection at its venue.
     """
 
     account: Name
@@ -75,6 +76,7 @@ class OpenRequest(_Part, frozen=True):
     is_post_only: bool = False
     is_reduce_only: bool = False
     expires_ns: Int = 0
+    is_mmp: bool = False
 
 
 class OrderReport(_Part, frozen=True):

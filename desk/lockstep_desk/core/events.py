@@ -169,6 +169,7 @@ class OrderRequested(_Event, frozen=True, tag=30):
     is_post_only: bool
     is_reduce_only: bool
     expires_ns: int
+    is_mmp: bool
     warnings: tuple[BreachFound, ...]
 
 

@@ -201,6 +201,7 @@ def _requested(
         request.is_post_only,
         request.is_reduce_only,
         request.expires_ns,
+        request.is_mmp,
         warnings,
     )
 

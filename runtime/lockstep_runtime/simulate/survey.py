@@ -118,6 +118,9 @@ def _entries(
         keys = [key for key, _value in entries]
         if name != "commands" and (keys != sorted(set(keys)) or keys[:1] != [leaf.first]):
             broken.append(name)
+        elif name == "snapshots" and end is not None and keys[-1] >= end:
+            # An older page: who reads from leaf to leaf lists a snapshot twice.
+            broken.append(name)
         for key, value in entries:
             is_before_end = end is None or key < end or is_reading_on
             if is_before_end and (leaf is leaves[0] or leaf.first <= key):

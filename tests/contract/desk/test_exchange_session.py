@@ -30,6 +30,7 @@ from lockstep_engine.codes import OrderFlag
 from lockstep_engine.commands import (
     CancelAll,
     Liquidate,
+    SetMmpConfig,
     TradingLimits,
     UpdateIndexPrice,
     UpdateMarkPrice,
@@ -142,6 +143,25 @@ def test_a_post_only_order_that_would_take_is_refused_by_the_exchange(market: Ma
     market.process(SendOpenRequests((want(Side.BUY, 101, 1, is_post_only=True),)))
     assert () == market.engine.view.orders()
     assert [] == said(market, Trade)
+    agree(market)
+
+
+def test_protected_orders_end_when_the_exchange_protects_their_account(market: Market) -> None:
+    """Without a protection they are refused; with one of 3 lots a sale of 4 ends all the others."""
+    bids = [want(Side.BUY, price, 2, is_mmp=True) for price in (100, 100, 98)]
+    market.process(SendOpenRequests((bids[0],)))
+    assert () == market.engine.view.orders()
+    market.exchange.send(market.exchange.desk, SetMmpConfig("BTC", 1_000, 0, 3 * LOT))
+    market.settle()
+    market.process(SendOpenRequests((*bids, want(Side.BUY, 97, 2))))
+    assert 4 == len(market.engine.view.orders())
+    market.exchange.make(Side.SELL, 100, 2)
+    market.settle()
+    assert 3 == len(market.engine.view.orders())
+    market.exchange.make(Side.SELL, 100, 2)
+    market.settle()
+    (plain,) = market.engine.view.orders()
+    assert 97 * 10**9 == plain.price_e9
     agree(market)
 
 

@@ -457,7 +457,7 @@ def test_limits_for_manual_orders_begin_with_what_nobody_holds_already() -> None
     desk.heal()
     stray = OrderRequested(
         *("stray", 9, "", Origin.OPERATOR, ACCOUNT, VENUE, BTC, Side.BUY, E8, 10_000 * E9),
-        *(OrderKind.LIMIT, TimeInForce.GTC, False, False, 0, ()),
+        *(OrderKind.LIMIT, TimeInForce.GTC, False, False, 0, False, ()),
     )
     desk.fill(stray, E8, 10_000)
     desk.allow_manual(TIGHT)

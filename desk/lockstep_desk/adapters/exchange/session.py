@@ -329,4 +329,6 @@ def _flags(request: OrderRequested) -> OrderFlag:
         flags |= OrderFlag.POST_ONLY
     if request.is_reduce_only:
         flags |= OrderFlag.REDUCE_ONLY
+    if request.is_mmp:
+        flags |= OrderFlag.MMP
     return flags
