@@ -77,7 +77,10 @@ def sources(version: str, scratch: Path) -> list[Path]:
     folder = Path(version).absolute()
     if not folder.is_dir():
         folder = scratch / version.replace("/", "-")
-        command = ["git", "archive", "--format=tar", version, *_PACKAGES]
+        listed = ["git", "ls-tree", "--name-only", version]
+        there = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True)
+        parts = [part for part in _PACKAGES if part in there.stdout.splitlines()]
+        command = ["git", "archive", "--format=tar", version, *parts]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
         with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
             archive.extractall(folder, filter="data")
