@@ -1,7 +1,7 @@
 """Taking old records out of a journal, and copying a journal while it is written.
 
-Records are deleted only after a file that holds them was synced, read back, and has its name. A copy
-gets its name only after everything in it was verified.
+Records are deleted only when a file that holds them was synced and read back, and has its name. A
+copy gets its name only after everything in it was verified.
 """
 
 import shutil

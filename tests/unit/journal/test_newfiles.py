@@ -14,7 +14,7 @@ from tests.machines.counter import COUNTER
 from tests.machines.histories import read_stream, write_journal
 
 COUNT = 60
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 def archived(directory: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_name_that_is_taken_meanwhile_stays_and_no_record_is_deleted(
     journals: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory, target = journals[0], journals[0].parent / "old.stream"
-    once_before(monkeypatch, "_check_archive", lambda: target.write_bytes(b"mine") and None)
+    once_before(monkeypatch, "_check_archive", lambda: target.write_bytes(b"mine"))
     refused(lambda: archived(directory), "old.stream: expected no file, found one")()
     assert (b"mine", COUNT) == (target.read_bytes(), count_of(directory))
     assert not (directory.parent / "old.stream.partial").exists()
@@ -148,9 +148,7 @@ def test_a_disk_without_hard_links_replaces_nothing_either(
             new.publish()
 
     monkeypatch.setattr(os, "link", no_link)
-    if is_taken:
-        write = refused(write, "new: expected no file")
-    write()
+    (refused(write, "new: expected no file") if is_taken else write)()
     assert (b"mine" if is_taken else b"whole") == (tmp_path / "new").read_bytes()
     assert ["new"] == [path.name for path in tmp_path.iterdir()]
 
