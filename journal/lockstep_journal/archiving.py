@@ -1,10 +1,9 @@
 """Taking old records out of a journal, and copying a journal while it is written.
 
-Records are deleted only after a file that holds them was synced and read back. A copy gets its name
-only after everything in it was verified.
+Records are deleted only when a file that holds them was synced and read back, and has its name. A
+copy gets its name only after everything in it was verified.
 """
 
-import os
 import shutil
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from lockstep_journal.environment import DATA_NAME, sync_directory
+from lockstep_journal.newfiles import new_file
 from lockstep_journal.places import check_place
 from lockstep_journal.replacing import sync_file
 from lockstep_journal.snapshots import check_snapshot, newest_state
@@ -43,7 +43,8 @@ def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | P
 
     The file ends with that snapshot, from which the journal recovers afterwards. The owner
     claims, if it has not, only when the file is good. Raises `CannotRunError`
-    if there is no such snapshot, the file exists or its directory is missing or in a journal.
+    if there is no such snapshot, the file or its partial one exists, or its directory is missing or
+    in a journal; then, and if another file has the name in the end, no record is deleted.
     """
     path = Path(destination)
     state, skipped = newest_state(owner, machine, below_seq)
@@ -55,24 +56,13 @@ def archive(owner: Owner, machine: Machine, below_seq: int, destination: str | P
             f"found none: {reasons}"
         )
     seq = state.seq
-    partial = path.with_name(f"{path.name}.partial")
-    if path.exists():
-        raise CannotRunError(f"{path}: expected no file, found one")
-    check_place(path)
-    try:
-        with partial.open("wb") as file:
-            written = _write_archive(owner, seq, file)
-        _check_archive(owner, partial, written)
+    with new_file(path, "archive") as new:
+        written = _write_archive(owner, seq, new.file)
+        new.sync()
+        _check_archive(owner, new.partial, written)
         if not owner.has_claimed:
             owner.claim()
-        partial.rename(path)
-    except OSError as error:
-        raise CannotRunError(
-            f"{path}: the archive cannot be written: {error.strerror or error}"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(path.absolute().parent)
+        new.publish()
     owner.forget(seq)
     return Archived(str(path), written.first_seq, seq, written.last_hash)
 
@@ -133,10 +123,7 @@ def _write_archive(owner: Owner, seq: int, file: BinaryIO) -> Transferred:
     exporter.begin()
     exporter.send_to(seq)
     exporter.snapshot(seq)
-    written = exporter.finish()
-    file.flush()
-    os.fsync(file.fileno())
-    return written
+    return exporter.finish()
 
 
 def _check_archive(owner: Owner, path: Path, written: Transferred) -> None:

@@ -1,6 +1,5 @@
 """What the commands of the replay do, in the child process that may die of a damaged file."""
 
-import os
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +24,7 @@ from lockstep_journal import (
 )
 from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
-from lockstep_journal.places import check_place
+from lockstep_journal.newfiles import new_file
 from lockstep_journal.values import Label, compact
 from lockstep_kernel import (
     CannotRunError,
@@ -184,20 +183,9 @@ def export_stream(
             write_to(sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
             return EXIT_OK
-        path = Path(destination)
-        unfinished = path.with_name(f"{path.name}.partial")
-        if path.exists():
-            raise CannotRunError(f"{path}: expected no file, found one")
-        check_place(path)
-        stack.callback(unfinished.unlink, missing_ok=True)
-        try:
-            with unfinished.open("wb") as file:
-                done = write_to(file.write)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.rename(path)
-        except OSError as error:
-            raise CannotRunError(f"{path}: cannot be written: {error.strerror}") from error
+        new = stack.enter_context(new_file(Path(destination), "stream"))
+        done = write_to(new.file.write)
+        new.publish()
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
 

@@ -317,6 +317,17 @@ def test_export_refuses_a_record_that_is_not_there(replay, directory: Path, tmp_
     assert not (tmp_path / "s").exists()
 
 
+def test_export_keeps_a_partial_file_that_is_not_its_own(
+    replay, directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "day.stream.partial").write_bytes(b"mine")
+    run = replay("export", directory, tmp_path / "day.stream")
+    assert (3, "") == (run.code, run.out)
+    run.check_sentence("day.stream.partial: expected a new place for the stream, found this")
+    assert b"mine" == (tmp_path / "day.stream.partial").read_bytes()
+    assert not (tmp_path / "day.stream").exists()
+
+
 def test_times_are_words_in_tables_and_numbers_in_json(replay, directory: Path) -> None:
     assert isinstance(replay("recover", directory, "--json").json["last_ts_ns"], int)
     for command, name in (("recover", "last_time_utc"), ("stats", "time_utc_last")):

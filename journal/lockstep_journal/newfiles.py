@@ -1,0 +1,115 @@
+"""A new file that gets its name only when it is whole and durable, and replaces nothing.
+
+It is written under `NAME.partial`, which one program at a time may have. Whoever deletes something
+because the file holds it asks for the file under its final name first: `NewFile.publish`.
+"""
+
+import errno
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from lockstep_journal.environment import sync_directory
+from lockstep_journal.places import check_place
+from lockstep_kernel import CannotRunError
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+"""What a file system without hard links answers to one."""
+
+
+class NewFile:
+    """A file that is being written: `file` is open, `partial` is its name until `publish`."""
+
+    def __init__(self, path: Path, partial: Path, file: BinaryIO) -> None:
+        self.path = path
+        self.partial = partial
+        self.file = file
+
+    def sync(self) -> None:
+        """Make what was written durable."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def publish(self) -> None:
+        """Give the file its name, durably; return only if it is this very file that has it.
+
+        Raises `CannotRunError` if something has the name by now, which stays as it is, or if
+        somebody put another file in this one's place.
+        """
+        self.sync()
+        self._check_is_this(self.partial)
+        try:
+            self._name()
+        except FileExistsError:
+            raise _taken(self.path) from None
+        sync_directory(self.path.absolute().parent)
+        self._check_is_this(self.path)
+
+    def discard(self) -> None:
+        """Delete the file's partial name, if it is still this file's."""
+        if self._is_this(self.partial):
+            self.partial.unlink(missing_ok=True)
+
+    def _name(self) -> None:
+        """Take the final name in one step that fails if there is one."""
+        try:
+            os.link(self.partial, self.path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # An empty file holds the name against everybody else who writes a new one.
+            self.path.open("xb").close()
+            self.partial.rename(self.path)
+        self.discard()
+
+    def _check_is_this(self, path: Path) -> None:
+        if not self._is_this(path):
+            raise CannotRunError(
+                f"{path}: expected the file that was written, found another or none: "
+                f"another program works on this name: use a name of your own"
+            )
+
+    def _is_this(self, path: Path) -> bool:
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(self.file.fileno()))
+
+
+@contextmanager
+def new_file(path: Path, what: str) -> Generator[NewFile]:
+    """Yield a file to write; without a `publish` in the block nothing stays behind.
+
+    Raises `CannotRunError` if the name or its partial one is taken, for a bad place, and for a
+    disk that fails; `what` says what is written, such as "archive".
+    """
+    if os.path.lexists(path):
+        raise _taken(path)
+    check_place(path)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with _created(partial, what) as file:
+            new = NewFile(path, partial, file)
+            try:
+                yield new
+            finally:
+                new.discard()
+    except OSError as error:
+        raise CannotRunError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _created(partial: Path, what: str) -> BinaryIO:
+    try:
+        return partial.open("xb")
+    except FileExistsError:
+        raise CannotRunError(
+            f"{partial}: expected a new place for the {what}, found this: "
+            f"delete it if no program is writing it"
+        ) from None
+
+
+def _taken(path: Path) -> CannotRunError:
+    return CannotRunError(f"{path}: expected no file, found one")
