@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lockstep_journal.archiving import Archived, archive, backup
     from lockstep_journal.compacting import Compacted, compact
+    from lockstep_journal.creation import is_unfinished
     from lockstep_journal.errors import JournalFailed, MapFull, OutletFailed
     from lockstep_journal.heads import (
         HeadDirectory,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "archiving": ("Archived", "archive", "backup"),
     "compacting": ("Compacted", "compact"),
+    "creation": ("is_unfinished",),
     "errors": ("JournalFailed", "MapFull", "OutletFailed"),
     "heads": (
         *("HeadDirectory", "HeadRequest", "PublishedHeads", "heads_between", "publish_heads"),
@@ -137,6 +139,7 @@ __all__ = [
     "heads_between",
     "held_interrupts",
     "import_streams",
+    "is_unfinished",
     "load_key",
     "make_key",
     "newest_snapshot",

@@ -15,6 +15,7 @@ from typing import Any
 
 import lmdb
 
+from lockstep_journal.creation import is_unfinished
 from lockstep_journal.errors import told
 from lockstep_journal.keyvalue import Database, Transaction
 from lockstep_journal.layout import DATABASES
@@ -135,12 +136,19 @@ def check_name(directory: Path) -> None:
 def check_present(directory: Path) -> None:
     """Raise `CannotRunError` without a data file, `DamagedError` for an empty or very short one.
 
+    A journal whose creation did not finish is `CannotRunError`.
+
     A pipe would never be opened if nobody writes to it, so it is looked at first. LMDB would turn
     an empty file into a new environment. A data format that LMDB 0.9 does not have is
     `UnsupportedError`; LMDB's own words for it depend on its version.
     """
     check_name(directory)
     path = data_path(directory)
+    if is_unfinished(path):
+        raise CannotRunError(
+            f"{directory}: expected a journal, found one whose creation did not finish: nothing "
+            f"was ever acknowledged in it, start the program again, which is safe"
+        )
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise CannotRunError(f"{path}: expected a regular file, found something else")

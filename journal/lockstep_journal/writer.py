@@ -14,9 +14,11 @@ from pathlib import Path
 import lmdb
 import msgspec
 
+from lockstep_journal.creation import is_unfinished, mark_path
 from lockstep_journal.environment import (
     check_name,
     check_present,
+    data_path,
     open_for_writing,
     sync_directory,
     writing_sentence,
@@ -353,6 +355,7 @@ def create(
 ) -> Owner:
     """Create an empty journal, durably, and return its owner, who has yet to `claim`.
 
+    A creation that did not finish is begun anew.
     Raises `CannotRunError` if there is one already, `UnsupportedError` or `MalformedCommand` for a
     genesis that the machine refuses.
     """
@@ -375,11 +378,11 @@ def create_unchecked(
         raise CannotRunError(f"{path}: cannot be created: {error.strerror}") from None
     lock = OwnerLock(path)
     try:
+        _begin_creation(path)
         environment = open_for_writing(path, policy.first_bytes)
         try:
             write_empty(environment, path, genesis, keep_events)
-            sync_directory(path)
-            sync_directory(path.absolute().parent)
+            _end_creation(path)
             return Owner(environment, path, lock, policy)
         except BaseException:
             environment.close()
@@ -410,6 +413,8 @@ def open_owner(
             if tell is not None:
                 wait_for_writer(environment.lmdb, path, tell)
             owner = Owner(environment, path, lock, policy)
+            if mark_path(data_path(path)).exists():
+                _end_creation(path)
             if machine is not None:
                 check_genesis(machine, owner.genesis)
             return owner
@@ -461,6 +466,32 @@ def write_empty(
     except lmdb.Error as error:
         sentence = writing_sentence(directory, error, 0)
         raise CannotRunError(f"a journal cannot be created: {sentence}") from error
+
+
+def _begin_creation(directory: Path) -> None:
+    """Mark a directory without a journal, durably, and remove what a killed creation left."""
+    data = data_path(directory)
+    if data.exists() and not is_unfinished(data):
+        return
+    mark = mark_path(data)
+    try:
+        mark.touch()
+        sync_directory(directory)
+        data.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotRunError(f"{mark}: cannot be written: {error.strerror}") from None
+
+
+def _end_creation(directory: Path) -> None:
+    """Make the names of a new journal durable, and only then take the mark away, durably too."""
+    mark = mark_path(data_path(directory))
+    try:
+        sync_directory(directory)
+        sync_directory(directory.absolute().parent)
+        mark.unlink(missing_ok=True)
+        sync_directory(directory)
+    except OSError as error:
+        raise CannotRunError(f"{mark}: cannot be removed: {error.strerror}") from None
 
 
 def _end_value(end: End) -> bytes:

@@ -23,6 +23,7 @@ from lockstep_journal import (
     SnapshotPolicy,
     create,
     held_interrupts,
+    is_unfinished,
     open_owner,
 )
 from lockstep_kernel import (
@@ -291,6 +292,8 @@ def _opened(feed: Feed, options: RunOptions, sinks: Sequence[EventSink]) -> Gene
 
 def _owner(feed: Feed, options: RunOptions) -> Owner:
     directory = options.directory
+    if is_unfinished(directory / DATA_NAME):
+        return create(directory, options.machine, feed.genesis())
     if (directory / DATA_NAME).exists():
         return open_owner(directory, options.machine, tell=options.tell)
     if directory.is_dir() and any(directory.iterdir()):

@@ -92,7 +92,7 @@ def run_child(body: Callable[[], int], strace: Sequence[str] = ()) -> Ended:
         watcher = watch(child.pid, strace, Path(log.name))
         child.release()
         code, said = child.finish()
-        watcher.wait()
+        watcher.communicate()
         return Ended(code, said, Path(log.name).read_text(errors="replace"))
 
 
