@@ -7,7 +7,8 @@
 
 Nothing is signed that was not recomputed: the tree from the records, the hashes, rules and state by
 executing them from genesis, or from a state that a head of the same key binds. A snapshot of the
-journal counts only if such a head binds it. No head is signed that contradicts a published one.
+journal counts only if such a head binds it. No head is signed that contradicts a published one, and
+none of records that a power cut may still take back.
 """
 
 import fcntl
@@ -248,7 +249,11 @@ def _publish(
     trees = _grown(journal, heads, newest, sizes)
     new = {size: trees[size] for size in sizes if newest is None or size > newest.size}
     if new:
-        newest = _signed(journal, key, heads, _signed_state(journal, machine, key, heads), new)
+        state = _signed_state(journal, machine, key, heads)
+        # A power cut may still take back the last records that were seen: a head of them would
+        # contradict the journal for ever. No head goes beyond the end that was read before this.
+        journal.settle()
+        newest = _signed(journal, key, heads, state, new)
     assert newest is not None  # noqa: S101  # without an old head there is a new one
     path = str(heads.path(newest.size))
     return PublishedHeads(
