@@ -150,22 +150,20 @@ class HeadDirectory:
             return None
         return tree if tree.root() == head.root and data[:HASH_BYTES] == hash_ else None
 
-    def add(self, size: int, note: bytes, tree: Tree, hash_: bytes) -> Path:
-        """Publish a head durably, its tree and the journal's hash there first."""
-        self._write(self.path(size, PEAKS_SUFFIX), b"".join((hash_, *tree.peaks)))
+    def add(self, size: int, note: bytes, tree: Tree, hash_: bytes, snapshot: bytes) -> Path:
+        """Publish a head durably; what the next run needs, if this is its newest, is there first.
+
+        That is the tree with the journal's hash, and the snapshot that the head binds, readable by
+        its owner alone: all accounts are in it. Those of the head before go when this one stands.
+        """
+        peaks, state = self.path(size, PEAKS_SUFFIX), self.path(size, STATE_SUFFIX)
+        self._write(peaks, b"".join((hash_, *tree.peaks)))
+        self._write(state, snapshot, 0o600)
         path = self.path(size, HEAD_SUFFIX)
         self._write(path, note)
-        self._remove_others(self.path(size, PEAKS_SUFFIX))
+        self._remove_others(peaks)
+        self._remove_others(state)
         return path
-
-    def keep_state(self, size: int, snapshot: bytes) -> None:
-        """Keep the snapshot that a head binds, readable by its owner alone: all accounts are in it.
-
-        Only that of the newest head is kept.
-        """
-        path = self.path(size, STATE_SUFFIX)
-        self._write(path, snapshot, 0o600)
-        self._remove_others(path)
 
     def state(self, size: int) -> bytes:
         """Return the kept snapshot of a head, unchecked; nothing if there is none."""
@@ -365,8 +363,7 @@ def _signed(
             rules_version=state.core.rules_version(),
             state=state_digest(snapshot),
         )
-        heads.add(size, key.sign(head), tree, state.hash)
-        heads.keep_state(size, snapshot)
+        heads.add(size, key.sign(head), tree, state.hash, snapshot)
     return head
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from lockstep_journal import (
     open_reader,
     publish_heads,
 )
-from lockstep_kernel import CannotRunError, initial
+from lockstep_kernel import CannotRunError, initial, state_digest
 from tests.evidence.world import COUNT, KEY
 from tests.machines.counter import COUNTER
 from tests.machines.histories import GENESIS, submit_all, write_journal
+
+NEWEST = ((13, ".head"), (13, ".peaks"), (13, ".state"))
 
 
 @pytest.fixture
@@ -94,3 +97,37 @@ def test_nothing_is_signed_if_the_disk_fails_to_keep_the_records(
     with pytest.raises(CannotRunError, match="cannot be made durable"):
         publish(journal, heads)
     assert ["publisher.lock"] == [path.name for path in heads.directory.iterdir()]
+
+
+def test_on_a_full_disk_no_head_is_published_without_what_the_next_run_needs(
+    journal: Path, heads: HeadDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Publishing a head writes three files; the disk is full at each of them in turn."""
+    publish(journal, heads, at=7)
+    real = os.fsync
+    for room_for in range(3):
+        _fill_disk_after(room_for, monkeypatch)
+        with pytest.raises(CannotRunError, match="No space left"):
+            publish(journal, heads, at=13)
+        monkeypatch.setattr(os, "fsync", real)
+        assert [7] == heads.sizes()
+        assert state_digest(heads.state(7)) == heads.head(7).state
+        assert heads.path(7, ".peaks").exists()
+    publish(journal, heads, at=13)
+    stems = {f"{size:020}{suffix}" for size, suffix in ((7, ".head"), *NEWEST)}
+    assert {*stems, "publisher.lock"} == {path.name for path in heads.directory.iterdir()}
+    assert state_digest(heads.state(13)) == heads.head(13).state
+
+
+def _fill_disk_after(files: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let so many files reach the disk, and none after them."""
+    real, left = os.fsync, [files]
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if left[0] == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            left[0] -= 1
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
