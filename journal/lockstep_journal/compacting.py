@@ -25,7 +25,7 @@ from lockstep_journal.replacing import (
 )
 from lockstep_journal.store import Journal, open_reader
 from lockstep_journal.verification import Progress, verify
-from lockstep_kernel import CannotRunError, DamagedError
+from lockstep_kernel import CannotRunError, DamagedError, UnsupportedError
 
 PARTIAL_NAME = "compact.partial"
 _OTHER_PAGES = 8
@@ -47,8 +47,8 @@ def compact(directory: str | Path, progress: Progress = lambda done, total: None
     """Replace the file of a journal by a compact copy that holds the same. O(bytes).
 
     Raises `CannotRunError` if an owner or a reader lives, the disk has no room, or the data file is
-    a symbolic link; `DamagedError` if the journal or the copy is not whole. The old file is then
-    as it was.
+    a symbolic link; `DamagedError` if the journal or the copy is not whole; `UnsupportedError` if
+    only a newer release can verify it. The old file is then as it was.
     """
     path = Path(directory)
     seen = check_replaceable(path)
@@ -104,9 +104,10 @@ def _checked_copy(journal: Journal, place: Path, progress: Progress) -> Compacte
         verification = verify(copy, progress=progress)
         first = verification.first
         if first is not None:
-            raise DamagedError(
-                f"{journal.directory}: {first.what}: nothing was replaced", first.seq
-            )
+            sentence = f"{journal.directory}: {first.what}: nothing was replaced"
+            if verification.is_damaged:
+                raise DamagedError(sentence, first.seq)
+            raise UnsupportedError(sentence)
         check_equal(journal, copy)
     return Compacted(
         directory=str(journal.directory),

@@ -7,7 +7,8 @@
 
 Nothing is signed that was not recomputed: the tree from the records, the hashes, rules and state by
 executing them from genesis, or from a state that a head of the same key binds. A snapshot of the
-journal counts only if such a head binds it. No head is signed that contradicts a published one.
+journal counts only if such a head binds it. No head is signed that contradicts a published one, and
+none of records that a power cut may still take back.
 """
 
 import fcntl
@@ -149,22 +150,20 @@ class HeadDirectory:
             return None
         return tree if tree.root() == head.root and data[:HASH_BYTES] == hash_ else None
 
-    def add(self, size: int, note: bytes, tree: Tree, hash_: bytes) -> Path:
-        """Publish a head durably, its tree and the journal's hash there first."""
-        self._write(self.path(size, PEAKS_SUFFIX), b"".join((hash_, *tree.peaks)))
+    def add(self, size: int, note: bytes, tree: Tree, hash_: bytes, snapshot: bytes) -> Path:
+        """Publish a head durably; what the next run needs, if this is its newest, is there first.
+
+        That is the tree with the journal's hash, and the snapshot that the head binds, readable by
+        its owner alone: all accounts are in it. Those of the head before go when this one stands.
+        """
+        peaks, state = self.path(size, PEAKS_SUFFIX), self.path(size, STATE_SUFFIX)
+        self._write(peaks, b"".join((hash_, *tree.peaks)))
+        self._write(state, snapshot, 0o600)
         path = self.path(size, HEAD_SUFFIX)
         self._write(path, note)
-        self._remove_others(self.path(size, PEAKS_SUFFIX))
+        self._remove_others(peaks)
+        self._remove_others(state)
         return path
-
-    def keep_state(self, size: int, snapshot: bytes) -> None:
-        """Keep the snapshot that a head binds, readable by its owner alone: all accounts are in it.
-
-        Only that of the newest head is kept.
-        """
-        path = self.path(size, STATE_SUFFIX)
-        self._write(path, snapshot, 0o600)
-        self._remove_others(path)
 
     def state(self, size: int) -> bytes:
         """Return the kept snapshot of a head, unchecked; nothing if there is none."""
@@ -248,7 +247,11 @@ def _publish(
     trees = _grown(journal, heads, newest, sizes)
     new = {size: trees[size] for size in sizes if newest is None or size > newest.size}
     if new:
-        newest = _signed(journal, key, heads, _signed_state(journal, machine, key, heads), new)
+        state = _signed_state(journal, machine, key, heads)
+        # A power cut may still take back the last records that were seen: a head of them would
+        # contradict the journal for ever. No head goes beyond the end that was read before this.
+        journal.settle()
+        newest = _signed(journal, key, heads, state, new)
     assert newest is not None  # noqa: S101  # without an old head there is a new one
     path = str(heads.path(newest.size))
     return PublishedHeads(
@@ -360,8 +363,7 @@ def _signed(
             rules_version=state.core.rules_version(),
             state=state_digest(snapshot),
         )
-        heads.add(size, key.sign(head), tree, state.hash)
-        heads.keep_state(size, snapshot)
+        heads.add(size, key.sign(head), tree, state.hash, snapshot)
     return head
 
 

@@ -262,7 +262,8 @@ def test_no_head_is_signed_over_records_that_a_published_head_contradicts(
     tree = Tree()
     for raw in OTHER.raws[:13]:
         tree.append(raw)
-    heads.add(13, KEY.sign(OTHER.head(13)), tree, unpack_record(OTHER.raws[12], 13).hash)
+    hash_ = unpack_record(OTHER.raws[12], 13).hash
+    heads.add(13, KEY.sign(OTHER.head(13)), tree, hash_, b"a state")
     if not has_tree:
         heads.path(13, ".peaks").unlink()
     before = names(journal)
@@ -373,8 +374,8 @@ def test_unfinished_files_of_two_writers_have_two_names(
     )
     heads = HeadDirectory(journal.parent / "heads")
     for _ in range(2):
-        heads.add(0, HONEST.signed(0).note, Tree(), b"h" * 16)
-    assert 4 == len(set(unfinished))
+        heads.add(0, HONEST.signed(0).note, Tree(), b"h" * 16, b"a state")
+    assert 6 == len(set(unfinished))
 
 
 def test_a_damaged_head_is_named(tmp_path: Path, journal: Path) -> None:

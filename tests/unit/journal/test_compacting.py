@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lmdb
 import pytest
+from xxhash import xxh3_64_digest
 
 from lockstep_journal import (
     Journal,
@@ -177,6 +178,33 @@ def test_what_is_no_journal_or_of_a_newer_format_is_refused(journal: Path, tmp_p
             txn.put(META_FORMAT, pack_meta(META_FORMAT, b"\0\0\0\2"), db=database)
     with pytest.raises(UnsupportedError, match="expected journal format 1, found 2"):
         compact(journal)
+
+
+def in_a_newer_format(data: bytes, version_at: int) -> bytes:
+    """Return a record or a snapshot that says version 2, with the check that it then has."""
+    payload = bytearray(data[:-8])
+    payload[version_at] = 2
+    return bytes(payload) + xxh3_64_digest(payload)
+
+
+@pytest.mark.parametrize(
+    ("name", "version_at", "what"),
+    [(layout.COMMANDS, 3, "record 500"), (layout.SNAPSHOTS, 7, "snapshot 500")],
+    ids=["record", "snapshot"],
+)
+def test_what_only_a_newer_release_can_verify_is_no_damage(
+    journal: Path, tmp_path: Path, name: bytes, version_at: int, what: str
+) -> None:
+    edit(journal, name, {500: in_a_newer_format(value_of(journal, name, 500), version_at)})
+    before = data_of(journal).read_bytes()
+    path = [install_counter(tmp_path / "site")]
+    for command in ("verify", "compact"):
+        ran = run_command("lockstep_journal.cli:journal", [command, journal], path)
+        assert 3 == ran.code
+        ran.check_sentence(f"{what}: expected format 1, found 2")
+    assert before == data_of(journal).read_bytes()
+    flip(journal, value_of(journal, layout.COMMANDS, 550), 70, 4)
+    assert 2 == run_command("lockstep_journal.cli:journal", ["compact", journal], path).code
 
 
 def test_killed_at_any_step_the_journal_is_whole_and_the_next_run_is_through(
