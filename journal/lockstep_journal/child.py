@@ -1,6 +1,7 @@
 """Work on a journal in a child process, because a truncated LMDB file kills whoever reads it.
 
-`run` is the parent's side: it turns the death of the child into an exit code and a sentence.
+`run` is the parent's side: it turns the death of the child into an exit code and a sentence, and
+passes on to it whatever shall end the work: no child goes on alone.
 `serve` is the child's side: it turns every exception into the same.
 """
 
@@ -10,9 +11,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from lockstep_journal.errors import told
 from lockstep_journal.refusal import drop_output, refuse
@@ -20,6 +22,8 @@ from lockstep_kernel import LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DAMAGED
 
 EXIT_INTERRUPTED = 130
+EXIT_SIGNALLED = 128
+"""Plus the number of the signal, as a shell shows it: 143 for SIGTERM, 129 for SIGHUP."""
 EXIT_CLOSED_PIPE = 141
 """What a shell shows of a program that SIGPIPE killed."""
 
@@ -29,6 +33,9 @@ Work = Callable[..., int]
 _speaker = ["lockstep"]
 """The command that `serve` does."""
 
+_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
+"""End the work as Ctrl-C does, with another exit code."""
+
 _DEADLY = frozenset({signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
@@ -37,21 +44,19 @@ def run(module: str, command: str, arguments: Mapping[str, Any], subject: str) -
 
     `command` is what the user called, as `lockstep journal verify`: its last word names the work,
     and it stands before every sentence. The child has this process's input, output and terminal.
-    `subject` names the data for the sentence that is printed if reading it kills the child.
+    `subject` names the data for the sentence that is printed if reading it kills the child. Only
+    for the main thread.
     """
     argv = [*python_command(module), command, json.dumps(arguments)]
-    # The child takes Ctrl-C only from `serve` on, which can say so and clean up.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process = subprocess.Popen(argv, env=python_environment())  # noqa: S603  # our own module
-    except BaseException:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise
-    with process:
-        code = _wait(process, before)
+    is_json = bool(arguments.get("is_json"))
+    relay = _Relay()
+    with relay.taking():
+        code = _run(argv, relay)
     if code >= 0:
         return code
-    return _report_death(-code, command, subject, bool(arguments.get("is_json")))
+    if -code in relay.came:
+        return _refuse_ended(command, -code, is_json)
+    return _report_death(-code, command, subject, is_json)
 
 
 def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
@@ -71,6 +76,8 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
         # Whoever read the output has seen enough.
         drop_output()
         return EXIT_CLOSED_PIPE
+    except _EndedError as ending:
+        return _refuse_ended(command, ending.number, is_json)
     except KeyboardInterrupt:
         return refuse(command, "interrupted", EXIT_INTERRUPTED, is_json)
     except OSError as error:
@@ -108,6 +115,60 @@ def python_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
+class _EndedError(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came; all that cleans up after Ctrl-C cleans up after it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _Relay:
+    """Passes SIGTERM and SIGHUP on to a child, also what comes before there is one."""
+
+    def __init__(self) -> None:
+        self.came: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @contextmanager
+    def taking(self) -> Generator[None]:
+        """Take both signals meanwhile, unless the one who started us ignores them (nohup)."""
+        before = {number: signal.getsignal(number) for number in _ENDINGS}
+        taken = [number for number in _ENDINGS if before[number] != signal.SIG_IGN]
+        for number in taken:
+            signal.signal(number, self._take)
+        try:
+            yield
+        finally:
+            for number in taken:
+                signal.signal(number, before[number])
+
+    def lead_to(self, process: "subprocess.Popen[bytes]") -> None:
+        """Name the child."""
+        self._process = process
+        for number in self.came:
+            process.send_signal(number)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        self.came.append(number)
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
+def _run(argv: Sequence[str], relay: _Relay) -> int:
+    """Return how a child ended."""
+    # The child takes Ctrl-C only from `serve` on, which can say so and clean up.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(argv, env=python_environment())  # noqa: S603  # our own module
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
+    with process:
+        relay.lead_to(process)
+        return _wait(process, before)
+
+
 def _wait(process: "subprocess.Popen[bytes]", mask: Iterable[int]) -> int:
     """Return how the child ended, in the signal mask `mask`; pass every interrupt on to it."""
     is_masked = True
@@ -122,10 +183,10 @@ def _wait(process: "subprocess.Popen[bytes]", mask: Iterable[int]) -> int:
 
 
 def _take_interrupts() -> None:
-    """Raise `KeyboardInterrupt` at the first SIGINT and none later: cleaning up must end."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        return
-    signal.signal(signal.SIGINT, _interrupt)
+    """Raise `KeyboardInterrupt` at the first signal to end and none later: cleaning up must end."""
+    for number in (signal.SIGINT, *_ENDINGS):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
@@ -135,9 +196,18 @@ def _show_any_name() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    for each in (signal.SIGINT, *_ENDINGS):
+        signal.signal(each, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise _EndedError(number)
+
+
+def _refuse_ended(command: str, number: int, is_json: bool) -> int:
+    """Say which signal ended the work; return the exit code that a shell shows for it."""
+    sentence = f"ended by {signal.Signals(number).name}"
+    return refuse(command, sentence, EXIT_SIGNALLED + number, is_json)
 
 
 def _report_death(number: int, command: str, subject: str, is_json: bool) -> int:

@@ -12,7 +12,7 @@ from lockstep_journal.child import run
 
 _EXIT_CODES = """
 Exit codes: 0 ok, 2 damaged, 3 could not run, 130 interrupted (Ctrl-C),
-141 the reader of the output went away.
+143 ended by SIGTERM, 129 by SIGHUP, 141 the reader of the output went away.
 """
 
 _directory = click.argument("directory", metavar="DIR")

@@ -8,7 +8,8 @@ from lockstep_journal.child import run
 
 _EXIT_CODES = """
 Exit codes: 0 ok, 1 the journal is not the one that a published head signs, 2 damaged, 3 could not
-run, 130 interrupted (Ctrl-C), 141 the reader of the output went away.
+run, 130 interrupted (Ctrl-C), 143 ended by SIGTERM, 129 by SIGHUP, 141 the reader of the output
+went away.
 """
 
 _json = click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")

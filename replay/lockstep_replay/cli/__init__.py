@@ -11,8 +11,8 @@ import click
 from lockstep_journal.child import run
 
 _EXIT_CODES = """
-Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn, 130 interrupted, 141 the reader of
-the output went away.
+Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn, 130 interrupted, 143 ended by
+SIGTERM, 129 by SIGHUP, 141 the reader of the output went away.
 """
 
 _directory = click.argument("directory", metavar="DIR")

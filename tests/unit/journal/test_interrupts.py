@@ -1,5 +1,6 @@
-"""Ctrl-C in the middle of a long command: one sentence, exit code 130, and nothing half made."""
+"""A long command that is ended in the middle: one sentence, an exit code, and nothing half made."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lockstep_journal import make_key
 from tests.machines.histories import write_journal
 from tests.unit.journal.programs import install_counter, python_path
 
@@ -37,6 +39,18 @@ def held(read):
 
 Journal.pages = held(Journal.pages)
 _Walk._entries = held(_Walk._entries)
+'''
+
+SLOW_START = '''\
+"""Loaded by every interpreter at its start: the child of a command does not get to its work."""
+
+import sys
+import time
+from pathlib import Path
+
+if "-m" in sys.orig_argv:
+    Path(__file__).with_name("is_reached").touch()
+    time.sleep(600)
 '''
 
 
@@ -68,15 +82,7 @@ def test_an_interrupt_ends_a_long_command(
     """A terminal interrupts the command and its child, `kill` the command alone."""
     write_journal(tmp_path / "j", COUNT, snapshot_every=20)
     program, command, *arguments = line.split()
-    code = f"from lockstep_{program}.cli import {program} as program; program()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, command, *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": python_path([site])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
+    with start(tmp_path, site, program, [command, *arguments]) as process:
         try:
             wait_for(site / "is_reached", process)
             if is_terminal:
@@ -90,6 +96,87 @@ def test_an_interrupt_ends_a_long_command(
     assert (130, said) == (process.returncode, errors)
     assert b"" == output or command == "show"
     assert [] == list(tmp_path.glob("new*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "line", ["replay recover j", "journal archive j new --below 50", "head publish j h --key k"]
+)
+def test_a_command_that_is_ended_leaves_no_child_that_goes_on(
+    site: Path, tmp_path: Path, line: str, number: signal.Signals
+) -> None:
+    """Only the command gets the signal, as from `kill` or a service manager."""
+    write_journal(tmp_path / "j", COUNT, snapshot_every=20)
+    (tmp_path / "h").mkdir()
+    make_key("exchange.example/main", tmp_path / "k")
+    program, command, *arguments = line.split()
+    with start(tmp_path, site, program, [command, *arguments]) as process:
+        try:
+            wait_for(site / "is_reached", process)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=TIMEOUT_S)
+            with pytest.raises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+        finally:
+            end_all(process)
+    said = f"lockstep {program} {command}: ended by {number.name}\n".encode()
+    assert (128 + number, b"", said) == (process.returncode, output, errors)
+    assert [] == [*tmp_path.glob("new*"), *(tmp_path / "h").glob("*.head")]
+
+
+def test_a_child_that_is_ended_before_it_works_is_not_left_behind(tmp_path: Path) -> None:
+    """Nothing of ours has been loaded yet when the child gets the signal."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(SLOW_START)
+    with start(tmp_path, site, "replay", ["recover", "j", "--json"]) as process:
+        try:
+            wait_for(site / "is_reached", process)
+            process.terminate()
+            output, errors = process.communicate(timeout=TIMEOUT_S)
+            with pytest.raises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+        finally:
+            end_all(process)
+    assert b"lockstep replay recover: ended by SIGTERM\n" == errors
+    assert {"error": "ended by SIGTERM", "exit_code": 143} == json.loads(output)
+    assert 143 == process.returncode
+
+
+def test_a_command_that_outlives_its_terminal_is_not_ended_by_a_hangup(
+    site: Path, tmp_path: Path
+) -> None:
+    """`nohup` starts a program that ignores SIGHUP; SIGTERM still ends it."""
+    write_journal(tmp_path / "j", COUNT)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start(tmp_path, site, "replay", ["recover", "j"])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        try:
+            wait_for(site / "is_reached", process)
+            os.killpg(process.pid, signal.SIGHUP)
+            process.terminate()
+            _output, errors = process.communicate(timeout=TIMEOUT_S)
+        finally:
+            end_all(process)
+    assert (143, b"lockstep replay recover: ended by SIGTERM\n") == (process.returncode, errors)
+
+
+def start(
+    folder: Path, site: Path, program: str, arguments: list[str]
+) -> "subprocess.Popen[bytes]":
+    """Start a command in a folder, alone in a process group with its child."""
+    module = "lockstep_journal.cli.heads" if program == "head" else f"lockstep_{program}.cli"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import {program} as group; group()", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": python_path([site])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def wait_for(file: Path, process: "subprocess.Popen[bytes]") -> None:
