@@ -135,7 +135,7 @@ class _Walk:
             yield Finding(expected, f"events of record {expected} are missing")
 
     def _snapshot_findings(self) -> Iterator[Finding]:
-        previous = 0
+        previous = -1
         for seq in self._journal.snapshot_seqs():
             self.snapshots += 1
             # A page that was not written leaves an older one, with snapshots that stand elsewhere.
