@@ -25,6 +25,7 @@ EXIT_CLOSED_PIPE = 141
 _SUMMARIES = {
     "bench": "Measure speed against a bare matcher on the same machine.",
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
+    "desk": "Trade: backtests of the desk on the exchange core.",
     "head": "Sign what a journal holds, so that it can be held against its writer.",
     "journal": "Look after a journal: verify, measure, back up, archive, compact, repair.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
@@ -34,7 +35,7 @@ _SUMMARIES = {
 }
 """What help says of the commands of this distribution, so that it need not import them."""
 
-_GROUPS = ("head", "journal", "replay")
+_GROUPS = ("desk", "head", "journal", "replay")
 """The commands that have commands."""
 
 _EPILOG = """

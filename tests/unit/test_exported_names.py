@@ -15,6 +15,7 @@ PINNED = Path(__file__).parents[1] / "golden" / "exported_names.txt"
 PACKAGES = (
     "lockstep_desk",
     "lockstep_desk.adapters.exchange",
+    "lockstep_desk.backtest",
     "lockstep_desk.fund",
     "lockstep_desk.recon",
     "lockstep_desk.pipeline",

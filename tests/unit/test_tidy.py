@@ -46,7 +46,7 @@ LIBRARIES = {
     # Only its adapters know the engine's vocabulary; import-linter holds that.
     "desk/lockstep_desk": {
         *("msgspec", "lockstep_kernel", "lockstep_journal", "lockstep_replay", "lockstep_engine"),
-        "rich",
+        *("click", "rich"),
     },
 }
 """Package folder -> what it may import beside the standard library and itself."""

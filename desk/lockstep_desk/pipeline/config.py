@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from lockstep_desk.ids import deployment_id, version_id
 from lockstep_desk.pipeline.channel import Overflow
@@ -65,6 +66,15 @@ class PoolConfig:
         return ProcessPool(self.workers, catalog, batched if is_lockstep else ProcessOptions())
 
 
+class Named(NamedTuple):
+    """A trader, and what its deployment is registered with: together they give its id."""
+
+    trader: Trader
+    name: str
+    version: str
+    ordinal: int
+
+
 @dataclass(frozen=True, slots=True)
 class DeskConfig:
     """A whole configuration."""
@@ -86,37 +96,47 @@ def load_config(path: Path, catalog: Catalog = STRATEGIES) -> DeskConfig:
 
     A relative path in it is relative to the file.
     """
+    return parse_config(read_text(path), str(path), catalog, path.parent)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a configuration; raises as `load_config` does."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except OSError as error:
         raise CannotRunError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8 text, found {error.reason}") from None
-    return parse_config(text, str(path), catalog, path.parent)
 
 
 def parse_config(
     text: str, name: str, catalog: Catalog = STRATEGIES, folder: Path | None = None
 ) -> DeskConfig:
     """Return the configuration in a text; `name` is what messages call it."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: expected TOML: {error}") from None
-    root = Section(name, text, (), values)
+    root = root_of(text, name)
     found = DeskConfig(
         mode=root.word("mode", _MODES, "lockstep"),
         batch=root.number("batch", 1, least=1),
-        feed=_feed(root.section("feed"), folder or Path()),
-        pool=_pool(root.section("pool")),
+        feed=feed_of(root.section("feed"), folder or Path()),
+        pool=pool_of(root.section("pool")),
         live=_live(root.section("channels"), root.section("failures")),
-        traders=_traders(root.sections("trader"), catalog, root),
+        traders=tuple(named.trader for named in traders_of(root, catalog)),
     )
     root.finish()
     return found
 
 
-def _pool(section: Section) -> PoolConfig:
+def root_of(text: str, name: str) -> Section:
+    """Return the whole of a configuration as a section."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: expected TOML: {error}") from None
+    return Section(name, text, (), values)
+
+
+def pool_of(section: Section) -> PoolConfig:
+    """Return which pool a section names."""
     found = PoolConfig(
         kind=section.word("kind", _POOLS, "inline"),
         workers=section.number("workers", 2, least=1, most=256),
@@ -134,13 +154,14 @@ def _live(section: Section, failures: Section) -> LiveOptions:
         mailbox_capacity=section.number("mailbox_capacity", default.mailbox_capacity, least=1),
         orders_capacity=section.number("orders_capacity", default.orders_capacity, least=1),
         unanswered_max=section.number("unanswered_max", default.unanswered_max, least=1),
-        failures=_failures(failures),
+        failures=failures_of(failures),
     )
     section.finish()
     return found
 
 
-def _failures(section: Section) -> FailurePolicy:
+def failures_of(section: Section) -> FailurePolicy:
+    """Return what a section says becomes of traders that fail."""
     default = FailurePolicy()
     first_ms = section.number("first_ms", default.first_ns // _MS_NS)
     found = FailurePolicy(
@@ -153,7 +174,8 @@ def _failures(section: Section) -> FailurePolicy:
     return found
 
 
-def _feed(section: Section, folder: Path) -> FeedConfig:
+def feed_of(section: Section, folder: Path) -> FeedConfig:
+    """Return where market events come from."""
     if section.has("path"):
         found = FeedConfig(
             path=folder / section.text("path"), limit=section.optional_number("limit", least=1)
@@ -186,25 +208,27 @@ def _walk(section: Section) -> Walk:
     return found
 
 
-def _traders(sections: list[Section], catalog: Catalog, root: Section) -> tuple[Trader, ...]:
+def traders_of(parent: Section, catalog: Catalog) -> tuple[Named, ...]:
+    """Return the traders of a section's [[trader]] tables; each has a deployment of its own."""
+    sections = parent.sections("trader")
     if not sections:
-        raise root.error("trader", "expected a [[trader]] at least, found none")
-    traders: list[Trader] = []
+        raise parent.error("trader", "expected a [[trader]] at least, found none")
+    traders: list[Named] = []
     places: dict[str, Section] = {}
     for section in sections:
-        trader = _trader(len(traders), section, catalog)
-        other = places.setdefault(trader.deployment_id, section)
+        named = _trader(len(traders), section, catalog)
+        other = places.setdefault(named.trader.deployment_id, section)
         if other is not section:
             raise section.error(
                 "name",
                 f"expected a deployment of its own (name, version, ordinal), found that of line "
                 f"{other.line('name')}",
             )
-        traders.append(trader)
+        traders.append(named)
     return tuple(traders)
 
 
-def _trader(index: int, section: Section, catalog: Catalog) -> Trader:
+def _trader(index: int, section: Section, catalog: Catalog) -> Named:
     strategy = _strategy(section, catalog)
     name, ordinal = section.text("name"), section.number("ordinal", 0)
     version = version_id(f"{strategy.name} {section.text('version', '1')}".encode())
@@ -220,7 +244,7 @@ def _trader(index: int, section: Section, catalog: Catalog) -> Trader:
         ),
     )
     section.finish()
-    return found
+    return Named(found, name, version, ordinal)
 
 
 def _strategy(section: Section, catalog: Catalog) -> StrategySpec:

@@ -178,6 +178,9 @@ def _path_of(heading: str, is_array: bool, counts: dict[str, int]) -> tuple[Step
     """Return the path of a heading; `counts` says how many tables each array has by now."""
     if is_array:
         counts[heading] = counts.get(heading, -1) + 1
+        # Arrays within this table begin anew with it.
+        for inner in [name for name in counts if name.startswith(f"{heading}.")]:
+            del counts[inner]
     path: list[Step] = []
     name = ""
     for part in heading.split("."):

@@ -103,10 +103,10 @@ def asset_rows(assets: Sequence[AssetSheet]) -> list[Row]:
 def as_text(summary: TradingSummary) -> str:
     """Return the whole summary as a table of plain text, each column as wide as it must be."""
     tables = [sheet_rows(summary.sheets), asset_rows(summary.assets)]
-    return "\n".join(_aligned(rows) for rows in tables if len(rows[0]) > 1)
+    return "\n".join(aligned(rows) for rows in tables if len(rows[0]) > 1)
 
 
-def _aligned(rows: Sequence[Row]) -> str:
+def aligned(rows: Sequence[Row]) -> str:
     """Return rows as lines: names to the left, values to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

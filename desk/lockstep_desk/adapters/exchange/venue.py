@@ -1,0 +1,276 @@
+"""An exchange for backtests: the real core in this process, and a counter-side that makes a market.
+
+The counter-side quotes both sides around a price, or what a recording quoted, and trades what a
+recording traded. Orders of the desk rest in the same books and fill by real matching, by price and
+then by time. Sizes are drawn from a seed; the time is that of a clock that is handed in; keys and
+nonces are derived: equal events give equal commands.
+
+Owns what the counter-side asks for. What the exchange refuses of it ends the backtest: results with
+a hole in the market would look like any others.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from lockstep_desk.adapters.exchange.session import (
+    NS_PER_MS,
+    ExchangeSession,
+    Membership,
+)
+from lockstep_desk.adapters.exchange.units import E9_PER_E6, Units, units_of
+from lockstep_desk.pipeline.generator import SplitMix64
+from lockstep_desk.strategy.market import MarketTrade, Quote
+from lockstep_desk.types import E8, Side
+from lockstep_engine import commands as asked
+from lockstep_engine.codes import Code, OrderType, Role, SelfTradeMode, TimeInForce
+from lockstep_engine.events import CommandRejected, InstrumentCreated, OrderRejected
+from lockstep_engine.exchange import exchange_genesis
+from lockstep_journal import Outlets, Sequencer, SequencerJournal
+from lockstep_kernel import CannotRunError, Genesis, Machine, find_machine, initial
+from lockstep_kernel.arith import div_ceil
+
+VENUE: Final = "lockstep"
+ACCOUNT: Final = "main"
+
+_DESK, _COUNTER = 1, 2
+_TIER: Final = 1
+_QUOTE_SET: Final = 1
+_FUNDS_E6: Final = 2**58
+_VALUE_MAX_E6: Final = 2**56
+"""The bound of [INS-3] on what a position may be worth, which all instruments share here."""
+
+_LOTS_MAX: Final = 10**9
+_MARK_BPS: Final = 10
+_BPS: Final = 10_000
+
+OpenJournal = Callable[[Machine, Genesis], SequencerJournal]
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A perpetual to list, and how the counter-side quotes it where no recording says how.
+
+    Quotes stand `half_spread_ticks` off the price on both sides; sizes are 1 to twice `depth_lots`.
+    """
+
+    name: str
+    tick_e9: int
+    lot_e8: int
+    half_spread_ticks: int = 1
+    depth_lots: int = 10_000
+    price_max_ticks: int = 10_000_000
+
+    @property
+    def value_e6(self) -> int:
+        """One tick times one lot, rounded down; 0 is too little for the exchange."""
+        return self.tick_e9 * self.lot_e8 // (E9_PER_E6 * E8)
+
+    def lots_max(self, listings: int) -> int:
+        """Return how many lots may be held when so many instruments share the exchange's bound."""
+        worth_e6 = max(1, self.value_e6) * self.price_max_ticks * listings * 2
+        return min(_LOTS_MAX, _VALUE_MAX_E6 // worth_e6)
+
+
+class VenueOptions(msgspec.Struct, frozen=True):
+    """What all runs of a backtest share: instruments, the counter-side's seed, capital and fees."""
+
+    listings: tuple[Listing, ...]
+    seed: int = 1
+    capital_cents: int = 100_000_000
+    maker_fee_e9: int = 200_000
+    taker_fee_e9: int = 500_000
+
+
+class CounterVenue:
+    """The exchange with its staff, its counter-side and the account of the desk."""
+
+    def __init__(
+        self,
+        options: VenueOptions,
+        start_ns: int,
+        clock: Callable[[], int],
+        open_journal: OpenJournal,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._random = SplitMix64(options.seed)
+        self._staff, self._counter = _Party("staff", 0), _Party("counter-side", _COUNTER)
+        genesis = exchange_genesis(
+            asked.ExchangeParams(self._staff.key, start_ns, max_step_ns=2**60)
+        )
+        machine = find_machine(genesis.machine)
+        member = Membership(VENUE, ACCOUNT, _DESK, _key_of("desk"))
+        self.session = ExchangeSession(member, lambda: self.sequencer.state.ts_ns)
+        self.sequencer = Sequencer(
+            initial(machine, genesis),
+            open_journal(machine, genesis),
+            clock,
+            Outlets(sinks=[self.session]),
+        )
+        self.session.attach(self.sequencer)
+        self.listed: list[InstrumentCreated] = []
+        self._units: dict[str, Units] = {}
+        self._listing = {listing.name: listing for listing in options.listings}
+        self._marked_e6: dict[str, int] = {}
+        self._set_up(member)
+
+    def show(self, name: str, price_e9: int) -> None:
+        """Quote both sides around a price."""
+        listing, units = self._listing[name], self._units[name]
+        ticks = max(price_e9 // units.tick_e9, 1)
+        self._mark(name, ticks)
+        bid, ask = ticks - listing.half_spread_ticks, ticks + listing.half_spread_ticks
+        bid_lots, ask_lots = self._size(listing), self._size(listing)
+        self._quote(units, (max(bid, 1), bid_lots if bid > 0 else 0), (ask, ask_lots))
+
+    def quote(self, name: str, quote: Quote) -> None:
+        """Quote what a recording quoted: prices rounded away from each other, a lot at least."""
+        units = self._units[name]
+        bid, ask = quote.bid_e9 // units.tick_e9, div_ceil(quote.ask_e9, units.tick_e9)
+        bid_lots = self._lots(units, quote.bid_qty_e8) if bid else 0
+        ask_lots = self._lots(units, quote.ask_qty_e8)
+        if bid_lots and ask_lots:
+            self._mark(name, (bid + ask) // 2)
+        self._quote(units, (max(bid, 1), bid_lots), (max(ask, 1), ask_lots))
+
+    def trade(self, name: str, trade: MarketTrade) -> None:
+        """Trade what a recording traded, with whatever stands at its price or better."""
+        units = self._units[name]
+        is_buy = trade.side is Side.BUY
+        up = div_ceil(trade.price_e9, units.tick_e9)
+        ticks = up if is_buy else max(trade.price_e9 // units.tick_e9, 1)
+        self._mark(name, ticks)
+        order = asked.PlaceOrder(
+            units.number,
+            int(trade.side),
+            ticks,
+            self._lots(units, trade.qty_e8),
+            int(TimeInForce.IOC),
+            int(OrderType.LIMIT),
+            self_trade=int(SelfTradeMode.ALLOW),
+        )
+        self._send(self._counter, order)
+
+    def _set_up(self, member: Membership) -> None:
+        options, staff = self._options, self._staff
+        fees = asked.SetFeeSchedule(
+            _TIER, options.maker_fee_e9, options.taker_fee_e9, 0, 0, 0, 0, 0, 0, 0, 0
+        )
+        free = asked.SetFeeSchedule(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        roles = int(Role.ADMIN | Role.ORACLE | Role.TREASURY | Role.RISK)
+        for action in (
+            asked.GrantRole(staff.key, roles),
+            free,
+            fees,
+            asked.OpenAccount(_DESK, member.signer),
+            asked.SetFeeTier(_DESK, _TIER),
+            asked.Deposit(_DESK, options.capital_cents * 10**4),
+            asked.OpenAccount(_COUNTER, self._counter.key),
+            asked.Deposit(_COUNTER, _FUNDS_E6),
+        ):
+            self._send(staff, action)
+        for underlying in sorted({_underlying(listing.name) for listing in options.listings}):
+            self._send(staff, asked.CreateUnderlying(underlying, self._index_max_e6(underlying)))
+        for number, listing in enumerate(options.listings, 1):
+            self._list(number, listing)
+
+    def _index_max_e6(self, underlying: str) -> int:
+        return max(
+            listing.price_max_ticks * listing.tick_e9 // E9_PER_E6
+            for listing in self._options.listings
+            if _underlying(listing.name) == underlying
+        )
+
+    def _list(self, number: int, listing: Listing) -> None:
+        lots = listing.lots_max(len(self._listing))
+        limits = asked.TradingLimits(
+            max_price_ticks=listing.price_max_ticks,
+            max_order_lots=lots,
+            max_position_lots=lots,
+        )
+        tick_e6 = listing.tick_e9 // E9_PER_E6
+        create = asked.CreateInstrument(
+            number, listing.name, tick_e6, listing.lot_e8, E8, limits, allows_self_trade=True
+        )
+        for event in self._send(self._staff, create):
+            if isinstance(event, InstrumentCreated):
+                self.listed.append(event)
+                self._units[listing.name] = units_of(event)
+
+    def _mark(self, name: str, ticks: int) -> None:
+        """Move mark and index once the price is 10 bps off the mark: they follow, and seldom."""
+        units, most = self._units[name], self._listing[name].price_max_ticks
+        if ticks > most:
+            raise CannotRunError(
+                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
+                f"found {ticks}"
+            )
+        price_e6 = ticks * units.tick_e9 // E9_PER_E6
+        before_e6 = self._marked_e6.get(name, 0)
+        if before_e6 and abs(price_e6 - before_e6) * _BPS <= before_e6 * _MARK_BPS:
+            return
+        self._marked_e6[name] = price_e6
+        self._send(self._staff, asked.UpdateIndexPrice(_underlying(name), price_e6))
+        self._send(self._staff, asked.UpdateMarkPrice(units.number, price_e6))
+
+    def _quote(self, units: Units, bid: tuple[int, int], ask: tuple[int, int]) -> None:
+        quote = asked.Quote(units.number, *bid, *ask)
+        allow = int(SelfTradeMode.ALLOW)
+        set_ = _QUOTE_SET + units.number
+        self._send(self._counter, asked.MassQuote(set_, (quote,), self_trade=allow))
+
+    def _size(self, listing: Listing) -> int:
+        return min(1 + self._random.below(2 * listing.depth_lots), self._most(listing.name))
+
+    def _lots(self, units: Units, qty_e8: int) -> int:
+        """Return a size of a recording in lots, at least one; nothing stays nothing."""
+        return min(max(qty_e8 // units.lot_e8, 1), self._most(units.name)) if qty_e8 else 0
+
+    def _most(self, name: str) -> int:
+        """A quarter of what may be held: quotes on both sides, and what is held already."""
+        return max(self._listing[name].lots_max(len(self._listing)) // 4, 1)
+
+    def _send(self, party: "_Party", action: asked.Action) -> Sequence[msgspec.Struct]:
+        now_ns = self._clock()
+        result = self.sequencer.submit([party.sign(now_ns, action)])[0]
+        if isinstance(result, Exception):
+            raise result
+        for event in result[1]:
+            if isinstance(event, CommandRejected):
+                raise _refused(party, action, now_ns, event.code)
+            if isinstance(event, OrderRejected) and event.account == party.account:
+                raise _refused(party, action, now_ns, event.code)
+        return result[1]
+
+
+class _Party:
+    """One key that acts for one account (0: the operator); its nonces rise with the time."""
+
+    def __init__(self, name: str, account: int) -> None:
+        self.name = name
+        self.key = _key_of(name)
+        self.account = account
+        self._last_nonce = -1
+
+    def sign(self, now_ns: int, action: asked.Action) -> asked.Command:
+        """Wrap an action."""
+        self._last_nonce = max(now_ns // NS_PER_MS, self._last_nonce + 1)
+        return asked.Command(self.key, self._last_nonce, action, self.account)
+
+
+def _key_of(name: str) -> bytes:
+    return sha256(b"lockstep backtest key of " + name.encode()).digest()
+
+
+def _underlying(symbol: str) -> str:
+    return symbol.partition("-")[0]
+
+
+def _refused(party: _Party, action: asked.Action, now_ns: int, code: int) -> CannotRunError:
+    asked_for = f"{type(action).__name__} at {now_ns} ns"
+    return CannotRunError(
+        f"the {party.name} of the backtest: expected the exchange to take its {asked_for}, found "
+        f"it refused with {Code(code).name}"
+    )

@@ -1,0 +1,40 @@
+"""What one backtest came to."""
+
+from dataclasses import asdict, dataclass
+
+from lockstep_desk.reports import Curve
+from lockstep_desk.stats import TearSheet, TradingSummary
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """Numbers and hashes of a run; equal plans give equal results, whoever runs them.
+
+    `events` are market events; `intents`, `failures` and `halts` are those of strategies, `refused`
+    are orders that the desk did not let go. The hashes stand for all commands and states.
+    """
+
+    run_id: str
+    summary: TradingSummary
+    curves: tuple[Curve, ...]
+    events: int
+    intents: int
+    refused: int
+    failures: int
+    halts: int
+    fills: int
+    desk_seq: int
+    desk_hash: str
+    exchange_seq: int
+    exchange_hash: str
+
+    @property
+    def portfolio(self) -> TearSheet:
+        """The sheet of the whole run."""
+        return next(sheet for sheet in self.summary.sheets if sheet.name == "portfolio")
+
+    def plain(self) -> dict[str, object]:
+        """Return what JSON can hold, without the curves."""
+        fields = asdict(self)
+        del fields["curves"]
+        return fields

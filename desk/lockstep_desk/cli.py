@@ -1,0 +1,125 @@
+"""The commands `lockstep desk ...`. Only click is loaded until a command is called."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from lockstep_desk.backtest import HowToRun, MultiBacktestSummary, Plan
+
+_EPILOG = """
+\b
+Example: lockstep desk backtest examples/desk/backtest.toml --jobs 2 --html report.html
+
+\b
+The same configuration gives the same bytes on stdout, whatever --jobs is.
+Exit codes: 0 ok, 2 a recording is damaged, 3 could not run, 4 a recording ends in the middle,
+130 interrupted, 141 the reader of the output went away.
+"""
+
+
+@click.group()
+def desk() -> None:
+    """Trade: backtests of the desk on the exchange core."""
+
+
+@desk.command(epilog=_EPILOG)
+@click.argument("config", metavar="CONFIG.toml")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1_024),
+    default=1,
+    metavar="N",
+    help="Run so many runs at a time, each in a process.  [default: 1]",
+)
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
+@click.option("--html", metavar="FILE", help="Write a page with all sheets and curves.")
+@click.option(
+    "--journal", metavar="DIR", help="Keep the journals of each run in DIR/ID/desk and exchange."
+)
+def backtest(config: str, jobs: int, is_json: bool, html: str | None, journal: str | None) -> None:
+    """Run all runs of CONFIG.toml and compare them.
+
+    Market data moves a counter-side that quotes on the real exchange core, where the desk's orders
+    fill by real matching.
+    """
+    from lockstep_desk.backtest import HowToRun, load_plan
+    from lockstep_desk.errors import InvalidValueError
+    from lockstep_kernel import CannotRunError
+
+    try:
+        plan = load_plan(Path(config))
+    except InvalidValueError as error:
+        raise CannotRunError(str(error)) from None
+    page = None if html is None else Path(html)
+    if page is not None and (page.is_dir() or not page.parent.is_dir()):
+        raise CannotRunError(f"{page}: expected a place for a file in a directory that is there")
+    folder = None if journal is None else Path(journal)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise CannotRunError(f"{folder}: expected a directory for journals, found another file")
+    found = _run(plan, HowToRun(jobs, folder))
+    if page is not None:
+        _write(page, f"Backtests of {Path(config).name}", found)
+    if is_json:
+        from lockstep_desk.backtest import comparison_json
+
+        print(comparison_json(found))
+    else:
+        _show(found)
+    seconds = found.duration_ns / 1e9
+    runs = "run" if found.num == 1 else "runs"
+    print(f"lockstep desk backtest: {found.num} {runs}, {seconds:.1f} s", file=sys.stderr)
+
+
+def _run(plan: "Plan", how: "HowToRun") -> "MultiBacktestSummary":
+    """Run all, with a bar where stderr is a terminal."""
+    from dataclasses import replace
+
+    from lockstep_desk.backtest import run_many
+
+    if not sys.stderr.isatty():
+        return run_many(plan, how)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    columns = ("backtests", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=len(plan.runs))
+
+        def tell(done: int, runs: int) -> None:
+            bar.update(task, completed=done, total=runs)
+
+        return run_many(plan, replace(how, tell=tell))
+
+
+def _show(found: "MultiBacktestSummary") -> None:
+    """Print the comparison, then what happened in each run and its hashes."""
+    from lockstep_desk.backtest.compare import comparison, hash_rows
+    from lockstep_desk.stats.display import aligned, as_text
+
+    summary, rows = comparison(found.results), hash_rows(found.results)
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        from lockstep_desk.reports.terminal import print_summary
+
+        print_summary(Console(), summary)
+    else:
+        print(as_text(summary), end="")
+    print()
+    print(aligned(rows), end="")
+
+
+def _write(page: Path, title: str, found: "MultiBacktestSummary") -> None:
+    """Write the page under its name only when it is whole."""
+    from lockstep_desk.backtest import comparison_html
+    from lockstep_kernel import CannotRunError
+
+    unfinished = page.with_name(f"{page.name}.partial")
+    try:
+        unfinished.write_text(comparison_html(title, found), "utf-8")
+        unfinished.replace(page)
+    except OSError as error:
+        raise CannotRunError(f"{page}: cannot be written: {error.strerror or error}") from None

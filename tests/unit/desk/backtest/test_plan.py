@@ -1,0 +1,113 @@
+"""Configurations of backtests, and the moves that a market is made of."""
+
+from pathlib import Path
+
+import pytest
+
+from lockstep_desk.backtest import load_plan, parse_plan
+from lockstep_desk.backtest.moves import moves
+from lockstep_desk.core.commands import Limits
+from lockstep_desk.pipeline import ConfigError
+from lockstep_desk.strategy import Candle, MarketTrade, Quote
+from lockstep_desk.types import HaltAction, Side
+from lockstep_kernel import CannotRunError
+from tests.unit.desk.backtest.support import CATALOG, FLAT, RSI, SHARED, SMA, run_text
+from tests.unit.runtime.driving import ROOT
+
+TEXT = SHARED.format(count=10) + run_text("a", RSI, SMA) + run_text("b", FLAT)
+
+
+@pytest.mark.desk("DESK-79")
+def test_runs_share_constants_and_have_traders_and_risk_of_their_own() -> None:
+    text = TEXT.replace(
+        "[[run]]", "[risk]\nmax_order_cents = 7\nmax_position_cents = 9\n[[run]]", 1
+    )
+    text += '[[run]]\nid = "c"\nrisk_free_e9 = 5\n'
+    text += '[run.risk]\nmax_order_cents = 8\nhalt_action = "hard_halt"\n'
+    text += run_text("c", FLAT).split("\n", 2)[2]
+    plan = parse_plan(text, "x", CATALOG)
+    assert ["a", "b", "c"] == [run.run_id for run in plan.runs]
+    assert [2, 1, 1] == [len(run.traders) for run in plan.runs]
+    assert [0, 0, 5] == [run.risk_free_e9 for run in plan.runs]
+    assert Limits(9, 7, 1_000) == plan.runs[0].limits
+    assert Limits(9, 8, 1_000, HaltAction.HARD_HALT) == plan.runs[2].limits
+    assert 1_000_000 == plan.shared.one_way_ns
+
+
+def test_the_example_is_a_plan() -> None:
+    plan = load_plan(ROOT / "examples" / "desk" / "backtest.toml")
+    assert ["rsi-7", "rsi-14", "trend-and-quotes"] == [run.run_id for run in plan.runs]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("count = 10\n", "", "line 2: feed.count: expected how many candles"),
+        ('id = "b"', 'id = "A"', "run[1].id: expected an id of its own, found 'A' again"),
+        ('id = "b"', 'id = "../b"', "run[1].id: expected up to 64 of letters"),
+        ('id = "b"', 'id = "b"\nlatency = 3', "run[1].latency: expected one of id, risk"),
+        ("latency_us", "latency_u", "venue.latency_u: expected one of"),
+        ("latency_us", "latency_u", "(did you mean 'latency_us'?)"),
+        ("latency_us = 2_000", "latency_us = 0", "venue.latency_us: expected an integer from 1"),
+        ("capital_cents = 10_000_000", "capital_cents = 0", "venue.capital_cents: expected"),
+        ('name = "BTC-PERP"', 'name = "BTC-20301225"', "instrument[0].name: expected a perpetual"),
+        ('name = "BTC-PERP"', 'name = "ETH-PERP"', "feed.walk[0].instrument: expected the source"),
+        ("tick_e9 = 100_000_000\nlot", "tick_e9 = 1_500\nlot", "tick_e9: expected a multiple"),
+        ("lot_e8 = 100_000", "lot_e8 = 7", "instrument[0].lot_e8: expected a lot of which one"),
+        ("half_spread_ticks = 5", "price_max_ticks = 1_000_000_000_000", "price_max_ticks: exp"),
+        ('name = "rsi"', 'name = "portfolio"', "run[0].trader[0].name: expected a name of its own"),
+        ('strategy = "rsi"', 'strategy = "rsj"', "(did you mean 'rsi'?)"),
+        ("period = 3", "periods = 3", "run[0].trader[0].options.periods"),
+        ("[venue]", '[statistics]\nsample = "weekly"\n[venue]', "statistics.sample: expected one"),
+        ("[venue]", "[risk]\nmax_order_cents = 0\n[venue]", "risk.max_order_cents: expected"),
+        ('instrument = "BTC-PERP"\nstrategy', 'instrument = "X"\nstrategy', "trader[0].instrument"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(old: str, new: str, said: str) -> None:
+    assert old in TEXT
+    with pytest.raises(ConfigError) as error:
+        parse_plan(TEXT.replace(old, new, 1), "x.toml", CATALOG)
+    assert str(error.value).startswith("x.toml: line ")
+    assert said in str(error.value)
+
+
+def test_the_line_of_a_trader_is_counted_within_its_run() -> None:
+    text = TEXT.replace("qty_e8 = 300_000", "qty = 300_000")
+    line = text[: text.index("qty = 300_000")].count("\n") + 1
+    with pytest.raises(ConfigError, match=rf"line {line}: run\[1\]\.trader\[0\]\.options"):
+        parse_plan(text, "x.toml", CATALOG)
+
+
+@pytest.mark.parametrize("section", ["[[run]]", "[[instrument]]"])
+def test_a_plan_without_runs_or_instruments_is_refused(section: str) -> None:
+    with pytest.raises(ConfigError, match="at least, found none"):
+        parse_plan(TEXT[: TEXT.index(section)], "x.toml", CATALOG)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotRunError, match=r"none\.toml: cannot be read"):
+        load_plan(tmp_path / "none.toml")
+
+
+def candle(ts_ns: int, name: str, *prices: int) -> Candle:
+    return Candle(name, ts_ns, *prices, 1)
+
+
+def test_a_candle_is_a_path_of_four_prices_that_ends_with_it() -> None:
+    rising, falling = candle(400, "A", 10, 14, 8, 12), candle(800, "A", 12, 14, 7, 9)
+    found = [(move.due_ns, move.price_e9) for move in moves([rising, falling], {"A": "A"}, 400)]
+    first = [(100, 10), (200, 8), (300, 14), (400, 12)]
+    assert [*first, (500, 12), (600, 14), (700, 7), (800, 9)] == found
+
+
+def test_paths_of_one_moment_run_side_by_side_and_others_are_left_out() -> None:
+    events = [candle(400, name, 10, 14, 8, 12) for name in ("A", "X", "B")]
+    found = list(moves(events, {"A": "A-PERP", "B": "B-PERP"}, 400))
+    assert ["A-PERP", "B-PERP"] * 4 == [move.instrument for move in found]
+    assert [events[0], events[2]] == [move.event for move in found if move.event]
+
+
+def test_quotes_and_trades_happen_when_they_were_recorded() -> None:
+    events = [Quote("A", 5, 1, 1, 2, 1), MarketTrade("A", 7, 2, 1, Side.BUY)]
+    found = list(moves(events, {"A": "A-PERP"}, 400))
+    assert [(5, events[0]), (7, events[1])] == [(move.due_ns, move.event) for move in found]
