@@ -22,7 +22,7 @@ PACKAGES = (
 )
 PROGRAMS = ("lockstep", "lockstep-validator")
 MACHINES = {"desk", "exchange", "exchange.naive"}
-COMMANDS = {"bench", "demo", "head", "journal", "replay", "run", "simulate", "status"}
+COMMANDS = {"bench", "demo", "desk", "head", "journal", "replay", "run", "simulate", "status"}
 
 
 def expect(condition: object, sentence: str) -> None:
