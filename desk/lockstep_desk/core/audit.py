@@ -35,12 +35,16 @@ class MemoryAudit:
 
 
 class Auditor:
-    """Numbers ticks and sends them, as long as somebody takes them."""
+    """Numbers ticks and sends them, as long as somebody takes them.
 
-    __slots__ = ("_sink", "next_seq")
+    `failure` says of what the first tick that was not taken died; it is None while none did.
+    """
+
+    __slots__ = ("_sink", "failure", "next_seq")
 
     def __init__(self, sink: AuditSink | None = None, first_seq: int = 0) -> None:
         self._sink = sink
+        self.failure: str | None = None
         self.next_seq = first_seq
 
     @property
@@ -73,6 +77,7 @@ class Auditor:
         if self._sink is not None:
             try:
                 self._sink.send(tick)
-            except Exception:  # noqa: BLE001  # whatever an auditor dies of must not stop the desk
+            except Exception as error:  # noqa: BLE001  # an auditor that dies must not stop the desk
                 self._sink = None
+                self.failure = f"tick {tick.seq}: {type(error).__name__}: {error}"
         return tick

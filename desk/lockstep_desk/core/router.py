@@ -14,10 +14,14 @@ from lockstep_desk.core.hooks import Sender
 
 
 class Router:
-    """Hands each request to the sender of its venue; venues end and are drained by name."""
+    """Hands each request to the sender of its venue; venues end and are drained by name.
+
+    `failures` says by venue of what its end died.
+    """
 
     def __init__(self, senders: Mapping[str, Sender]) -> None:
         self._senders = dict(sorted(senders.items()))
+        self.failures: dict[str, str] = {}
 
     def send(self, request: OrderRequested | CancelRequested) -> SendError:
         """Hand a request over to its venue."""
@@ -31,13 +35,12 @@ class Router:
 
     def shutdown(self) -> None:
         """End every way, also after one that raises."""
-        failed: list[str] = []
         for venue, sender in self._senders.items():
             try:
                 sender.shutdown()
-            except Exception:  # noqa: BLE001  # one way that does not end must not keep the others
-                failed.append(venue)
-        self._senders = {name: s for name, s in self._senders.items() if name not in failed}
+            except Exception as error:  # noqa: BLE001  # it must not keep the others from ending
+                self.failures[venue] = f"{type(error).__name__}: {error}"
+        self._senders = {v: s for v, s in self._senders.items() if v not in self.failures}
 
     def drain(self) -> Sequence[msgspec.Struct]:
         """Return what came back from every venue."""

@@ -245,6 +245,7 @@ def test_a_router_sends_by_venue_and_a_venue_without_a_way_is_an_error() -> None
     there.shutdown = _raise  # type: ignore[method-assign]  # a way that does not end
     router.shutdown()
     assert here.is_shut_down
+    assert {VENUE: "OSError: cut"} == router.failures
 
 
 def _raise() -> None:
@@ -486,6 +487,7 @@ def test_an_auditor_that_dies_is_left_alone_and_the_desk_goes_on() -> None:
         made.engine.process(event)
     assert [0] == [tick.seq for tick in sink.ticks]
     assert not made.engine.auditor.is_listened_to
+    assert "tick 1: OSError: gone" == made.engine.auditor.failure
     assert 3 == made.engine.auditor.next_seq
 
 
