@@ -482,13 +482,12 @@ def test_an_auditor_that_dies_is_left_alone_and_the_desk_goes_on() -> None:
 
     made, _ = rig()
     sink = Dying()
-    made.engine.auditor = Auditor(sink)
+    auditor = made.engine.auditor = Auditor(sink)
     for event in (ENABLE, DISABLE, ENABLE):
         made.engine.process(event)
     assert [0] == [tick.seq for tick in sink.ticks]
-    assert not made.engine.auditor.is_listened_to
-    assert "tick 1: OSError: gone" == made.engine.auditor.failure
-    assert 3 == made.engine.auditor.next_seq
+    assert (False, "tick 1: OSError: gone") == (auditor.is_listened_to, auditor.failure)
+    assert 3 == auditor.next_seq
 
 
 @pytest.mark.desk("DESK-64", "DESK-D12", "I11")
