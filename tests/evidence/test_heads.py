@@ -43,7 +43,7 @@ from lockstep_validator import Options, Status, Verdict, validate
 from tests.evidence.forge import Forgetful
 from tests.evidence.world import COUNT, HONEST, KEY, KEYS, ORIGIN, OTHER, World, key_of
 from tests.machines.counter import COUNTER
-from tests.machines.histories import GENESIS, reading, submit_all, write_journal
+from tests.machines.histories import GENESIS, reading, stream, submit_all, write_journal
 from tests.unit.journal.damage import edit
 
 SECRET_MODE = 0o600
@@ -451,6 +451,10 @@ def test_heads_travel_in_the_stream_after_the_records_that_they_sign(journal: Pa
     assert (Status.OK, COUNT) == (verdict.status, verdict.seq)
     assert verdict.message.endswith("signed heads: 5, all good")
     assert judged(data).message.endswith("signed heads: 5, not checked without --key")
+    without_heads = judged(stream(COUNT), keys=KEYS).message
+    assert without_heads.endswith(
+        "signed heads: none in this stream, so the key vouches for nothing"
+    )
     tail = exported(journal, 16)
     assert [14, 21, COUNT] == [
         seq for kind, seq, _ in StreamReader(reading(tail)).frames() if kind == FrameType.HEAD
