@@ -1,4 +1,4 @@
-"""A new file that gets its name only when it is whole and durable, and replaces nothing.
+"""A new file or directory that gets its name only when it is whole, and replaces nothing.
 
 It is written under `NAME.partial`, which one program at a time may have. Whoever deletes something
 because the file holds it asks for the file under its final name first: `NewFile.publish`.
@@ -6,6 +6,7 @@ because the file holds it asks for the file under its final name first: `NewFile
 
 import errno
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,11 +73,7 @@ class NewFile:
             )
 
     def _is_this(self, path: Path) -> bool:
-        try:
-            found = path.lstat()
-        except FileNotFoundError:
-            return False
-        return os.path.samestat(found, os.fstat(self.file.fileno()))
+        return _is_at(path, os.fstat(self.file.fileno()))
 
 
 @contextmanager
@@ -99,6 +96,49 @@ def new_file(path: Path, what: str) -> Generator[NewFile]:
                 new.discard()
     except OSError as error:
         raise CannotRunError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def new_directory(path: Path, what: str) -> Generator[Path]:
+    """Yield an empty directory to fill, which has the name `path` once the block ends well.
+
+    If it does not end well nothing stays behind, but what another program put in this one's place.
+    Raises `CannotRunError` if the name or its partial one is taken, for a bad place, and for a
+    disk that fails; `what` says what is written, such as "backup".
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    for place in (path, partial):
+        if os.path.lexists(place):
+            raise CannotRunError(f"{place}: expected a new place for the {what}, found this")
+    check_place(path)
+    try:
+        partial.mkdir()
+        made = partial.lstat()
+        try:
+            yield partial
+            sync_directory(partial)
+            if not _is_at(partial, made):
+                raise CannotRunError(
+                    f"{partial}: expected the {what} that was written, found another or none: "
+                    f"another program works on this name: use a name of your own"
+                )
+            partial.rename(path)
+        finally:
+            if _is_at(partial, made):
+                shutil.rmtree(partial, ignore_errors=True)
+        sync_directory(path.absolute().parent)
+    except OSError as error:
+        raise CannotRunError(
+            f"{path}: the {what} cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def _is_at(path: Path, made: os.stat_result) -> bool:
+    """Return whether a path leads to what was made, and to nothing else by now."""
+    try:
+        return os.path.samestat(path.lstat(), made)
+    except FileNotFoundError:
+        return False
 
 
 def _created(partial: Path, what: str) -> BinaryIO:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockstep_journal import archive, archiving, open_owner, open_reader
-from lockstep_journal.newfiles import new_file
+from lockstep_journal.newfiles import new_directory, new_file
 from lockstep_kernel import CannotRunError
 from tests.machines.counter import COUNTER
 from tests.machines.histories import read_stream, write_journal
@@ -158,3 +158,39 @@ def test_what_is_not_published_leaves_nothing(tmp_path: Path) -> None:
         new.file.write(b"half")
         assert ["new.partial"] == [path.name for path in tmp_path.iterdir()]
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_directory_that_is_filled_gets_its_name_at_the_end(tmp_path: Path) -> None:
+    with new_directory(tmp_path / "new", "backup") as place:
+        (place / "data").write_bytes(b"whole")
+        assert ["new.partial"] == [path.name for path in tmp_path.iterdir()]
+    assert b"whole" == (tmp_path / "new" / "data").read_bytes()
+    assert ["new"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_directory_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CannotRunError, match="new: the backup cannot be written: No space"),
+        new_directory(tmp_path / "new", "backup") as place,
+    ):
+        (place / "data").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_directory_of_another_program_under_the_partial_name_stays(
+    tmp_path: Path, fails: bool
+) -> None:
+    def write() -> None:
+        with new_directory(tmp_path / "new", "backup") as place:
+            place.rename(tmp_path / "moved")
+            place.mkdir()
+            (place / "data").write_bytes(b"mine")
+            if fails:
+                raise CannotRunError("the copy is bad")
+
+    words = "the copy is bad" if fails else "new.partial: expected the backup that was written"
+    refused(write, words)()
+    assert b"mine" == (tmp_path / "new.partial" / "data").read_bytes()
+    assert not (tmp_path / "new").exists()
