@@ -40,6 +40,14 @@ BACKTEST: tuple[Mistake, ...] = (
         f"{_RUN}::test_what_is_bought_and_not_sold_costs_its_fee_and_is_worth_the_price_now",
     ),
     Mistake(
+        "the gates of a backtest do not count working orders",
+        ("FUND-3A",),
+        "backtest/config.py",
+        '        caps_open=section.flag("caps_open", default=default.caps_open),\n',
+        '        caps_open=section.flag("caps_open", default=False) is None,\n',
+        f"{_RUN}::test_working_orders_count_if_the_gate_caps_them",
+    ),
+    Mistake(
         "results stand in the order in which runs ended",
         ("DESK-79",),
         "backtest/many.py",

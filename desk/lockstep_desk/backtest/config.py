@@ -206,6 +206,9 @@ def _limits(section: Section, default: Limits) -> Limits:
         max_daily_loss_cents=_optional(
             section, "max_daily_loss_cents", default.max_daily_loss_cents
         ),
+        caps_open=section.flag("caps_open", default=default.caps_open),
+        is_strict=section.flag("strict", default=default.is_strict),
+        is_sliding=section.flag("sliding", default=default.is_sliding),
     )
     section.finish()
     return found

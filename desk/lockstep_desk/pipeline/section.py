@@ -56,6 +56,13 @@ class Section:
         """Return an integer from `least` on, None if it is not there."""
         return self.number(key, least=least) if self.has(key) else None
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self._value(key, default, "true or false")
+        if type(value) is not bool:
+            raise self.error(key, f"expected true or false, found {_shown(value)}")
+        return value
+
     def text(self, key: str, default: str | None = None) -> str:
         """Return a text that is not empty."""
         value = self._value(key, default, "a text")
@@ -197,5 +204,6 @@ def _hint(word: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    shown = repr(value)
+    """Return a value as TOML has it, cut if it is long."""
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

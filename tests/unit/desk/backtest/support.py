@@ -71,6 +71,14 @@ class Turns(BuysAt):
         self._number += 1
 
 
+class BuysTwiceAt(BuysAt):
+    """Buys two lots there, by two orders at once."""
+
+    def _act(self, context: Context, actions: Actions) -> None:
+        super()._act(context, actions)
+        super()._act(context, actions)
+
+
 class RaisesAt(BuysAt):
     """Raises there."""
 
@@ -103,6 +111,7 @@ class Answers:
 CATALOG: Catalog = {
     **STRATEGIES,
     "buys_at": Entry(At, BuysAt),
+    "buys_twice_at": Entry(At, BuysTwiceAt),
     "turns": Entry(At, Turns),
     "raises_at": Entry(At, RaisesAt),
     "dies_at": Entry(At, DiesAt),

@@ -39,9 +39,21 @@ def test_the_example_is_a_plan() -> None:
     assert ["rsi-7", "rsi-14", "trend-and-quotes"] == [run.run_id for run in plan.runs]
 
 
+def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
+    text = SHARED.format(count=10) + "[risk]\nstrict = true\nsliding = true\n"
+    text += run_text("a", RSI) + run_text("b", RSI, risk="caps_open = true\nstrict = false")
+    of_all, of_b = (run.limits for run in parse_plan(text, "x", CATALOG).runs)
+    assert (True, True, False) == (of_all.is_strict, of_all.is_sliding, of_all.caps_open)
+    assert (False, True, True) == (of_b.is_strict, of_b.is_sliding, of_b.caps_open)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ("[venue]", "[risk]\nstrict = 1\n[venue]", "risk.strict: expected true or false, found 1"),
+        ("[venue]", '[risk]\nsliding = "no"\n[venue]', "risk.sliding: expected true or false"),
+        ("[venue]", "[risk]\ncap_open = true\n[venue]", "(did you mean 'caps_open'?)"),
+        ("[venue]", "[risk]\nmax_order_cents = true\n[venue]", "from 1 to 10"),
         ("count = 10\n", "", "line 2: feed.count: expected how many candles"),
         ('id = "b"', 'id = "A"', "run[1].id: expected an id of its own, found 'A' again"),
         ('id = "b"', 'id = "../b"', "run[1].id: expected up to 64 of letters"),

@@ -128,6 +128,24 @@ def test_the_risk_of_a_run_is_held() -> None:
     assert held.fills == 0 < held.refused
 
 
+def test_a_strict_gate_binds_closing_orders_too() -> None:
+    turns, loss = ("turns", "number = 2"), "max_daily_loss_cents = 1\n"
+    assert 2 == result_of(turns, count=5, risk=loss).fills
+    assert 1 == result_of(turns, count=5, risk=loss + "strict = true").fills
+
+
+def test_working_orders_count_if_the_gate_caps_them() -> None:
+    # A lot of 0.001 at about 60,000: the cap is one and a half of them.
+    twice, cap = ("buys_twice_at", "number = 2"), "max_position_cents = 9_000\n"
+    assert (2, 0) == filled_and_refused(result_of(twice, count=3, risk=cap))
+    capped = result_of(twice, count=3, risk=cap + "caps_open = true")
+    assert (1, 1) == filled_and_refused(capped)
+
+
+def filled_and_refused(found: BacktestResult) -> tuple[int, int]:
+    return found.fills, found.refused
+
+
 def test_a_price_beyond_what_was_listed_is_named() -> None:
     plan = plan_of(run_text("one", FLAT))
     (listing,) = plan.shared.venue.listings

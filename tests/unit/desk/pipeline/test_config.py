@@ -151,7 +151,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             changed("workers = 3", "workers = true"),
-            "line 22: pool.workers: expected an integer from 1 to 256, found True",
+            "line 22: pool.workers: expected an integer from 1 to 256, found true",
         ),
         (
             changed('kind = "process"', 'kind = "processes"'),
