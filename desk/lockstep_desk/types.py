@@ -1,7 +1,7 @@
 """The values that all parts of the desk share: one definition each.
 
-Owns fills, positions, lineage, breaches, envelopes, audit ticks and alerts. It never reads a clock,
-draws nothing at random and changes nothing: every value is frozen.
+Owns fills, funding, positions, lineage, breaches, envelopes, audit ticks and alerts. It never reads
+a clock, draws nothing at random and changes nothing: every value is frozen.
 
 Units: quantities are integers of 1e-8 (`qty_e8`), prices and fees integers of 1e-9 (`_e9`), so a
 quantity times a price is exact at 1e-17 (`_e17`); limits are US cents, times nanoseconds UTC.
@@ -180,6 +180,27 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     def value_e17(self) -> int:
         """Return quantity times price, unsigned and exact."""
         return self.qty_e8 * self.price_e9
+
+
+class Funding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one owner was paid for a position at a funding time; negative is what it paid.
+
+    One payment of a venue may have a part for each deployment: they share its id.
+    """
+
+    funding_id: str
+    instrument: str
+    amount_e9: int
+    ts_ns: int
+    deployment_id: str | None = None
+
+    def __post_init__(self) -> None:
+        need_text("funding_id", self.funding_id)
+        need_text("instrument", self.instrument)
+        need_int("amount_e9", self.amount_e9, -(2**63))
+        need_int("ts_ns", self.ts_ns, 0)
+        if self.deployment_id is not None:
+            need_text("deployment_id", self.deployment_id)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from lockstep_desk.core.commands import (
     FeeReport,
     FillReport,
     Filter,
+    FundingReport,
     Halt,
     Limits,
     OpenRequest,
@@ -39,6 +40,7 @@ from lockstep_desk.core.commands import (
     RecordCandle,
     RecordFee,
     RecordFill,
+    RecordFunding,
     RecordL1,
     RecordMarketDisconnect,
     RecordOrder,
@@ -214,6 +216,14 @@ class Dice:
         fee = FeeReport(name, self.order_name(view), "bnb", amount, self.number)
         return RecordFee(BARE_ACCOUNT, fee)
 
+    def funding(self, view: DeskView) -> msgspec.Struct:
+        held = view.position(BARE_ACCOUNT, BTC)
+        signed = held.side.sign * held.qty_e8 if held else self.dice.randrange(-3, 4)
+        qty = self.dice.choice((signed, signed, signed // 2))
+        name = f"funding {self.number // 40}"
+        amount = self.dice.randrange(-(10**9), 10**9)
+        return RecordFunding(BARE_ACCOUNT, FundingReport(name, BTC, qty, amount, self.number))
+
     def fill(self, view: DeskView) -> msgspec.Struct:
         orders = view.orders()
         if self.fills and self.dice.random() < 0.3:
@@ -328,6 +338,7 @@ _TABLE = (
     (Dice.cancel_response, 4),
     (Dice.settle, 3),
     (Dice.fee, 2),
+    (Dice.funding, 3),
     (Dice.fill, 16),
     (Dice.operator, 12),
 )

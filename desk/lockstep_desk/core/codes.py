@@ -155,3 +155,4 @@ class EntityKind(IntEnum):
     BROKER_FILL = 15
     DEFERRED = 16
     FEE = 20
+    FUNDING = 21

@@ -146,6 +146,20 @@ class FeeReport(_Part, frozen=True):
     ts_ns: Int
 
 
+class FundingReport(_Part, frozen=True):
+    """What an account was paid for a position at a funding time; negative is what it paid.
+
+    `qty_e8` is the position that it was for, by the venue's own count; negative is short. Only a
+    position has funding, so it is never 0.
+    """
+
+    funding_id: Name
+    instrument: Name
+    qty_e8: Int
+    amount_e9: Int
+    ts_ns: Int
+
+
 class RiskRefusal(_Part, frozen=True):
     """An order or a cancel that the risk manager did not let pass; "" is no client order id."""
 
@@ -315,6 +329,13 @@ class RecordFee(_Part, frozen=True, tag=27):
 
     account: Name
     fee: FeeReport
+
+
+class RecordFunding(_Part, frozen=True, tag=28):
+    """Funding of a position was paid or received."""
+
+    account: Name
+    funding: FundingReport
 
 
 # What an operator asks for

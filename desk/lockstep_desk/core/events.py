@@ -334,6 +334,18 @@ class FeeBooked(_Event, frozen=True, tag=56):
     fee_e9: int
 
 
+class FundingBooked(_Event, frozen=True, tag=57):
+    """An owner's part of a funding payment is in the books; `deployment` "" is nobody's."""
+
+    funding_id: str
+    account: str
+    instrument: str
+    deployment: str
+    qty_e8: int
+    amount_e9: int
+    ts_ns: int
+
+
 class ReportIgnored(_Event, frozen=True, tag=55):
     """A report of the market or an account was older than what is known, or said nothing new."""
 
@@ -472,6 +484,7 @@ Event = (
     | BalanceChanged
     | ReportIgnored
     | FeeBooked
+    | FundingBooked
     | DivergenceRecorded
     | AlertRaised
     | AlertCleared

@@ -8,6 +8,7 @@ from lockstep_desk.core.codes import EntityKind, Health, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import restored_deployment
 from lockstep_desk.core.feetotals import restored_fee
+from lockstep_desk.core.fundingtotals import restored_funding
 from lockstep_desk.core.links import count_lost
 from lockstep_desk.core.params import decode_params
 from lockstep_desk.core.positions import restored_book
@@ -126,6 +127,12 @@ def _fee(core: DeskCore, fields: Record) -> Entity:
     return fee
 
 
+def _funding(core: DeskCore, fields: Record) -> Entity:
+    funding = restored_funding(fields)
+    core.fundings[funding.key] = funding
+    return funding
+
+
 def _fill(core: DeskCore, fields: Record) -> Entity:
     (account, fill_id), number, content, ts_ns = fields[1:]
     note = FillNote(account, fill_id, number)
@@ -157,6 +164,7 @@ _RESTORE: Final[dict[int, Callable[[DeskCore, Record], Entity]]] = {
     int(EntityKind.BALANCE): _balance,
     int(EntityKind.FILL): _fill,
     int(EntityKind.FEE): _fee,
+    int(EntityKind.FUNDING): _funding,
     int(EntityKind.DIVERGENCE): _divergence,
     **dict.fromkeys(RECON_KINDS, _reconciliation),
 }

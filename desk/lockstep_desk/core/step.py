@@ -41,6 +41,7 @@ HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     commands.RecordCancelResponse: account.record_cancel_response,
     commands.RecordFill: account.record_fill,
     commands.RecordFee: account.record_fee,
+    commands.RecordFunding: account.record_funding,
     commands.RecordAccountDisconnect: account.record_account_disconnect,
     commands.SettleOrder: account.settle_order,
     commands.SendOpenRequests: operator.send_open_requests,

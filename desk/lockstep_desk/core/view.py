@@ -129,6 +129,11 @@ class DeskView:
             (key[1], key[2], fees[key].total_e9) for key in sorted(fees) if key[0] == account
         )
 
+    def funding_e9(self, account: str, instrument: str, deployment: str) -> int:
+        """Return what a deployment, or nobody (""), received of an instrument's funding so far."""
+        total = self._core.fundings.get((account, instrument, deployment))
+        return 0 if total is None else total.total_e9
+
     def snapshot(self, account: str) -> ReplaceAccount:
         """Return what the desk believes of an account: balances, positions, orders that rest.
 

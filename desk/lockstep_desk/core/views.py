@@ -80,6 +80,7 @@ def tables(core: DeskCore) -> dict[str, list[Row]]:
         "deployments": _deployments(core),
         "balances": _balances(core),
         "fees": _fees(core),
+        "funding": _fundings(core),
         "divergences": [
             {"id": one.divergence_id, "code": codes.Divergence(one.code).name, "count": one.count}
             for one in core.divergences.values()
@@ -191,4 +192,16 @@ def _fees(core: DeskCore) -> list[Row]:
             "total_e9": core.fees[(account, asset, owner)].total_e9,
         }
         for account, asset, owner in sorted(core.fees)
+    ]
+
+
+def _fundings(core: DeskCore) -> list[Row]:
+    return [
+        {
+            "account": account,
+            "instrument": instrument,
+            "deployment": owner,
+            "total_e9": core.fundings[(account, instrument, owner)].total_e9,
+        }
+        for account, instrument, owner in sorted(core.fundings)
     ]

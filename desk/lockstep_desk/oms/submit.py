@@ -26,7 +26,7 @@ from lockstep_desk.fund.book import NS_PER_DAY
 from lockstep_desk.ids import client_order_id
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.spec import order_refusal
-from lockstep_desk.types import E17_PER_CENT, Breach, Dimension, HaltAction, RejectCode
+from lockstep_desk.types import E8, E17_PER_CENT, Breach, Dimension, HaltAction, RejectCode
 from lockstep_kernel.arith import div_floor
 
 
@@ -85,12 +85,14 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
 
 
 def profit_e17(core: DeskCore, deployment: str) -> int:
-    """Return all that a deployment made since it began, open positions at their marks."""
-    return sum(
+    """Return all that a deployment made since it began: funding, and open positions at marks."""
+    traded_e17 = sum(
         book.total_e17 + book.realised_e17 + book.unrealised_e17
         for key, book in core.books.items()
         if key[2] == deployment and key[2] != NET
     )
+    funded_e9 = sum(one.total_e9 for key, one in core.fundings.items() if key[2] == deployment)
+    return traded_e17 + funded_e9 * E8
 
 
 def _priced(core: DeskCore, asker: Asker, request: OpenRequest) -> _Priced | _Refused:

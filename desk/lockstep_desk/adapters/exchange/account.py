@@ -14,11 +14,13 @@ from lockstep_desk.adapters.exchange.units import E9_PER_E6, Units, units_of
 from lockstep_desk.core.commands import (
     BalanceReport,
     FillReport,
+    FundingReport,
     OrderReport,
     PositionReport,
     RecordBalance,
     RecordCancelResponse,
     RecordFill,
+    RecordFunding,
     RecordL1,
     RecordOrder,
     RecordTrade,
@@ -59,7 +61,10 @@ class Logged:
 
 
 class ExchangeAccount:
-    """The projection. `names` gives the client order id of a number that the desk asked for."""
+    """The projection. `names` gives the client order id of a number that the desk asked for.
+
+    `fundings` has each payment with the number of fills that were before it.
+    """
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
@@ -70,6 +75,7 @@ class ExchangeAccount:
         self.of_client: dict[int, Logged] = {}
         self.failed: dict[int, OrderError] = {}
         self.fills: list[FillReport] = []
+        self.fundings: list[tuple[int, FundingReport]] = []
         self.positions: dict[int, int] = {}
         self.cash_e6 = 0
         self.time_ns = 0
@@ -124,6 +130,15 @@ class ExchangeAccount:
             for number, lots in sorted(self.positions.items())
             if lots
         )
+
+    def history(self, fills: int, fundings: int) -> list[RecordFill | RecordFunding]:
+        """Return fills and funding payments as they came, without the first so many of each."""
+        told: list[RecordFill | RecordFunding] = []
+        for before, funding in self.fundings[fundings:]:
+            told += [RecordFill(self.name, fill) for fill in self.fills[fills:before]]
+            told.append(RecordFunding(self.name, funding))
+            fills = max(fills, before)
+        return told + [RecordFill(self.name, fill) for fill in self.fills[fills:]]
 
     # What the events do
 
@@ -222,8 +237,19 @@ class ExchangeAccount:
             self._set_cash(event.balance_e6)
 
     def pay_funding(self, event: told.FundingPaid) -> None:
-        if event.account == self.number:
-            self._set_cash(event.cash_e6)
+        if event.account != self.number:
+            return
+        units = self.units[event.instrument]
+        funding = FundingReport(
+            f"{event.instrument}-{event.funding_ns}",
+            units.name,
+            units.qty_e8(event.qty_lots),
+            event.amount_e6 * E9_PER_E6,
+            event.funding_ns,
+        )
+        self.fundings.append((len(self.fills), funding))
+        self._found.append(RecordFunding(self.name, funding))
+        self._set_cash(event.cash_e6)
 
     def settle(self, event: told.PositionSettled) -> None:
         if event.account != self.number:
