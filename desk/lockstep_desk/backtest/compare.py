@@ -12,6 +12,7 @@ from lockstep_desk.backtest.result import BacktestResult
 from lockstep_desk.backtest.scores import PORTFOLIO
 from lockstep_desk.reports import Curve, as_html
 from lockstep_desk.stats import TearSheet, TradingSummary
+from lockstep_desk.stats.display import decimal, money
 
 
 def ranked(results: Sequence[BacktestResult]) -> list[BacktestResult]:
@@ -55,8 +56,9 @@ def comparison_json(found: MultiBacktestSummary) -> str:
 
 
 def comparison_html(title: str, found: MultiBacktestSummary) -> str:
-    """Return all runs as one page: profit by trader, all sheets, equity and drawdown of each."""
-    return as_html(title, all_sheets(found.results), all_curves(found.results))
+    """Return all runs as one page: profit by trader, all sheets, books, equity and drawdown."""
+    tables = [("Accounts", books_rows(found.results)), ("Runs", hash_rows(found.results))]
+    return as_html(title, all_sheets(found.results), all_curves(found.results), tables)
 
 
 def hash_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
@@ -71,6 +73,18 @@ def hash_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
         )
         for one in ranked(results)
     ]
+    return rows
+
+
+def books_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
+    """Return a heading and, for each account of each run of `ranked`, its books at the end."""
+    heading = ("account", "capital", "cash", "fees", "funding", "holds")
+    rows: list[tuple[str, ...]] = [heading]
+    for one in ranked(results):
+        for books in one.books:
+            money_e9 = (books.capital_e9, books.cash_e9, books.fees_e9, books.funding_e9)
+            held = ", ".join(f"{decimal(qty, 8)} {name}" for name, qty in books.positions)
+            rows.append((f"{one.run_id}/{books.account}", *map(money, money_e9), held or "-"))
     return rows
 
 

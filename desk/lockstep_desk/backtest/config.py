@@ -7,9 +7,15 @@ said at the top holds for all runs, and a run's own risk goes over it key by key
 import re
 from pathlib import Path
 
-from lockstep_desk.adapters.exchange.venue import ACCOUNT, Listing, VenueOptions
+from lockstep_desk.adapters.exchange.venue import (
+    ACCOUNT,
+    FundingRate,
+    Listing,
+    VenueAccount,
+    VenueOptions,
+)
 from lockstep_desk.backtest.plan import Plan, Run, Shared
-from lockstep_desk.backtest.scores import PORTFOLIO
+from lockstep_desk.backtest.scores import PORTFOLIO, account_sheet
 from lockstep_desk.core.commands import Limits
 from lockstep_desk.pipeline.config import (
     FeedConfig,
@@ -27,7 +33,10 @@ from lockstep_desk.strategy.catalog import STRATEGIES, Catalog
 from lockstep_desk.types import HaltAction
 
 _CENTS_MAX = 2**44
+_CAPITAL_CENTS = 100_000_000
 _E9_MAX = 10**8
+_FUNDING_E9_MAX = 10**8
+_HOUR_S, _WEEK_S = 3_600, 604_800
 _INTERVALS = {
     "hourly": HOURLY,
     "daily": DAILY,
@@ -73,7 +82,7 @@ def _shared(root: Section, folder: Path) -> Shared:
         venue=VenueOptions(
             listings=listings,
             seed=venue.number("seed", 1),
-            capital_cents=venue.number("capital_cents", 100_000_000, 1, _CENTS_MAX),
+            accounts=_accounts(root, venue.number("capital_cents", _CAPITAL_CENTS, 1, _CENTS_MAX)),
             maker_fee_e9=venue.number("maker_fee_e9", 200_000, 0, _E9_MAX),
             taker_fee_e9=venue.number("taker_fee_e9", 500_000, 0, _E9_MAX),
         ),
@@ -103,6 +112,24 @@ def _check_feed(feed: FeedConfig, section: Section, sources: dict[str, str]) -> 
             )
 
 
+def _accounts(root: Section, capital_cents: int) -> tuple[VenueAccount, ...]:
+    """Return the accounts, one if none is named; the capital of one that names none is given."""
+    found: list[VenueAccount] = []
+    for section in root.sections("account"):
+        name = section.text("name")
+        if not _RUN_ID.fullmatch(name):
+            raise section.error(
+                "name",
+                f"expected up to 64 of letters, digits, '.', '_' and '-', found '{name:.80}'",
+            )
+        if name in [account.name for account in found]:
+            raise section.error("name", f"expected a name of its own, found '{name}' again")
+        capital = section.number("capital_cents", capital_cents, 1, _CENTS_MAX)
+        section.finish()
+        found.append(VenueAccount(name, capital))
+    return tuple(found) or (VenueAccount(ACCOUNT, capital_cents),)
+
+
 def _instruments(root: Section) -> tuple[tuple[Listing, ...], dict[str, str]]:
     """Return what is listed, and the name of each by what the feed calls it."""
     sections = root.sections("instrument")
@@ -126,7 +153,11 @@ def _instruments(root: Section) -> tuple[tuple[Listing, ...], dict[str, str]]:
 def _listing(section: Section, count: int) -> Listing:
     name = section.text("name")
     if not _SYMBOL.fullmatch(name):
-        raise section.error("name", f"expected a perpetual such as BTC-PERP, found '{name}'")
+        raise section.error(
+            "name",
+            f"expected a perpetual such as BTC-PERP (options and dated futures cannot be listed in "
+            f"a backtest), found '{name}'",
+        )
     found = Listing(
         name=name,
         tick_e9=section.number("tick_e9", None, 1_000, 10**15),
@@ -134,6 +165,7 @@ def _listing(section: Section, count: int) -> Listing:
         half_spread_ticks=section.number("half_spread_ticks", 1, 1, 10**6),
         depth_lots=section.number("depth_lots", 10_000, 1, 10**8),
         price_max_ticks=section.number("price_max_ticks", 10_000_000, 1, 10**12),
+        funding=_funding(section),
     )
     if found.tick_e9 % 1_000:
         raise section.error("tick_e9", f"expected a multiple of 1000, found {found.tick_e9}")
@@ -152,6 +184,27 @@ def _listing(section: Section, count: int) -> Listing:
     return found
 
 
+def _funding(parent: Section) -> tuple[FundingRate, ...]:
+    """Return an instrument's funding rates, each from its time until the next one's."""
+    found: list[FundingRate] = []
+    for section in parent.sections("funding"):
+        before_ns = found[-1].from_ns if found else -1
+        from_ns = section.number("from_ns", 0)
+        if from_ns <= before_ns:
+            raise section.error(
+                "from_ns", f"expected a time after that of the rate before, found {from_ns}"
+            )
+        found.append(
+            FundingRate(
+                from_ns,
+                section.number("rate_e9", None, -_FUNDING_E9_MAX, _FUNDING_E9_MAX),
+                section.number("interval_s", 8 * _HOUR_S, _HOUR_S, _WEEK_S),
+            )
+        )
+        section.finish()
+    return tuple(found)
+
+
 def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
     caps = _limits(root.section("risk"), _CAPS)
     runs: list[Run] = []
@@ -166,7 +219,7 @@ def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
         if run_id.lower() in seen:
             raise section.error("id", f"expected an id of its own, found '{run_id}' again")
         seen.add(run_id.lower())
-        named = traders_of(section, catalog)
+        named = traders_of(section, catalog, shared.venue.accounts[0].name)
         _check_traders(named, section.sections("trader"), shared)
         limits = _limits(section.section("risk"), caps)
         runs.append(Run(run_id, named, limits, section.number("risk_free_e9", 0, 0, 10**9)))
@@ -177,11 +230,12 @@ def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
 
 
 def _check_traders(named: tuple[Named, ...], sections: list[Section], shared: Shared) -> None:
-    names = [PORTFOLIO]
     known = [listing.name for listing in shared.venue.listings]
+    accounts = [account.name for account in shared.venue.accounts]
+    names = [PORTFOLIO, *map(account_sheet, accounts)]
     for (_trader, name, _version, _ordinal), section in zip(named, sections, strict=True):
         section.word("instrument", known)
-        section.word("account", (ACCOUNT,), ACCOUNT)
+        section.word("account", accounts, accounts[0])
         if name in names:
             raise section.error(
                 "name", f"expected a name of its own, as sheets are called by it, found '{name}'"

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from lockstep_desk.backtest.books import AccountBooks
 from lockstep_desk.reports import Curve
 from lockstep_desk.stats import TearSheet, TradingSummary
 
@@ -11,12 +12,14 @@ class BacktestResult:
     """Numbers and hashes of a run; equal plans give equal results, whoever runs them.
 
     `events` are market events; `intents`, `failures` and `halts` are those of strategies, `refused`
-    are orders that the desk did not let go. The hashes stand for all commands and states.
+    are orders that the desk did not let go. `books` are those of each account, compared with the
+    exchange's. The hashes stand for all commands and states.
     """
 
     run_id: str
     summary: TradingSummary
     curves: tuple[Curve, ...]
+    books: tuple[AccountBooks, ...]
     events: int
     intents: int
     refused: int

@@ -208,15 +208,18 @@ def _walk(section: Section) -> Walk:
     return found
 
 
-def traders_of(parent: Section, catalog: Catalog) -> tuple[Named, ...]:
-    """Return the traders of a section's [[trader]] tables; each has a deployment of its own."""
+def traders_of(parent: Section, catalog: Catalog, account: str = "main") -> tuple[Named, ...]:
+    """Return the traders of a section's [[trader]] tables; each has a deployment of its own.
+
+    One that names no account trades on `account`.
+    """
     sections = parent.sections("trader")
     if not sections:
         raise parent.error("trader", "expected a [[trader]] at least, found none")
     traders: list[Named] = []
     places: dict[str, Section] = {}
     for section in sections:
-        named = _trader(len(traders), section, catalog)
+        named = _trader(len(traders), section, (catalog, account))
         other = places.setdefault(named.trader.deployment_id, section)
         if other is not section:
             raise section.error(
@@ -228,7 +231,8 @@ def traders_of(parent: Section, catalog: Catalog) -> tuple[Named, ...]:
     return tuple(traders)
 
 
-def _trader(index: int, section: Section, catalog: Catalog) -> Named:
+def _trader(index: int, section: Section, known: tuple[Catalog, str]) -> Named:
+    catalog, account = known
     strategy = _strategy(section, catalog)
     name, ordinal = section.text("name"), section.number("ordinal", 0)
     version = version_id(f"{strategy.name} {section.text('version', '1')}".encode())
@@ -240,7 +244,7 @@ def _trader(index: int, section: Section, catalog: Catalog) -> Named:
             instrument=section.text("instrument"),
             strategy=strategy,
             cadence_ns=section.number("cadence_ms", 0) * _MS_NS,
-            account=section.text("account", "main"),
+            account=section.text("account", account),
         ),
     )
     section.finish()

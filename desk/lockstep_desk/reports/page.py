@@ -57,8 +57,17 @@ def as_json(summary: TradingSummary, curves: Sequence[Curve] = ()) -> str:
     return json.dumps(plain, allow_nan=False, indent=1) + "\n"
 
 
-def as_html(title: str, summary: TradingSummary, curves: Sequence[Curve] = ()) -> str:
-    """Return the report as a page."""
+Table = tuple[str, Sequence[Row]]
+"""A heading, and rows of which the first names the columns."""
+
+
+def as_html(
+    title: str,
+    summary: TradingSummary,
+    curves: Sequence[Curve] = (),
+    tables: Sequence[Table] = (),
+) -> str:
+    """Return the report as a page, with further tables after the summary."""
     bars = [Bar(sheet.name, sheet.pnl_e9) for sheet in summary.sheets]
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -70,6 +79,8 @@ def as_html(title: str, summary: TradingSummary, curves: Sequence[Curve] = ()) -
     ]
     if summary.assets:
         parts += ["<h2>Assets</h2>", _table(asset_rows(summary.assets))]
+    for heading, rows in tables:
+        parts += [f"<h2>{escape(heading)}</h2>", _table(rows)]
     for curve in curves:
         parts += [f"<h2>{escape(curve.name)}</h2>", _equity(curve), _drawdown(curve)]
     body = "\n".join(parts)

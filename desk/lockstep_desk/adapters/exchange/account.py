@@ -63,12 +63,14 @@ class Logged:
 class ExchangeAccount:
     """The projection. `names` gives the client order id of a number that the desk asked for.
 
+    Without `tells_market` it tells of the account only, not of trades and best prices of others.
     `fundings` has each payment with the number of fills that were before it.
     """
 
-    def __init__(self, name: str, number: int) -> None:
+    def __init__(self, name: str, number: int, *, tells_market: bool = True) -> None:
         self.name = name
         self.number = number
+        self.tells_market = tells_market
         self.names: dict[int, str] = {}
         self.units: dict[int, Units] = {}
         self.live: dict[int, Logged] = {}
@@ -200,15 +202,18 @@ class ExchangeAccount:
             self._found.append(RecordOrder(self.name, self.report(order)))
 
     def trade(self, event: told.Trade) -> None:
-        units = self.units[event.instrument]
-        taker = Side(event.taker_side)
-        price, qty = units.price_e9(event.price_ticks), units.qty_e8(event.qty_lots)
-        shown = self._next_ns(event.instrument)
-        self._found.append(RecordTrade(units.name, price, qty, taker, shown))
+        if self.tells_market:
+            units = self.units[event.instrument]
+            taker = Side(event.taker_side)
+            price, qty = units.price_e9(event.price_ticks), units.qty_e8(event.qty_lots)
+            shown = self._next_ns(event.instrument)
+            self._found.append(RecordTrade(units.name, price, qty, taker, shown))
         self._trade_side(event, event.maker, 0)
         self._trade_side(event, event.taker, 1)
 
     def change_book(self, event: told.BookChanged) -> None:
+        if not self.tells_market:
+            return
         bids, asks = self._books[event.instrument]
         before = _best(bids, asks)
         for levels, changes in ((bids, event.bids), (asks, event.asks)):

@@ -67,7 +67,8 @@ class ExchangeSequencer(Protocol):
 class Membership(msgspec.Struct, frozen=True):
     """Who the desk is at the exchange: its account, and the key that trades for it.
 
-    `protection_bps` is how far beyond its value a market order may trade.
+    `protection_bps` is how far beyond its value a market order may trade. Of several sessions of
+    one desk at one venue a single one `tells_market`: the others tell of their accounts only.
     """
 
     venue: str
@@ -75,6 +76,7 @@ class Membership(msgspec.Struct, frozen=True):
     number: int
     signer: bytes
     protection_bps: int = 500
+    tells_market: bool = True
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -99,7 +101,9 @@ class ExchangeSession:
         past: Past | None = None,
     ) -> None:
         self.member = member
-        self.account = ExchangeAccount(member.account, member.number)
+        self.account = ExchangeAccount(
+            member.account, member.number, tells_market=member.tells_market
+        )
         self._clock = clock
         self._sequencer: ExchangeSequencer | None = None
         self._queue: deque[msgspec.Struct] = deque()
@@ -191,7 +195,8 @@ class ExchangeSession:
         self._is_connected = False
         self._queue.clear()
         self._queue.append(RecordAccountDisconnect(self.member.account))
-        self._queue.append(RecordMarketDisconnect(self.member.venue))
+        if self.member.tells_market:
+            self._queue.append(RecordMarketDisconnect(self.member.venue))
 
     def snapshot(self, fills: tuple[FillReport, ...] = ()) -> ReplaceAccount:
         """Return all that the account holds, with these of its fills."""

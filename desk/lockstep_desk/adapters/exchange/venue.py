@@ -28,6 +28,7 @@ from lockstep_engine import commands as asked
 from lockstep_engine.codes import Code, OrderType, Role, SelfTradeMode, TimeInForce
 from lockstep_engine.events import CommandRejected, InstrumentCreated, OrderRejected
 from lockstep_engine.exchange import exchange_genesis
+from lockstep_engine.views import account as account_view
 from lockstep_journal import Outlets, Sequencer, SequencerJournal
 from lockstep_kernel import CannotRunError, Genesis, Machine, find_machine, initial
 from lockstep_kernel.arith import div_ceil
@@ -35,7 +36,7 @@ from lockstep_kernel.arith import div_ceil
 VENUE: Final = "lockstep"
 ACCOUNT: Final = "main"
 
-_DESK, _COUNTER = 1, 2
+_COUNTER, _FIRST = 1, 2
 _TIER: Final = 1
 _QUOTE_SET: Final = 1
 _FUNDS_E6: Final = 2**58
@@ -49,10 +50,22 @@ _BPS: Final = 10_000
 OpenJournal = Callable[[Machine, Genesis], SequencerJournal]
 
 
+class FundingRate(msgspec.Struct, frozen=True):
+    """What longs pay shorts from a time on: a share of the mark's value, at each interval.
+
+    Funding times are the multiples of the interval since 1970; the first one is after `from_ns`.
+    """
+
+    from_ns: int
+    rate_e9: int
+    interval_s: int
+
+
 class Listing(msgspec.Struct, frozen=True):
     """A perpetual to list, and how the counter-side quotes it where no recording says how.
 
-    Quotes stand `half_spread_ticks` off the price on both sides; sizes are 1 to twice `depth_lots`.
+    `funding` are its rates in the order of their times; without one it has no funding. Quotes stand
+    `half_spread_ticks` off the price on both sides; sizes are 1 to twice `depth_lots`.
     """
 
     name: str
@@ -61,6 +74,7 @@ class Listing(msgspec.Struct, frozen=True):
     half_spread_ticks: int = 1
     depth_lots: int = 10_000
     price_max_ticks: int = 10_000_000
+    funding: tuple[FundingRate, ...] = ()
 
     @property
     def value_e6(self) -> int:
@@ -73,18 +87,39 @@ class Listing(msgspec.Struct, frozen=True):
         return min(_LOTS_MAX, _VALUE_MAX_E6 // worth_e6)
 
 
+class VenueAccount(msgspec.Struct, frozen=True):
+    """An account of the desk at the exchange, and what it begins with."""
+
+    name: str = ACCOUNT
+    capital_cents: int = 100_000_000
+
+
 class VenueOptions(msgspec.Struct, frozen=True):
-    """What all runs of a backtest share: instruments, the counter-side's seed, capital and fees."""
+    """What all runs of a backtest share: instruments, the counter-side's seed, accounts and fees.
+
+    Of several accounts the first one tells of the market.
+    """
 
     listings: tuple[Listing, ...]
     seed: int = 1
-    capital_cents: int = 100_000_000
+    accounts: tuple[VenueAccount, ...] = (VenueAccount(),)
     maker_fee_e9: int = 200_000
     taker_fee_e9: int = 500_000
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """An account as the exchange has it; `cost_e9` is what its open positions cost, signed.
+
+    `positions` are (instrument, quantity), sorted; negative is short.
+    """
+
+    cash_e9: int
+    cost_e9: int
+    positions: tuple[tuple[str, int], ...]
+
+
 class CounterVenue:
-    """The exchange with its staff, its counter-side and the account of the desk."""
+    """The exchange with its staff, its counter-side and the accounts of the desk, by name."""
 
     def __init__(
         self,
@@ -101,20 +136,30 @@ class CounterVenue:
             asked.ExchangeParams(self._staff.key, start_ns, max_step_ns=2**60)
         )
         machine = find_machine(genesis.machine)
-        member = Membership(VENUE, ACCOUNT, _DESK, _key_of("desk"))
-        self.session = ExchangeSession(member, lambda: self.sequencer.state.ts_ns)
+        members = [
+            Membership(
+                *(VENUE, account.name, _FIRST + place, _key_of(f"account {account.name}")),
+                tells_market=place == 0,
+            )
+            for place, account in enumerate(options.accounts)
+        ]
+        self.sessions = {
+            member.account: ExchangeSession(member, lambda: self.sequencer.state.ts_ns)
+            for member in members
+        }
         self.sequencer = Sequencer(
             initial(machine, genesis),
             open_journal(machine, genesis),
             clock,
-            Outlets(sinks=[self.session]),
+            Outlets(sinks=list(self.sessions.values())),
         )
-        self.session.attach(self.sequencer)
+        for session in self.sessions.values():
+            session.attach(self.sequencer)
         self.listed: list[InstrumentCreated] = []
         self._units: dict[str, Units] = {}
         self._listing = {listing.name: listing for listing in options.listings}
         self._marked_e6: dict[str, int] = {}
-        self._set_up(member)
+        self._set_up(members)
 
     def show(self, name: str, price_e9: int) -> None:
         """Quote both sides around a price."""
@@ -153,7 +198,27 @@ class CounterVenue:
         )
         self._send(self._counter, order)
 
-    def _set_up(self, member: Membership) -> None:
+    def fund(self, name: str, rate: FundingRate) -> None:
+        """Let longs pay shorts at a rate from the next funding time on."""
+        number = self._units[name].number
+        self._send(self._staff, asked.UpdateFundingRate(number, rate.rate_e9, rate.interval_s))
+
+    def standing(self, account: str) -> Standing:
+        """Return an account as the exchange has it."""
+        session = self.sessions[account]
+        view, units = account_view(self.sequencer.state, session.member.number), self._units
+        held = {one.instrument: one.qty_lots for one in view.positions}
+        return Standing(
+            view.cash_e6 * E9_PER_E6,
+            sum(one.cost_e6 for one in view.positions) * E9_PER_E6,
+            tuple(
+                (name, units[name].qty_e8(held[units[name].number]))
+                for name in sorted(units)
+                if units[name].number in held
+            ),
+        )
+
+    def _set_up(self, members: Sequence[Membership]) -> None:
         options, staff = self._options, self._staff
         fees = asked.SetFeeSchedule(
             _TIER, options.maker_fee_e9, options.taker_fee_e9, 0, 0, 0, 0, 0, 0, 0, 0
@@ -164,17 +229,24 @@ class CounterVenue:
             asked.GrantRole(staff.key, roles),
             free,
             fees,
-            asked.OpenAccount(_DESK, member.signer),
-            asked.SetFeeTier(_DESK, _TIER),
-            asked.Deposit(_DESK, options.capital_cents * 10**4),
             asked.OpenAccount(_COUNTER, self._counter.key),
             asked.Deposit(_COUNTER, _FUNDS_E6),
         ):
             self._send(staff, action)
+        for member, account in zip(members, options.accounts, strict=True):
+            self._open(member, account)
         for underlying in sorted({_underlying(listing.name) for listing in options.listings}):
             self._send(staff, asked.CreateUnderlying(underlying, self._index_max_e6(underlying)))
         for number, listing in enumerate(options.listings, 1):
             self._list(number, listing)
+
+    def _open(self, member: Membership, account: VenueAccount) -> None:
+        for action in (
+            asked.OpenAccount(member.number, member.signer),
+            asked.SetFeeTier(member.number, _TIER),
+            asked.Deposit(member.number, account.capital_cents * 10**4),
+        ):
+            self._send(self._staff, action)
 
     def _index_max_e6(self, underlying: str) -> int:
         return max(

@@ -119,14 +119,15 @@ CATALOG: Catalog = {
 }
 
 
-def run_text(run_id: str, *traders: tuple[str, str], risk: str = "") -> str:
-    """Return a [[run]] of (strategy, options as TOML), each named after its strategy."""
+def run_text(run_id: str, *traders: tuple[str, ...], risk: str = "") -> str:
+    """Return a [[run]] of (strategy, options as TOML, account if any), named after its strategy."""
     text = f'[[run]]\nid = "{run_id}"\n'
     if risk:
         text += f"[run.risk]\n{risk}\n"
-    for strategy, options in traders:
+    for strategy, options, *accounts in traders:
         text += f'[[run.trader]]\nname = "{strategy}"\ninstrument = "BTC-PERP"\n'
         text += f'strategy = "{strategy}"\noptions = {{ {options} }}\n'
+        text += "".join(f'account = "{account}"\n' for account in accounts)
     return text
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lockstep_desk.adapters.exchange.venue import FundingRate, Listing, VenueAccount
 from lockstep_desk.backtest import load_plan, parse_plan
-from lockstep_desk.backtest.moves import moves
+from lockstep_desk.backtest.moves import moves, rates, with_rates
 from lockstep_desk.core.commands import Limits
 from lockstep_desk.pipeline import ConfigError
 from lockstep_desk.strategy import Candle, MarketTrade, Quote
@@ -37,6 +38,69 @@ def test_runs_share_constants_and_have_traders_and_risk_of_their_own() -> None:
 def test_the_example_is_a_plan() -> None:
     plan = load_plan(ROOT / "examples" / "desk" / "backtest.toml")
     assert ["rsi-7", "rsi-14", "trend-and-quotes"] == [run.run_id for run in plan.runs]
+
+
+def test_accounts_have_capital_of_their_own_or_that_of_all() -> None:
+    assert (VenueAccount("main", 10_000_000),) == parse_plan(
+        TEXT, "x", CATALOG
+    ).shared.venue.accounts
+    text = '[[account]]\nname = "left"\n[[account]]\nname = "right"\ncapital_cents = 7\n'
+    text += SHARED.format(count=10) + run_text("a", RSI, (*SMA, "right"))
+    plan = parse_plan(text, "x", CATALOG)
+    assert (
+        VenueAccount("left", 10_000_000),
+        VenueAccount("right", 7),
+    ) == plan.shared.venue.accounts
+    assert ["left", "right"] == [named.trader.account for named in plan.runs[0].traders]
+
+
+def test_funding_is_a_schedule_of_rates() -> None:
+    text = SHARED.format(count=10) + "[[instrument.funding]]\nrate_e9 = 100_000\n"
+    text += "[[instrument.funding]]\nfrom_ns = 5\nrate_e9 = -7\ninterval_s = 3_600\n"
+    plan = parse_plan(text + run_text("a", RSI), "x", CATALOG)
+    (listing,) = plan.shared.venue.listings
+    assert (FundingRate(0, 100_000, 28_800), FundingRate(5, -7, 3_600)) == listing.funding
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("rate = 5\n", "funding[0].rate_e9: expected an integer, found no such key"),
+        ("rate_e9 = 5\nrate = 5\n", "(did you mean 'rate_e9'?)"),
+        (
+            "rate_e9 = 200_000_000\n",
+            "line 20: instrument[0].funding[0].rate_e9: expected an integer",
+        ),
+        ("rate_e9 = 0.01\n", "expected an integer from -100000000 to 100000000, found 0.01"),
+        ("rate_e9 = 1\ninterval_s = 60\n", "interval_s: expected an integer from 3600 to 604800"),
+        ("rate_e9 = 1\n[[instrument.funding]]\nrate_e9 = 1\n", "from_ns: expected a time after"),
+    ],
+)
+def test_a_mistake_in_funding_is_named_by_its_key(more: str, said: str) -> None:
+    text = SHARED.format(count=10) + "[[instrument.funding]]\n" + more + run_text("a", RSI)
+    with pytest.raises(ConfigError) as error:
+        parse_plan(text, "x.toml", CATALOG)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", "line 1: account[0].name: expected a text, found no such key"),
+        ('name = "../up"\n', "account[0].name: expected up to 64 of letters"),
+        ('name = "a"\n[[account]]\nname = "a"\n', "account[1].name: expected a name of its own"),
+        ('name = "a"\ncapital_cents = 0\n', "account[0].capital_cents: expected an integer from 1"),
+        ('name = "a"\ncapital = 5\n', "(did you mean 'capital_cents'?)"),
+        ('name = "mine"\n', "trader[0].account: expected one of mine, found 'mire' (did you mean"),
+        ('name = "mire"\n', "trader[1].name: expected a name of its own, as sheets are called by"),
+    ],
+)
+def test_a_mistake_in_accounts_is_named_by_its_key(more: str, said: str) -> None:
+    text = "[[account]]\n" + more + SHARED.format(count=10)
+    text += run_text("a", (*RSI, "mire"), SMA).replace('"sma_cross"', '"account mire"', 1)
+    with pytest.raises(ConfigError) as error:
+        parse_plan(text, "x.toml", CATALOG)
+    assert said in str(error.value)
 
 
 def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
@@ -117,6 +181,15 @@ def test_paths_of_one_moment_run_side_by_side_and_others_are_left_out() -> None:
     found = list(moves(events, {"A": "A-PERP", "B": "B-PERP"}, 400))
     assert ["A-PERP", "B-PERP"] * 4 == [move.instrument for move in found]
     assert [events[0], events[2]] == [move.event for move in found if move.event]
+
+
+def test_rates_hold_from_their_times_and_none_after_the_end() -> None:
+    listing = Listing("A", 1_000, 1, funding=tuple(FundingRate(ns, ns, 3_600) for ns in (1, 7, 9)))
+    path = list(moves([Quote("A", ns, 1, 1, 2, 1) for ns in (5, 7, 8)], {"A": "A"}, 400))
+    found = [(move.due_ns, move.event) for move in with_rates(path, rates([listing], 5))]
+    first, second, _late = listing.funding
+    quotes = [move.event for move in path]
+    assert [(5, first), (5, quotes[0]), (7, second), (7, quotes[1]), (8, quotes[2])] == found
 
 
 def test_quotes_and_trades_happen_when_they_were_recorded() -> None:
