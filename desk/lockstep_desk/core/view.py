@@ -76,6 +76,10 @@ class DeskView:
         end = self._core.link(link, key)
         return None if end is None else end.health
 
+    def accounts(self) -> tuple[str, ...]:
+        """Return the registered accounts, sorted."""
+        return tuple(sorted(self._core.accounts))
+
     def instruments(self) -> tuple[str, ...]:
         """Return the registered instruments, sorted."""
         return tuple(sorted(self._core.instruments))
