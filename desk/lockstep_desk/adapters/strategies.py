@@ -65,7 +65,7 @@ class PoolAlgo:
             if (task := self._question(place, news, seen, view)) is not None
         ]
         answers = [self.portfolio.answer(outcome) for outcome in run_all(self._pool, tasks)]
-        return [_intents(answer) for answer in answers if answer is not None]
+        return [intents_of(answer) for answer in answers if answer is not None]
 
     def _question(self, place: int, news: MarketView, seen: Seen, view: DeskView) -> Task | None:
         standing = standing_of(self.portfolio.router.traders[place], view)
@@ -134,6 +134,35 @@ def market_event(command: msgspec.Struct) -> MarketEvent | None:
             return None
 
 
+def market_command(event: MarketEvent, candle_ns: int) -> msgspec.Struct:
+    """Return the command of the desk that records a market event; a candle covers `candle_ns`."""
+    match event:
+        case Quote():
+            return RecordL1(
+                event.instrument,
+                event.bid_e9 if event.bid_qty_e8 else 0,
+                event.bid_qty_e8,
+                event.ask_e9 if event.ask_qty_e8 else 0,
+                event.ask_qty_e8,
+                event.ts_ns,
+            )
+        case MarketTrade():
+            return RecordTrade(
+                event.instrument, event.price_e9, event.qty_e8, event.side, event.ts_ns
+            )
+        case Candle():
+            return RecordCandle(
+                event.instrument,
+                event.open_e9,
+                event.high_e9,
+                event.low_e9,
+                event.close_e9,
+                event.volume_e8,
+                max(event.ts_ns - candle_ns, 0),
+                event.ts_ns,
+            )
+
+
 def standing_of(trader: Trader, view: DeskView) -> Standing:
     """Return what a trader has on the desk: its deployment's position and orders."""
     position = view.holding(trader.account, trader.instrument, trader.deployment_id)
@@ -159,7 +188,8 @@ def _working(order: OrderView) -> Working:
     )
 
 
-def _intents(answer: Answer) -> Intents:
+def intents_of(answer: Answer) -> Intents:
+    """Return what a trader wants as the engine takes it."""
     wanted = answer.intents
     return Intents(
         deployment=answer.trader.deployment_id,
