@@ -165,11 +165,16 @@ def market_command(event: MarketEvent, candle_ns: int) -> msgspec.Struct:
 
 def standing_of(trader: Trader, view: DeskView) -> Standing:
     """Return what a trader has on the desk: its deployment's position and orders."""
-    position = view.holding(trader.account, trader.instrument, trader.deployment_id)
+    return standing_at(view, trader.account, trader.instrument, trader.deployment_id)
+
+
+def standing_at(view: DeskView, account: str, instrument: str, deployment: str) -> Standing:
+    """Return what a deployment has of an instrument in an account."""
+    position = view.holding(account, instrument, deployment)
     orders = tuple(
-        _working(order)
+        working(order)
         for order in view.orders()
-        if (order.deployment, order.instrument) == (trader.deployment_id, trader.instrument)
+        if (order.deployment, order.instrument) == (deployment, instrument)
     )
     if position is None:
         return Standing(orders=orders)
@@ -177,7 +182,8 @@ def standing_of(trader: Trader, view: DeskView) -> Standing:
     return Standing(Holding(quantity_e8, position.entry_price_e9), orders)
 
 
-def _working(order: OrderView) -> Working:
+def working(order: OrderView) -> Working:
+    """Return an order as strategies see it."""
     return Working(
         client_order_id=order.client_order_id,
         side=order.side,

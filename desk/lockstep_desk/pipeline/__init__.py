@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Overflow,
     )
     from lockstep_desk.pipeline.config import (
+        ChecksConfig,
         DeskConfig,
         FeedConfig,
         PoolConfig,
@@ -58,6 +59,7 @@ _HOMES = {
         "Overflow",
     ),
     "config": (
+        "ChecksConfig",
         "DeskConfig",
         "FeedConfig",
         "PoolConfig",
@@ -172,6 +174,7 @@ __all__ = [
     "ThreadService",
     "StopReport",
     "DeskConfig",
+    "ChecksConfig",
     "ConfigError",
     "FeedConfig",
     "PoolConfig",
