@@ -10,7 +10,7 @@ import argparse
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from lockstep_desk.pipeline import (
@@ -63,12 +63,16 @@ class CountingDesk:
 
     def __init__(self) -> None:
         self.seq = 0
+        self.is_trading = True
         self.answers = 0
         self._flat = Standing()
 
     def observe(self, event: MarketEvent) -> Seen:
         self.seq += 1
         return Seen(self.seq, event.ts_ns)
+
+    def observe_all(self, events: Sequence[MarketEvent]) -> list[Seen]:
+        return [self.observe(event) for event in events]
 
     def standing(self, trader: Trader) -> Standing:
         return self._flat

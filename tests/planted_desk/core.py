@@ -397,8 +397,8 @@ CORE: tuple[Mistake, ...] = (
         "after an unrecoverable error strategies are asked",
         ("DESK-04", "DESK-1A"),
         "core/engine.py",
-        "            if not call.errors and self._may_trade():",
-        "            if self._may_trade():",
+        "        if not call.errors:\n            self._ask_strategies(call)",
+        "        self._ask_strategies(call)",
         _ENGINE,
     ),
     Mistake(
@@ -421,9 +421,10 @@ CORE: tuple[Mistake, ...] = (
         "a tick misses the commands of strategies",
         ("DESK-D12", "I11"),
         "core/engine.py",
-        "        call.journaled.append(Journaled(seq, state.ts_ns, body, hash_))\n",
-        "        if type(command) is not SubmitIntents:\n"
-        "            call.journaled.append(Journaled(seq, state.ts_ns, body, hash_))\n",
+        "            call.journaled.append(Journaled(seq, state.ts_ns, encode(command), hash_))\n",
+        "            if type(command) is not SubmitIntents:\n"
+        "                done = Journaled(seq, state.ts_ns, encode(command), hash_)\n"
+        "                call.journaled.append(done)\n",
         _ENGINE,
     ),
     Mistake(

@@ -49,7 +49,7 @@ from lockstep_desk.fund import MANUAL, LifecycleState
 from lockstep_desk.oms.states import Live, OrderError, OrderState
 from lockstep_desk.types import Liquidity, Side
 from lockstep_journal import MemoryJournal, Sequencer
-from lockstep_kernel import State, apply, dump, initial, load, verify
+from lockstep_kernel import State, apply, dump, initial, load, unpack_record, verify
 
 E8 = 10**8
 E9 = 10**9
@@ -314,3 +314,14 @@ def _alpha() -> str:
 
 
 ALPHA = _alpha()
+
+
+def all_events(journal: MemoryJournal, after: int) -> list[msgspec.Struct]:
+    """Return the events of all commands of a desk's journal after a number, made again."""
+    state = initial(MACHINE, GENESIS)
+    said: list[msgspec.Struct] = []
+    for seq, packed in enumerate(journal.records, 1):
+        record = unpack_record(packed, seq)
+        state, events, _ = apply(state, MACHINE.codec.decode(record.ts_ns, record.body))
+        said += events if seq > after else ()
+    return said

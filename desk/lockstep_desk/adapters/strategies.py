@@ -65,7 +65,7 @@ class PoolAlgo:
             if (task := self._question(place, news, seen, view)) is not None
         ]
         answers = [self.portfolio.answer(outcome) for outcome in run_all(self._pool, tasks)]
-        return [_intents(answer) for answer in answers if answer is not None]
+        return [intents_of(answer) for answer in answers if answer is not None]
 
     def _question(self, place: int, news: MarketView, seen: Seen, view: DeskView) -> Task | None:
         standing = standing_of(self.portfolio.router.traders[place], view)
@@ -134,13 +134,47 @@ def market_event(command: msgspec.Struct) -> MarketEvent | None:
             return None
 
 
+def market_command(event: MarketEvent, candle_ns: int) -> msgspec.Struct:
+    """Return the command of the desk that records a market event; a candle covers `candle_ns`."""
+    match event:
+        case Quote():
+            return RecordL1(
+                event.instrument,
+                event.bid_e9 if event.bid_qty_e8 else 0,
+                event.bid_qty_e8,
+                event.ask_e9 if event.ask_qty_e8 else 0,
+                event.ask_qty_e8,
+                event.ts_ns,
+            )
+        case MarketTrade():
+            return RecordTrade(
+                event.instrument, event.price_e9, event.qty_e8, event.side, event.ts_ns
+            )
+        case Candle():
+            return RecordCandle(
+                event.instrument,
+                event.open_e9,
+                event.high_e9,
+                event.low_e9,
+                event.close_e9,
+                event.volume_e8,
+                max(event.ts_ns - candle_ns, 0),
+                event.ts_ns,
+            )
+
+
 def standing_of(trader: Trader, view: DeskView) -> Standing:
     """Return what a trader has on the desk: its deployment's position and orders."""
-    position = view.holding(trader.account, trader.instrument, trader.deployment_id)
+    return standing_at(view, trader.account, trader.instrument, trader.deployment_id)
+
+
+def standing_at(view: DeskView, account: str, instrument: str, deployment: str) -> Standing:
+    """Return what a deployment has of an instrument in an account."""
+    position = view.holding(account, instrument, deployment)
     orders = tuple(
-        _working(order)
+        working(order)
         for order in view.orders()
-        if (order.deployment, order.instrument) == (trader.deployment_id, trader.instrument)
+        if (order.deployment, order.instrument) == (deployment, instrument)
     )
     if position is None:
         return Standing(orders=orders)
@@ -148,7 +182,8 @@ def standing_of(trader: Trader, view: DeskView) -> Standing:
     return Standing(Holding(quantity_e8, position.entry_price_e9), orders)
 
 
-def _working(order: OrderView) -> Working:
+def working(order: OrderView) -> Working:
+    """Return an order as strategies see it."""
     return Working(
         client_order_id=order.client_order_id,
         side=order.side,
@@ -159,7 +194,8 @@ def _working(order: OrderView) -> Working:
     )
 
 
-def _intents(answer: Answer) -> Intents:
+def intents_of(answer: Answer) -> Intents:
+    """Return what a trader wants as the engine takes it."""
     wanted = answer.intents
     return Intents(
         deployment=answer.trader.deployment_id,

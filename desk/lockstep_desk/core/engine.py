@@ -8,7 +8,7 @@ over only after the command that made it is durable, and what became of that is 
 Everything goes through one sequencer: a replay of the journal does the same without host code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar, cast
 
 import msgspec
@@ -41,7 +41,7 @@ from lockstep_desk.core.events import (
     PositionExited,
     TradingStateChanged,
 )
-from lockstep_desk.core.hooks import Intents, Parts
+from lockstep_desk.core.hooks import Checked, Intents, Parts
 from lockstep_desk.core.outputs import (
     NO_ORDERS,
     AlgoOrders,
@@ -49,6 +49,7 @@ from lockstep_desk.core.outputs import (
     Failure,
     FeedEnded,
     Journaled,
+    Observed,
     OnDisconnect,
     OnTradingDisabled,
     Orders,
@@ -137,11 +138,37 @@ class Engine:
         is_shutdown = type(event) is Shutdown
         if is_shutdown:
             self._submit(call, event)
-        else:
-            self._take_and_trade(call, event)
-        if is_shutdown or call.errors:
             self._end(call)
+        else:
+            self._guarded(call, lambda call: self._take_and_trade(call, event))
         return self._tick(Processed(event, tuple(call.journaled), is_shutdown), call)
+
+    def observe(self, events: Sequence[msgspec.Struct]) -> AuditTick:
+        """Take market events with one commit, each as a command of its own, and return their tick.
+
+        They ask for nothing to be sent. Strategies are asked once, after the last. If one of them
+        cannot be encoded, the others are taken, and it raises.
+        """
+        call = _Call()
+        for event in events:
+            self._observe(event)
+        told = self._submit_all(call, events)
+        self._guarded(call, self._ask_strategies)
+        tick = self._tick(Processed(Observed(tuple(events)), tuple(call.journaled), False), call)
+        for refused in told:
+            if isinstance(refused, Exception):
+                raise refused
+        return tick
+
+    def decide(self, intents: Intents, seq_seen: int) -> AuditTick:
+        """Take what a strategy decided elsewhere, when it had seen command `seq_seen`.
+
+        It goes the way of what `algo` decides. If strategies were disabled meanwhile, no order of
+        it goes, whatever it would do to a position: nobody would have been asked.
+        """
+        call = _Call()
+        self._guarded(call, lambda call: self._trade(call, [intents], seq_seen))
+        return self._tick(Processed(intents, tuple(call.journaled), False), call)
 
     def resume(self) -> AuditTick:
         """Begin anew after a restart: what was in flight is asked for, nothing is sent again."""
@@ -161,16 +188,22 @@ class Engine:
             observe(ts_ns)
 
     def _take_and_trade(self, call: _Call, event: msgspec.Struct) -> None:
-        """Take an event, then ask the strategies; host code that raises ends the desk."""
+        """Take an event, then ask the strategies."""
+        self._take(call, event)
+        if not call.errors:
+            self._ask_strategies(call)
+
+    def _guarded(self, call: _Call, work: Callable[[_Call], None]) -> None:
+        """Do what calls host code; one that raises ends the desk, as every other error does."""
         try:
-            self._take(call, event)
-            if not call.errors and self._may_trade():
-                self._ask_strategies(call)
+            work(call)
         except LockstepError:
             # The journal or the machine: nothing goes on from there.
             raise
         except Exception as error:  # noqa: BLE001  # what a strategy raises is its own affair
             call.errors.append(f"host code: {type(error).__name__}: {error}")
+        if call.errors:
+            self._end(call)
 
     def _take(self, call: _Call, event: msgspec.Struct) -> None:
         """Carry out what the event itself asks for, then let hooks answer."""
@@ -212,12 +245,15 @@ class Engine:
         return view.trading is TradingState.ENABLED and not view.is_shut_down
 
     def _ask_strategies(self, call: _Call) -> None:
-        """Let strategies decide on one view, and carry it out by (sequence seen, trader)."""
-        view = self.view
+        """Let strategies decide on one view, unless they are disabled."""
+        if self._may_trade():
+            view = self.view
+            self._trade(call, self._parts.algo.generate(view), view.seq)
+
+    def _trade(self, call: _Call, wanted: Sequence[Intents], seq_seen: int) -> None:
+        """Carry out what strategies decided, by (sequence seen, trader)."""
         orders = NO_ORDERS
-        wanted = sorted(self._parts.algo.generate(view), key=_trader_of)
-        seq_seen = view.seq
-        for intents in wanted:
+        for intents in sorted(wanted, key=_trader_of):
             orders = orders.joined(self._intend(call, intents, Origin.ALGO, seq_seen))
         if not orders.is_empty:
             call.outputs.append(AlgoOrders(orders))
@@ -229,7 +265,8 @@ class Engine:
         view = self.view
         refused: tuple[RiskRefusal, ...] = ()
         if origin is Origin.ALGO:
-            checked = self._parts.risk.check(view, intents)
+            check = self._parts.risk.check if self._may_trade() else _hold_back
+            checked = check(view, intents)
             intents, refused = checked.intents, checked.refused
         if not intents.cancels and not intents.opens and not refused:
             return NO_ORDERS
@@ -294,19 +331,32 @@ class Engine:
 
     def _submit(self, call: _Call, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
         """Make a command durable and return its events; one that cannot be encoded raises."""
+        (told,) = self._submit_all(call, [command])
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def _submit_all(
+        self, call: _Call, commands: Sequence[msgspec.Struct]
+    ) -> list[Sequence[msgspec.Struct] | Exception]:
+        """Make commands durable with one commit; return the events of each, or why it is none."""
         try:
-            result = self._sequencer.submit([command])[0]
+            results = self._sequencer.submit(commands)
         except OutletFailed as lost:
-            # The command is durable, and the sequencer goes on without the outlet.
-            result = cast(Result, lost.results[0])
+            # The commands are durable, and the sequencer goes on without the outlet.
+            results = cast(list[Result], lost.results)
             call.outputs.append(OutletLost(str(lost)))
-        if isinstance(result, Exception):
-            raise result
-        seq, events, hash_ = result
         state = self._sequencer.state
-        body = state.machine.codec.encode(command)
-        call.journaled.append(Journaled(seq, state.ts_ns, body, hash_))
-        return events
+        encode = state.machine.codec.encode
+        told: list[Sequence[msgspec.Struct] | Exception] = []
+        for command, result in zip(commands, results, strict=True):
+            if isinstance(result, Exception):
+                told.append(result)
+                continue
+            seq, events, hash_ = result
+            call.journaled.append(Journaled(seq, state.ts_ns, encode(command), hash_))
+            told.append(events)
+        return told
 
     def _tick(self, event: msgspec.Struct, call: _Call) -> AuditTick:
         return self.auditor.tick(event, self._sequencer.state, call.outputs, call.errors)
@@ -350,6 +400,13 @@ def _of(events: Sequence[msgspec.Struct], kind: type[Event]) -> tuple[Event, ...
 
 def _is_disabling(change: TradingStateChanged) -> bool:
     return (change.previous, change.current) == (TradingState.ENABLED, TradingState.DISABLED)
+
+
+def _hold_back(view: DeskView, intents: Intents) -> Checked:
+    """Let no order go that was decided on before strategies were disabled; cancels always go."""
+    why = f"strategies are disabled at {view.seq}"
+    refused = tuple(RiskRefusal(why, "", request) for request in intents.opens)
+    return Checked(msgspec.structs.replace(intents, opens=()), refused)
 
 
 def _trader_of(intents: Intents) -> int:

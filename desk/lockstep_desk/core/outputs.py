@@ -132,6 +132,12 @@ class Processed(msgspec.Struct, frozen=True, tag=True):
     is_shutdown: bool
 
 
+class Observed(msgspec.Struct, frozen=True, tag=True):
+    """Market events that the engine took together, with one commit; stands in `Processed.event`."""
+
+    events: tuple[msgspec.Struct, ...]
+
+
 class SnapshotTaken(msgspec.Struct, frozen=True, tag=True):
     """Where a replica begins: the whole state after command `seq`."""
 

@@ -38,6 +38,21 @@ class OrderView(msgspec.Struct, frozen=True):
     filled_e8: int
 
 
+class MarketNow(msgspec.Struct, frozen=True):
+    """The newest of each kind that the market said; a time of -1 is nothing yet.
+
+    `l1` is (bid, quantity, ask, quantity), `trade` (price, quantity), `candle` (open, high, low,
+    close, volume).
+    """
+
+    l1: tuple[int, int, int, int]
+    trade: tuple[int, int]
+    candle: tuple[int, int, int, int, int]
+    l1_ns: int
+    trade_ns: int
+    candle_ns: int
+
+
 class DeskView:
     """A state of a desk, for reading."""
 
@@ -76,6 +91,10 @@ class DeskView:
         end = self._core.link(link, key)
         return None if end is None else end.health
 
+    def accounts(self) -> tuple[str, ...]:
+        """Return the registered accounts, sorted."""
+        return tuple(sorted(self._core.accounts))
+
     def instruments(self) -> tuple[str, ...]:
         """Return the registered instruments, sorted."""
         return tuple(sorted(self._core.instruments))
@@ -83,6 +102,14 @@ class DeskView:
     def price_e9(self, instrument: str) -> int | None:
         """Return the price of an instrument now, None without one."""
         return self._core.mark_e9(instrument)
+
+    def market(self, instrument: str) -> MarketNow | None:
+        """Return what the market said last of an instrument, None if that is not registered."""
+        market = self._core.markets.get(instrument)
+        if market is None:
+            return None
+        times_ns = (market.l1_ns, market.trade_ns, market.candle_ns)
+        return MarketNow(market.l1, market.trade, market.candle, *times_ns)
 
     def position(self, account: str, instrument: str) -> Position | None:
         """Return what an account holds of an instrument, None when flat."""

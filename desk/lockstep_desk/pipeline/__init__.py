@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Overflow,
     )
     from lockstep_desk.pipeline.config import (
+        ChecksConfig,
         DeskConfig,
         FeedConfig,
         PoolConfig,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         Answer,
         CommandKind,
         DeskPort,
+        LivePort,
         Seen,
         Standing,
         TraderCommand,
@@ -57,6 +59,7 @@ _HOMES = {
         "Overflow",
     ),
     "config": (
+        "ChecksConfig",
         "DeskConfig",
         "FeedConfig",
         "PoolConfig",
@@ -94,6 +97,7 @@ _HOMES = {
         "Answer",
         "CommandKind",
         "DeskPort",
+        "LivePort",
         "Seen",
         "Standing",
         "TraderCommand",
@@ -152,6 +156,7 @@ __all__ = [
     "Guard",
     "Health",
     "DeskPort",
+    "LivePort",
     "Seen",
     "Standing",
     "Answer",
@@ -169,6 +174,7 @@ __all__ = [
     "ThreadService",
     "StopReport",
     "DeskConfig",
+    "ChecksConfig",
     "ConfigError",
     "FeedConfig",
     "PoolConfig",

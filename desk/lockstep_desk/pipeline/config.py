@@ -76,6 +76,14 @@ class Named(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ChecksConfig:
+    """What every order that a strategy wants is checked for before its gate; None is unbounded."""
+
+    max_notional_cents: int | None = None
+    max_deviation_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeskConfig:
     """A whole configuration."""
 
@@ -85,6 +93,7 @@ class DeskConfig:
     batch: int = 1
     pool: PoolConfig = PoolConfig()
     live: LiveOptions = field(default_factory=LiveOptions)
+    checks: ChecksConfig = ChecksConfig()
 
     def router(self) -> Router:
         """Return the router of its traders."""
@@ -120,6 +129,7 @@ def parse_config(
         feed=feed_of(root.section("feed"), folder or Path()),
         pool=pool_of(root.section("pool")),
         live=_live(root.section("channels"), root.section("failures")),
+        checks=checks_of(root.section("checks")),
         traders=tuple(named.trader for named in traders_of(root, catalog)),
     )
     root.finish()
@@ -155,6 +165,16 @@ def _live(section: Section, failures: Section) -> LiveOptions:
         orders_capacity=section.number("orders_capacity", default.orders_capacity, least=1),
         unanswered_max=section.number("unanswered_max", default.unanswered_max, least=1),
         failures=failures_of(failures),
+    )
+    section.finish()
+    return found
+
+
+def checks_of(section: Section) -> ChecksConfig:
+    """Return what a section says that orders are checked for."""
+    found = ChecksConfig(
+        max_notional_cents=section.optional_number("max_notional_cents", least=1),
+        max_deviation_bps=section.optional_number("max_deviation_bps", least=0),
     )
     section.finish()
     return found

@@ -16,9 +16,9 @@ from lockstep_desk.errors import need_int
 from lockstep_desk.pipeline.actor import Task
 from lockstep_desk.pipeline.channel import Channel, Counters, Overflow
 from lockstep_desk.pipeline.guard import FailurePolicy
-from lockstep_desk.pipeline.orders import OrderEngine, Send
+from lockstep_desk.pipeline.orders import OrderCounters, OrderEngine, Send
 from lockstep_desk.pipeline.pool import Pool
-from lockstep_desk.pipeline.port import Answer, DeskPort, Seen, Standing, TraderCommand
+from lockstep_desk.pipeline.port import Answer, LivePort, Seen, Standing, TraderCommand
 from lockstep_desk.pipeline.portfolio import Portfolio
 from lockstep_desk.pipeline.router import Router
 from lockstep_desk.pipeline.supervisor import Service, ThreadService
@@ -38,7 +38,8 @@ class LiveOptions:
     """Sizes and policies of the channels.
 
     A trader may have `unanswered_max` submissions that were not answered, and is shown up to
-    `burst_max` events in one question when it lags behind.
+    `burst_max` events in one question when it lags behind. Up to `commit_max` events go into the
+    desk's journal together: as many as came meanwhile, so nobody waits for more to come.
     """
 
     market_capacity: int = 2048
@@ -47,6 +48,7 @@ class LiveOptions:
     orders_capacity: int = 128
     unanswered_max: int = 4
     burst_max: int = 32
+    commit_max: int = 256
     failures: FailurePolicy = field(default_factory=FailurePolicy)
 
     def __post_init__(self) -> None:
@@ -55,6 +57,7 @@ class LiveOptions:
         need_int("orders_capacity", self.orders_capacity, 1)
         need_int("unanswered_max", self.unanswered_max, 1)
         need_int("burst_max", self.burst_max, 1)
+        need_int("commit_max", self.commit_max, 1)
 
 
 class _Place:
@@ -83,7 +86,7 @@ class Pipeline:
         self,
         router: Router,
         pool: Pool,
-        desk: DeskPort,
+        desk: LivePort,
         send: Send,
         options: LiveOptions | None = None,
     ) -> None:
@@ -152,6 +155,10 @@ class Pipeline:
         found["orders"] = self._orders.counters().channel
         return found
 
+    def order_counters(self) -> OrderCounters:
+        """Return what became of all answers."""
+        return self._orders.counters()
+
     def _feeder(self, feed: Iterable[MarketEvent]) -> "_Feeder":
         return _Feeder(self, feed)
 
@@ -160,7 +167,7 @@ class Pipeline:
         while not (stop.is_set() and not any(place.is_asked for place in self._places)):
             self._carry_out_commands()
             pulled = self._pull()
-            if not stop.is_set():
+            if not stop.is_set() and self._desk.is_trading:
                 self._ask()
             self._is_waiting = True
             has_news = pulled or any(len(channel) for channel in self._channels.values())
@@ -181,14 +188,14 @@ class Pipeline:
 
     def _pull(self) -> int:
         """Take all events out of the channels into the desk's journal and the mailboxes."""
-        pulled = 0
-        for channel in self._channels.values():
-            for event in channel.take_all():
-                pulled += 1
-                news = self.portfolio.observe(event)
+        events = [event for channel in self._channels.values() for event in channel.take_all()]
+        for start in range(0, len(events), self.options.commit_max):
+            some = events[start : start + self.options.commit_max]
+            for event, seen in zip(some, self._desk.observe_all(some), strict=True):
+                news = self.portfolio.see(event, seen)
                 for trader in self.portfolio.router.traders_of(event.instrument):
                     self._places[trader].mailbox.put(news)
-        return pulled
+        return len(events)
 
     def _ask(self) -> None:
         """Give a task to every trader that is free and has something to see."""

@@ -4,6 +4,7 @@ Owns the protocol. The desk's machine stands behind it, or a fake in a test: all
 goes through here, and is journaled there.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -79,4 +80,17 @@ class DeskPort(Protocol):
 
     def record(self, command: TraderCommand) -> None:
         """Write an operator's command down."""
+        ...
+
+
+class LivePort(DeskPort, Protocol):
+    """The desk, as a pipeline sees it that runs free."""
+
+    @property
+    def is_trading(self) -> bool:
+        """Whether traders are to be asked; while not, what they have yet to see is conflated."""
+        ...
+
+    def observe_all(self, events: Sequence[MarketEvent]) -> Sequence[Seen]:
+        """Take market events in together, in order; return the place of each."""
         ...

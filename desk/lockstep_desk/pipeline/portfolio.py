@@ -47,7 +47,10 @@ class Portfolio:
 
     def observe(self, event: MarketEvent) -> tuple[MarketView, Seen]:
         """Put an event into the desk's journal; return what the market looks like after it."""
-        seen = self._desk.observe(event)
+        return self.see(event, self._desk.observe(event))
+
+    def see(self, event: MarketEvent, seen: Seen) -> tuple[MarketView, Seen]:
+        """Return what the market looks like after an event that is in the desk's journal."""
         before = self._views.get(event.instrument)
         view = first_view(event) if before is None else before.after(event)
         self._views[event.instrument] = view

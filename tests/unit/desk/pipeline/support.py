@@ -202,6 +202,7 @@ class MarketDesk:
 
     def __init__(self) -> None:
         self.seq = 0
+        self.is_trading = True
         self.log: list[str] = []
         self.halts: list[tuple[str, str]] = []
         self.commands: list[TraderCommand] = []
@@ -220,6 +221,9 @@ class MarketDesk:
             held = standing.holding.qty_e8 + sum(o.side.sign * o.qty_e8 for o in filled)
             self.standings[deployment] = Standing(Holding(held))
         return Seen(self.seq, self.seq * E8)
+
+    def observe_all(self, events: Sequence[MarketEvent]) -> list[Seen]:
+        return [self.observe(event) for event in events]
 
     def standing(self, trader: Trader) -> Standing:
         return self.standings.get(trader.deployment_id, Standing())

@@ -170,8 +170,8 @@ def changed(old: str, new: str) -> str:
         (
             changed('mode = "live"', 'mood = "live"'),
             (
-                "line 1: mood: expected one of batch, channels, failures, feed, mode, pool, "
-                "trader, found 'mood' (did you mean 'mode'?)"
+                "line 1: mood: expected one of batch, channels, checks, failures, feed, mode, "
+                "pool, trader, found 'mood' (did you mean 'mode'?)"
             ),
         ),
         (
