@@ -57,8 +57,11 @@ def comparison_json(found: MultiBacktestSummary) -> str:
 
 def comparison_html(title: str, found: MultiBacktestSummary) -> str:
     """Return all runs as one page: profit by trader, all sheets, books, equity and drawdown."""
-    tables = [("Accounts", books_rows(found.results)), ("Runs", hash_rows(found.results))]
-    return as_html(title, all_sheets(found.results), all_curves(found.results), tables)
+    results = found.results
+    tables = [("Accounts", books_rows(results)), ("Runs", hash_rows(results))]
+    if any(one.refusals for one in results):
+        tables.append(("Refused orders", refusal_rows(results)))
+    return as_html(title, all_sheets(results), all_curves(results), tables)
 
 
 def hash_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
@@ -85,6 +88,14 @@ def books_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
             money_e9 = (books.capital_e9, books.cash_e9, books.fees_e9, books.funding_e9)
             held = ", ".join(f"{decimal(qty, 8)} {name}" for name, qty in books.positions)
             rows.append((f"{one.run_id}/{books.account}", *map(money, money_e9), held or "-"))
+    return rows
+
+
+def refusal_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
+    """Return a heading and, for each run of `ranked`, how many orders were refused by what."""
+    rows: list[tuple[str, ...]] = [("run", "refused by", "orders")]
+    for one in ranked(results):
+        rows += [(one.run_id, why, f"{count:,}") for why, count in one.refusals]
     return rows
 
 

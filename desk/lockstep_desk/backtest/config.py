@@ -20,6 +20,7 @@ from lockstep_desk.core.commands import Limits
 from lockstep_desk.pipeline.config import (
     FeedConfig,
     Named,
+    checks_of,
     failures_of,
     feed_of,
     pool_of,
@@ -206,7 +207,7 @@ def _funding(parent: Section) -> tuple[FundingRate, ...]:
 
 
 def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
-    caps = _limits(root.section("risk"), _CAPS)
+    caps, checks = _limits(root.section("risk"), _CAPS), checks_of(root.section("checks"))
     runs: list[Run] = []
     seen: set[str] = set()
     for section in root.sections("run"):
@@ -221,8 +222,15 @@ def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
         seen.add(run_id.lower())
         named = traders_of(section, catalog, shared.venue.accounts[0].name)
         _check_traders(named, section.sections("trader"), shared)
-        limits = _limits(section.section("risk"), caps)
-        runs.append(Run(run_id, named, limits, section.number("risk_free_e9", 0, 0, 10**9)))
+        runs.append(
+            Run(
+                run_id,
+                named,
+                _limits(section.section("risk"), caps),
+                section.number("risk_free_e9", 0, 0, 10**9),
+                checks_of(section.section("checks"), checks),
+            )
+        )
         section.finish()
     if not runs:
         raise root.error("run", "expected a [[run]] at least, found none")

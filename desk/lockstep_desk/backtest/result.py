@@ -12,8 +12,9 @@ class BacktestResult:
     """Numbers and hashes of a run; equal plans give equal results, whoever runs them.
 
     `events` are market events; `intents`, `failures` and `halts` are those of strategies, `refused`
-    are orders that the desk did not let go. `books` are those of each account, compared with the
-    exchange's. The hashes stand for all commands and states.
+    are orders that the desk did not let go, `refusals` counts them by what was against each: "risk"
+    with the name of a check, "gate" with the limit, or a code of the desk. `books` are those of
+    each account, compared with the exchange's. The hashes stand for all commands and states.
     """
 
     run_id: str
@@ -23,6 +24,7 @@ class BacktestResult:
     events: int
     intents: int
     refused: int
+    refusals: tuple[tuple[str, int], ...]
     failures: int
     halts: int
     fills: int
@@ -38,6 +40,7 @@ class BacktestResult:
 
     def plain(self) -> dict[str, object]:
         """Return what JSON can hold, without the curves."""
-        fields = asdict(self)
+        fields: dict[str, object] = asdict(self)
         del fields["curves"]
+        fields["refusals"] = dict(self.refusals)
         return fields

@@ -16,6 +16,7 @@ import msgspec
 
 from lockstep_desk.adapters.exchange import registration
 from lockstep_desk.adapters.exchange.venue import VENUE, CounterVenue, FundingRate, VenueOptions
+from lockstep_desk.adapters.risk import risk_of
 from lockstep_desk.adapters.strategies import PoolAlgo
 from lockstep_desk.backtest.books import AccountBooks, BookKeeper
 from lockstep_desk.backtest.journals import Journals
@@ -112,7 +113,8 @@ class _Simulation:
         pool.start(router.traders)
         try:
             algo = PoolAlgo(router, pool, self._shared.failures)
-            engine = Engine(self._sequencer, Parts(self._link, algo), self._clock, Auditor())
+            parts = Parts(self._link, algo, risk_of(self._run.checks))
+            engine = Engine(self._sequencer, parts, self._clock, Auditor())
             self._trade(engine, algo, path)
         finally:
             pool.stop(_STOP_S)
@@ -209,6 +211,7 @@ class _Simulation:
             events=self._events,
             intents=totals.intents,
             refused=counts.refused,
+            refusals=tuple(sorted(counts.refusals.items())),
             failures=totals.failures,
             halts=totals.halts,
             fills=counts.fills,

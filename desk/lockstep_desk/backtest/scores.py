@@ -7,10 +7,12 @@ there is one account it is the portfolio, and has no sheet of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
 from typing import Final
 
 import msgspec
 
+from lockstep_desk.core.codes import Refusal
 from lockstep_desk.core.events import BalanceChanged, FillBooked, HoldingExited, OrderRefused
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.pipeline.router import Trader
@@ -28,11 +30,15 @@ def account_sheet(account: str) -> str:
 
 
 class Counts(msgspec.Struct):
-    """How often what happened: executions, positions closed, orders that the desk refused."""
+    """How often what happened: executions, positions closed, orders that the desk refused.
+
+    `refusals` counts these by what was against them.
+    """
 
     fills: int = 0
     exits: int = 0
     refused: int = 0
+    refusals: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
 
 class Scores:
@@ -77,7 +83,7 @@ class Scores:
                 case BalanceChanged():
                     self._balance(event)
                 case OrderRefused():
-                    self.counts.refused += 1
+                    self._refuse(event)
                 case _:
                     pass
 
@@ -115,6 +121,11 @@ class Scores:
         for sheet in (name, *self._sums_of[name]):
             self._tracker.close(sheet, trade)
 
+    def _refuse(self, event: OrderRefused) -> None:
+        counts, why = self.counts, _refused_by(event)
+        counts.refused += 1
+        counts.refusals[why] = counts.refusals.get(why, 0) + 1
+
     def _balance(self, changed: BalanceChanged) -> None:
         """Take the balance of an account, and the sum over all once each has told its own."""
         now_ns, asset = self._clock(), changed.asset
@@ -138,3 +149,16 @@ class Scores:
 def _sums_of(trader: Trader, capital_e9: Mapping[str, int]) -> tuple[str, ...]:
     """Return the sheets that a trader's profit is part of."""
     return (PORTFOLIO, account_sheet(trader.account)) if len(capital_e9) > 1 else (PORTFOLIO,)
+
+
+def _refused_by(event: OrderRefused) -> str:
+    """Return what was against an order: a check, which its reason begins with, a limit, a code."""
+    if event.code is Refusal.RISK:
+        return f"risk: {event.reason.partition(':')[0]}"
+    if event.breach is not None:
+        return f"gate: {_word(event.breach.dimension)}"
+    return _word(event.code)
+
+
+def _word(one: IntEnum) -> str:
+    return one.name.lower().replace("_", " ")

@@ -170,14 +170,16 @@ def _live(section: Section, failures: Section) -> LiveOptions:
     return found
 
 
-def checks_of(section: Section) -> ChecksConfig:
-    """Return what a section says that orders are checked for."""
-    found = ChecksConfig(
-        max_notional_cents=section.optional_number("max_notional_cents", least=1),
-        max_deviation_bps=section.optional_number("max_deviation_bps", least=0),
-    )
+def checks_of(section: Section, default: ChecksConfig | None = None) -> ChecksConfig:
+    """Return what a section says that orders are checked for, over what holds without it."""
+    default = default or ChecksConfig()
+    notional_cents = section.optional_number("max_notional_cents", least=1)
+    deviation_bps = section.optional_number("max_deviation_bps", least=0)
     section.finish()
-    return found
+    return ChecksConfig(
+        default.max_notional_cents if notional_cents is None else notional_cents,
+        default.max_deviation_bps if deviation_bps is None else deviation_bps,
+    )
 
 
 def failures_of(section: Section) -> FailurePolicy:

@@ -114,6 +114,8 @@ def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ("[venue]", "[checks]\nmax_notional = 1\n[venue]", "(did you mean 'max_notional_cents'?)"),
+        ("[venue]", "[checks]\nmax_notional_cents = 0\n[venue]", "from 1 on, found 0"),
         ("[venue]", "[risk]\nstrict = 1\n[venue]", "risk.strict: expected true or false, found 1"),
         ("[venue]", '[risk]\nsliding = "no"\n[venue]', "risk.sliding: expected true or false"),
         ("[venue]", "[risk]\ncap_open = true\n[venue]", "(did you mean 'caps_open'?)"),
@@ -121,7 +123,7 @@ def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
         ("count = 10\n", "", "line 2: feed.count: expected how many candles"),
         ('id = "b"', 'id = "A"', "run[1].id: expected an id of its own, found 'A' again"),
         ('id = "b"', 'id = "../b"', "run[1].id: expected up to 64 of letters"),
-        ('id = "b"', 'id = "b"\nlatency = 3', "run[1].latency: expected one of id, risk"),
+        ('id = "b"', 'id = "b"\nlatency = 3', "run[1].latency: expected one of checks, id, risk"),
         ("latency_us", "latency_u", "venue.latency_u: expected one of"),
         ("latency_us", "latency_u", "(did you mean 'latency_us'?)"),
         ("latency_us = 2_000", "latency_us = 0", "venue.latency_us: expected an integer from 1"),

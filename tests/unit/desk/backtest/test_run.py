@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lockstep_desk.backtest import BacktestResult, parse_plan, run, run_one
+from lockstep_desk.backtest import BacktestResult, Plan, parse_plan, run, run_one
 from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_kernel import CannotRunError, Machine
@@ -126,6 +126,39 @@ def test_the_risk_of_a_run_is_held() -> None:
     free, held = result_of(RSI), result_of(RSI, risk="max_order_cents = 1_000")
     assert free.refused == 0 < free.fills
     assert held.fills == 0 < held.refused
+
+
+@pytest.mark.desk("DESK-50", "DESK-53")
+def test_what_the_checks_of_a_run_refuse_is_counted_by_the_check() -> None:
+    # A lot of 0.001 at about 60,000 is worth 6,000 cents, two orders of it are apart.
+    twice = run_text("one", ("buys_twice_at", "number = 2"), risk="max_orders_per_sec = 1")
+    free, (held, capped) = plan_of(twice, count=3), checked_plans(twice)
+    assert (("gate: orders per second", 1),) == run_one(free, 0, None, CATALOG).refusals
+    found = run_one(held, 0, None, CATALOG)
+    assert (0, 2, (("risk: order notional", 2),)) == (found.fills, found.refused, found.refusals)
+    assert {"risk: order notional": 2} == found.plain()["refusals"]
+    assert 1 == run_one(capped, 0, None, CATALOG).fills
+
+
+def checked_plans(text: str) -> tuple[Plan, Plan]:
+    """Return the plan with a check that holds its orders, and with one of the run's own over it."""
+    top = "[checks]\nmax_notional_cents = 5_000\nmax_deviation_bps = 50\n"
+    own = "[run.checks]\nmax_notional_cents = 7_000\n[[run.trader]]"
+    return (
+        plan_of(text, count=3, more=top),
+        plan_of(text.replace("[[run.trader]]", own), count=3, more=top),
+    )
+
+
+def test_a_price_far_from_that_of_now_is_refused_by_the_check() -> None:
+    quotes = "qty_e8 = 1_000_000, tick_e9 = 100_000_000, half_spread_bps = 30"
+    text = run_text("one", ("market_maker", quotes)).replace(
+        "strategy =", "cadence_ms = 600_000\nstrategy ="
+    )
+    more = "[checks]\nmax_deviation_bps = 20\n"
+    found = run_one(plan_of(text, count=30, more=more), 0, None, CATALOG)
+    assert [("risk: price deviation", found.refused)] == list(found.refusals)
+    assert 0 < found.refused
 
 
 def test_a_strict_gate_binds_closing_orders_too() -> None:
