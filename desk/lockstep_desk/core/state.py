@@ -8,6 +8,7 @@ import struct
 from collections import OrderedDict
 from typing import Final
 
+from lockstep_desk.core.accountlimits import LimitedAccount
 from lockstep_desk.core.codes import EntityKind, Health, Link, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import Deployment
@@ -193,6 +194,7 @@ class DeskCore:
         self.balances: dict[tuple[str, str], Balance] = {}
         self.fills: dict[str, OrderedDict[str, FillNote]] = {}
         self.fees: dict[FeeKey, FeeTotal] = {}
+        self.limited: dict[str, LimitedAccount] = {}
         self.divergences: OrderedDict[str, DivergenceNote] = OrderedDict()
         self.reconciliation = Reconciliation()
         self.books_of: dict[str, list[Book]] = {}

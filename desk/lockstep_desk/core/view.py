@@ -38,6 +38,15 @@ class OrderView(msgspec.Struct, frozen=True):
     filled_e8: int
 
 
+class Equity(msgspec.Struct, frozen=True):
+    """What an account is worth, its highest, and whether its drawdown keeps it from opening."""
+
+    equity_e17: int
+    peak_e17: int
+    drawdown_bps: int
+    is_blocked: bool
+
+
 class DeskView:
     """A state of a desk, for reading."""
 
@@ -128,6 +137,13 @@ class DeskView:
         return tuple(
             (key[1], key[2], fees[key].total_e9) for key in sorted(fees) if key[0] == account
         )
+
+    def equity(self, account: str) -> Equity | None:
+        """Return the equity of an account with a drawdown limit, None of any other."""
+        found = self._core.limited.get(account)
+        if found is None or found.limits.max_drawdown_bps is None:
+            return None
+        return Equity(found.equity_e17, found.peak_e17, found.drawdown_bps, found.is_blocked)
 
     def snapshot(self, account: str) -> ReplaceAccount:
         """Return what the desk believes of an account: balances, positions, orders that rest.
