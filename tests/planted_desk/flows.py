@@ -3,6 +3,8 @@
 from tests.planted_desk.mistake import Mistake
 
 _ACCOUNTS = "contract/desk/test_account_limits.py"
+_FLOWS = "contract/desk/test_flows.py"
+_SIMULATED = "unit/desk/backtest/test_simulated.py"
 
 FLOWS: tuple[Mistake, ...] = (
     Mistake(
@@ -60,5 +62,71 @@ FLOWS: tuple[Mistake, ...] = (
         "    if block is not None or deployment.gate.halted is not None:\n",
         "    if deployment.gate.halted is not None:\n",
         _ACCOUNTS,
+    ),
+    # Flows
+    Mistake(
+        "a breach is left to people",
+        ("F2", "FUND-22"),
+        "core/engine.py",
+        "                self._ask_monitor(call)\n",
+        "                pass\n",
+        _FLOWS,
+    ),
+    Mistake(
+        "a liquidation ends with its first close",
+        ("F2",),
+        "adapters/halts.py",
+        "tried == left and view.now_ns < at_ns + self._retry_ns",
+        "tried != ()",
+        _FLOWS,
+    ),
+    Mistake(
+        "what cannot be closed is tried again at once",
+        ("F2",),
+        "adapters/halts.py",
+        "tried == left and view.now_ns < at_ns + self._retry_ns",
+        "False",
+        f"{_FLOWS}::test_what_a_strict_gate_does_not_let_close_is_tried_again_at_its_pace",
+    ),
+    Mistake(
+        "an exit is published whatever the broker holds",
+        ("F4", "RECON-30"),
+        "core/handlers/exits.py",
+        "    if not checked.publishes:\n",
+        "    if False:\n",
+        _FLOWS,
+    ),
+    Mistake(
+        "an account in quarantine opens",
+        ("F7", "RECON-55"),
+        "oms/submit.py",
+        "    if core.accounts[request.account].is_quarantined:\n",
+        "    if False:\n",
+        _FLOWS,
+    ),
+    Mistake(
+        "a sweep makes its first repair only",
+        ("RECON-03",),
+        "core/handlers/broker.py",
+        "for repair in outcome.repairs]\n    for record",
+        "for repair in outcome.repairs[:1]]\n    for record",
+        f"{_FLOWS}::test_fills_that_nobody_saw_leave_no_drift",
+    ),
+    Mistake(
+        "a request arrives at once",
+        ("DESK-73",),
+        "backtest/link.py",
+        "        self.report(request)\n        return SendError.NONE\n",
+        "        self._session.send(request)\n        self.collect()\n"
+        "        return SendError.NONE\n",
+        _SIMULATED,
+    ),
+    Mistake(
+        "the simulated exchange takes no fee",
+        ("DESK-73",),
+        "adapters/exchange/venue.py",
+        "            asked.SetFeeTier(_DESK, _TIER),\n",
+        "",
+        _SIMULATED,
     ),
 )

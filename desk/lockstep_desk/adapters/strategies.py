@@ -138,7 +138,7 @@ def standing_of(trader: Trader, view: DeskView) -> Standing:
     """Return what a trader has on the desk: its deployment's position and orders."""
     position = view.holding(trader.account, trader.instrument, trader.deployment_id)
     orders = tuple(
-        _working(order)
+        working_of(order)
         for order in view.orders()
         if (order.deployment, order.instrument) == (trader.deployment_id, trader.instrument)
     )
@@ -148,12 +148,13 @@ def standing_of(trader: Trader, view: DeskView) -> Standing:
     return Standing(Holding(quantity_e8, position.entry_price_e9), orders)
 
 
-def _working(order: OrderView) -> Working:
+def working_of(order: OrderView) -> Working:
+    """Return an order of the desk as strategies and the monitor see it."""
     return Working(
         client_order_id=order.client_order_id,
         side=order.side,
         qty_e8=order.qty_e8 - order.filled_e8,
-        price_e9=order.price_e9 or None,
+        price_e9=None if order.kind is OrderKind.MARKET else order.price_e9,
         is_confirmed=order.state is OrderState.OPEN,
         is_cancelling=order.state is OrderState.CANCEL_IN_FLIGHT,
     )

@@ -8,24 +8,26 @@ from typing import cast
 
 import msgspec
 
-from lockstep_desk.core.codes import Health, Link, TradingState
+from lockstep_desk.core.closing import closes
+from lockstep_desk.core.codes import Health, Link, OrderKind, TradingState
 from lockstep_desk.core.commands import (
     BalanceReport,
+    Filter,
     OrderReport,
     PositionReport,
     ReplaceAccount,
 )
 from lockstep_desk.core.positions import NET
 from lockstep_desk.core.state import DeskCore
-from lockstep_desk.fund import GateState, LifecycleState
+from lockstep_desk.fund import MANUAL, GateState, LifecycleState
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderState
-from lockstep_desk.types import Position, Side
+from lockstep_desk.types import HaltAction, Position, Side
 from lockstep_kernel.chain import State
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """A tracked order; `deployment` "" is nobody's."""
+    """A tracked order; `deployment` "" is nobody's. The price of a market order only values it."""
 
     client_order_id: str
     deployment: str
@@ -36,6 +38,7 @@ class OrderView(msgspec.Struct, frozen=True):
     price_e9: int
     state: OrderState
     filled_e8: int
+    kind: OrderKind
 
 
 class Equity(msgspec.Struct, frozen=True):
@@ -170,6 +173,22 @@ class DeskView:
         found = self._core.deployments.get(deployment)
         return None if found is None else found.row.state
 
+    def halted(self) -> tuple[tuple[str, HaltAction], ...]:
+        """Return (deployment, severest action) of all that are halted, oldest deployment first."""
+        found = ((name, one.gate.halted) for name, one in self._core.deployments.items())
+        return tuple((name, action) for name, action in found if action is not None)
+
+    def holdings(self, deployment: str) -> tuple[Position, ...]:
+        """Return all that a deployment holds, MANUAL for nobody, by account and instrument."""
+        books = self._core.books
+        owner = "" if deployment == MANUAL else deployment
+        views = (books[key].view() for key in sorted(books) if key[2] == owner)
+        return tuple(view for view in views if view is not None)
+
+    def is_closable(self, wanted: Filter) -> bool:
+        """Return whether ClosePositions with a filter would send anything now."""
+        return bool(closes(self._core, wanted))
+
     def gate(self, deployment: str) -> GateState | None:
         """Return what the gate of a deployment counted, None if it is not registered."""
         found = self._core.deployments.get(deployment)
@@ -199,4 +218,5 @@ def _view(order: Order) -> OrderView:
         order.price_e9,
         order.state,
         order.done_e8,
+        order.kind,
     )
