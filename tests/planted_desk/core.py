@@ -175,9 +175,8 @@ CORE: tuple[Mistake, ...] = (
         "while disabled nothing may be reduced",
         ("DESK-21", "RECON-22"),
         "oms/submit.py",
-        "    if deployment.gate.closing_e8(priced.intent) == request.qty_e8:\n"
-        "        return None\n",
-        "",
+        "(not is_closing or block.code is Refusal.SHUT_DOWN)",
+        "True",
         _SUBMIT,
     ),
     Mistake(

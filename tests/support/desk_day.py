@@ -20,6 +20,7 @@ from lockstep_desk.core.codes import (
     TradingState,
 )
 from lockstep_desk.core.commands import (
+    AccountLimits,
     BalanceReport,
     CancelOrders,
     ClearHalt,
@@ -51,6 +52,7 @@ from lockstep_desk.core.commands import (
     SendCancelRequests,
     SendOpenRequests,
     SendResult,
+    SetAccountLimits,
     SetLifecycle,
     SetLimits,
     SetQuarantine,
@@ -269,6 +271,14 @@ class Dice:
         )
         return self.dice.choice(kinds)
 
+    def account_limits(self, view: DeskView) -> msgspec.Struct:
+        has_one_side = self.dice.random() < 0.5
+        limits = AccountLimits(is_one_directional=has_one_side)
+        if self.dice.random() < 0.7:
+            bps = self.dice.randrange(1, 3_000)
+            limits = AccountLimits("usdt", 10_000 * E9, bps, has_one_side)
+        return SetAccountLimits(BARE_ACCOUNT, limits)
+
     # Values
 
     def instrument(self) -> str:
@@ -341,6 +351,7 @@ _TABLE = (
     (Dice.funding, 3),
     (Dice.fill, 16),
     (Dice.operator, 12),
+    (Dice.account_limits, 1),
 )
 _KINDS = [kind for kind, _weight in _TABLE]
 _WEIGHTS = [weight for _kind, weight in _TABLE]

@@ -18,7 +18,7 @@ from lockstep_desk.core.codes import (
     TimeInForce,
     TradingState,
 )
-from lockstep_desk.core.commands import Limits, OpenRequest
+from lockstep_desk.core.commands import AccountLimits, Limits, OpenRequest
 from lockstep_desk.oms.states import OrderError, OrderState
 from lockstep_desk.recon.findings import Divergence as BrokerDivergence
 from lockstep_desk.recon.ledger import Verdict
@@ -146,6 +146,13 @@ class RulesActivated(_Event, frozen=True, tag=19):
     """Newer rules are in force from the next command on."""
 
     rules_version: int
+
+
+class AccountLimitsSet(_Event, frozen=True, tag=20):
+    """An account has other limits."""
+
+    account: str
+    limits: AccountLimits
 
 
 class OrderRequested(_Event, frozen=True, tag=30):
@@ -346,6 +353,19 @@ class FundingBooked(_Event, frozen=True, tag=57):
     ts_ns: int
 
 
+class EquityChanged(_Event, frozen=True, tag=58):
+    """A trade moved the equity of an account with a drawdown limit, or nothing opens any more.
+
+    `peak_e9` is its highest, `drawdown_bps` how far it is below that, rounded down.
+    """
+
+    account: str
+    equity_e9: int
+    peak_e9: int
+    drawdown_bps: int
+    is_blocked: bool
+
+
 class ReportIgnored(_Event, frozen=True, tag=55):
     """A report of the market or an account was older than what is known, or said nothing new."""
 
@@ -467,6 +487,7 @@ Event = (
     | ShutDown
     | Resumed
     | RulesActivated
+    | AccountLimitsSet
     | OrderRequested
     | CancelRequested
     | OrderRefused
@@ -482,6 +503,7 @@ Event = (
     | PositionExited
     | HoldingExited
     | BalanceChanged
+    | EquityChanged
     | ReportIgnored
     | FeeBooked
     | FundingBooked

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from lockstep_desk.core.accountlimits import restored_limits
 from lockstep_desk.core.codes import EntityKind, Health, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import restored_deployment
@@ -133,6 +134,12 @@ def _funding(core: DeskCore, fields: Record) -> Entity:
     return funding
 
 
+def _account_limits(core: DeskCore, fields: Record) -> Entity:
+    limited = restored_limits(fields)
+    core.limited[limited.account] = limited
+    return limited
+
+
 def _fill(core: DeskCore, fields: Record) -> Entity:
     (account, fill_id), number, content, ts_ns = fields[1:]
     note = FillNote(account, fill_id, number)
@@ -165,6 +172,7 @@ _RESTORE: Final[dict[int, Callable[[DeskCore, Record], Entity]]] = {
     int(EntityKind.FILL): _fill,
     int(EntityKind.FEE): _fee,
     int(EntityKind.FUNDING): _funding,
+    int(EntityKind.ACCOUNT_LIMITS): _account_limits,
     int(EntityKind.DIVERGENCE): _divergence,
     **dict.fromkeys(RECON_KINDS, _reconciliation),
 }

@@ -8,6 +8,7 @@ import struct
 from collections import OrderedDict
 from typing import Final
 
+from lockstep_desk.core.accountlimits import LimitedAccount
 from lockstep_desk.core.codes import EntityKind, Health, Link, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import Deployment
@@ -195,6 +196,7 @@ class DeskCore:
         self.fills: dict[str, OrderedDict[str, FillNote]] = {}
         self.fees: dict[FeeKey, FeeTotal] = {}
         self.fundings: dict[FundingKey, FundingTotal] = {}
+        self.limited: dict[str, LimitedAccount] = {}
         self.divergences: OrderedDict[str, DivergenceNote] = OrderedDict()
         self.reconciliation = Reconciliation()
         self.books_of: dict[str, list[Book]] = {}

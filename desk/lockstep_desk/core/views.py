@@ -13,7 +13,7 @@ from lockstep_desk.recon.findings import Divergence, Kind, Status
 from lockstep_desk.recon.ledger import Verdict
 from lockstep_desk.recon.pages import OrderStatus, UnknownReason
 from lockstep_desk.recon.reactive import PreState
-from lockstep_desk.types import Dimension, HaltAction, Liquidity, RejectCode, Severity, Side
+from lockstep_desk.types import E8, Dimension, HaltAction, Liquidity, RejectCode, Severity, Side
 
 Row = dict[str, object]
 
@@ -81,6 +81,17 @@ def tables(core: DeskCore) -> dict[str, list[Row]]:
         "balances": _balances(core),
         "fees": _fees(core),
         "funding": _fundings(core),
+        "account_limits": [
+            {
+                "account": account,
+                "equity_e9": one.equity_e17 // E8,
+                "peak_e9": one.peak_e17 // E8,
+                "max_drawdown_bps": one.limits.max_drawdown_bps,
+                "is_blocked": one.is_blocked,
+                "is_one_directional": one.limits.is_one_directional,
+            }
+            for account, one in sorted(core.limited.items())
+        ],
         "divergences": [
             {"id": one.divergence_id, "code": codes.Divergence(one.code).name, "count": one.count}
             for one in core.divergences.values()
