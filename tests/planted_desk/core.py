@@ -10,6 +10,7 @@ _FILLS = "contract/desk/test_fills.py"
 _ACCOUNT = "contract/desk/test_account.py"
 _MARKET = "contract/desk/test_market_and_links.py"
 _SUBMIT = "contract/desk/test_submit.py"
+_ONCE = "contract/desk/test_closing_once.py"
 _CLOSING = "contract/desk/test_closing.py"
 _NAMES = "contract/desk/test_registration.py"
 _SESSION = "contract/desk/test_exchange_session.py"
@@ -42,6 +43,38 @@ CORE: tuple[Mistake, ...] = (
         "contract/desk/test_exchange_session.py",
     ),
     # Orders
+    Mistake(
+        "a blocked deployment closes a position twice and so turns it",
+        ("RECON-22", "I13"),
+        "oms/submit.py",
+        "deployment.gate.closing_e8(priced.intent, working_e8) == request.qty_e8",
+        "deployment.gate.closing_e8(priced.intent) == request.qty_e8",
+        _ONCE,
+    ),
+    Mistake(
+        "a halted deployment closes a position twice and so turns it",
+        ("RECON-22", "I13"),
+        "oms/submit.py",
+        "deployment.gate.check(priced.intent, core.now_ns, working_e8)",
+        "deployment.gate.check(priced.intent, core.now_ns)",
+        _ONCE,
+    ),
+    Mistake(
+        "what a venue counts as filled may be closed again before a fill comes",
+        ("RECON-22",),
+        "core/orders.py",
+        "        order.unbooked_e8\n",
+        "        order.working_e8\n",
+        _ONCE,
+    ),
+    Mistake(
+        "orders of another deployment close one's position",
+        ("RECON-22",),
+        "core/orders.py",
+        "(order.deployment, order.instrument, order.side) == (owner, instrument, side)\n    )",
+        "(order.instrument, order.side) == (instrument, side)\n    )",
+        _ONCE,
+    ),
     Mistake(
         "a filled order stays tracked",
         ("DESK-D8",),

@@ -41,11 +41,9 @@ FUND: tuple[Mistake, ...] = (
         "a check costs rate",
         ("FUND-35", "I5"),
         "fund/gate.py",
-        '"""Return whether the order may go; of several breaches the first. Changes nothing."""\n'
-        "        with self._lock:\n",
-        '"""Return whether the order may go; of several breaches the first. Changes nothing."""\n'
-        "        with self._lock:\n"
-        "            self._record(now_ns, intent)\n",
+        "            return self._verdict(intent, now_ns, working_e8)\n",
+        "            self._record(now_ns, intent)\n"
+        "            return self._verdict(intent, now_ns, working_e8)\n",
         _GATE,
     ),
     Mistake(
@@ -100,8 +98,9 @@ FUND: tuple[Mistake, ...] = (
         "an unknown deployment is let through",
         ("FUND-37",),
         "fund/gate.py",
-        "return _unregistered(deployment_id) if gate is None else gate.check(intent, now_ns)",
-        "return ADMITTED if gate is None else gate.check(intent, now_ns)",
+        "            return _unregistered(deployment_id)\n"
+        "        return gate.check(intent, now_ns, working_e8)\n",
+        "            return ADMITTED\n        return gate.check(intent, now_ns, working_e8)\n",
         _GATE,
     ),
     Mistake(
@@ -222,9 +221,17 @@ FUND: tuple[Mistake, ...] = (
         "a position may be closed twice at once",
         ("FUND-3A", "RECON-22"),
         "fund/gate.py",
-        "max(free - self._book.open_qty.get((symbol, side), 0), 0)",
-        "free",
+        "max(working_e8, self._book.open_qty.get((symbol, side), 0))",
+        "working_e8",
         _OPTIONS,
+    ),
+    Mistake(
+        "what a caller knows to work is closed again",
+        ("RECON-22",),
+        "fund/gate.py",
+        "max(abs(held) - working_e8, 0)",
+        "abs(held)",
+        _REDUCE,
     ),
     Mistake(
         "a price below the mark does not deviate",
@@ -247,11 +254,11 @@ FUND: tuple[Mistake, ...] = (
         ("FUND-3C",),
         "fund/gate.py",
         "        with self._lock:\n"
-        "            verdict = self._verdict(intent, now_ns)\n"
+        "            verdict = self._verdict(intent, now_ns, working_e8)\n"
         "            if isinstance(verdict, Admit):\n"
         "                self._record(now_ns, intent)\n"
         "            return verdict\n",
-        "        verdict = self.check(intent, now_ns)\n"
+        "        verdict = self.check(intent, now_ns, working_e8)\n"
         "        if isinstance(verdict, Admit):\n"
         "            self.record_submitted(now_ns, intent)\n"
         "        return verdict\n",

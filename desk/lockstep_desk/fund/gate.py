@@ -10,7 +10,9 @@ order passes a gate in REDUCE_OK in every halt state.
 Two modes. STRICT counts cents at fill price over all symbols and refuses whatever projects beyond
 the cap. REDUCE_OK (default) counts quantities by symbol and values them at a mark: an order that
 lowers a position without changing its sign always passes, of a flip only the opening part is
-checked, and the position cap holds for the sum of the absolute values.
+checked, and the position cap holds for the sum of the absolute values. What working orders close
+already no other order closes: those that the gate counts itself (`caps_open`), and `working_e8`,
+which a caller says that knows. A gate that is told of none lets every order close on its own.
 """
 
 from collections.abc import Iterable
@@ -127,20 +129,23 @@ class DeploymentGate:
         halted = self._book.halted
         return HaltAction(halted) if halted else None
 
-    def check(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
-        """Return whether the order may go; of several breaches the first. Changes nothing."""
+    def check(self, intent: OrderIntent, now_ns: int, working_e8: int = 0) -> Admit | Breach:
+        """Return whether the order may go; of several breaches the first. Changes nothing.
+
+        `working_e8` is what orders on its side of its symbol may still fill, as the caller knows.
+        """
         with self._lock:
-            return self._verdict(intent, now_ns)
+            return self._verdict(intent, now_ns, working_e8)
 
     def check_all(self, intent: OrderIntent, now_ns: int) -> tuple[Breach, ...]:
         """Return every breach, those that only warn as well. Changes nothing."""
         with self._lock:
-            return tuple(self._breaches(intent, now_ns))
+            return tuple(self._breaches(intent, now_ns, 0))
 
-    def admit(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
+    def admit(self, intent: OrderIntent, now_ns: int, working_e8: int = 0) -> Admit | Breach:
         """Check the order and, if it may go, count it as sent, as one step among threads."""
         with self._lock:
-            verdict = self._verdict(intent, now_ns)
+            verdict = self._verdict(intent, now_ns, working_e8)
             if isinstance(verdict, Admit):
                 self._record(now_ns, intent)
             return verdict
@@ -206,13 +211,16 @@ class DeploymentGate:
             self._limits = limits
             self._has_options = _has_options(limits)
 
-    def closing_e8(self, intent: OrderIntent) -> int:
-        """Return how much of the order closes a position; the rest opens one."""
-        with self._lock:
-            return self._closing_e8(intent.symbol, _signed_e8(intent))
+    def closing_e8(self, intent: OrderIntent, working_e8: int = 0) -> int:
+        """Return how much of the order closes a position; the rest opens one.
 
-    def _verdict(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
-        breaches = self._breaches(intent, now_ns)
+        What `working_e8` of other orders close already, this one does not close.
+        """
+        with self._lock:
+            return self._closing_e8(intent.symbol, _signed_e8(intent), working_e8)
+
+    def _verdict(self, intent: OrderIntent, now_ns: int, working_e8: int) -> Admit | Breach:
+        breaches = self._breaches(intent, now_ns, working_e8)
         if not breaches:
             return ADMITTED
         for breach in breaches:
@@ -228,14 +236,14 @@ class DeploymentGate:
             self._book.track(intent)
         self._book.count_sent(now_ns, self._options.window)
 
-    def _breaches(self, intent: OrderIntent, now_ns: int) -> list[Breach]:
+    def _breaches(self, intent: OrderIntent, now_ns: int, working_e8: int) -> list[Breach]:
         """Return the breaches in their written order; an order that only closes has none."""
         limits, book = self._limits, self._book
         size, signed = intent.notional_cents, 0
         if not self._is_strict:
             signed = _signed_e8(intent)
             qty = abs(signed)
-            opening = qty - self._closing_e8(intent.symbol, signed)
+            opening = qty - self._closing_e8(intent.symbol, signed, working_e8)
             if opening == 0:
                 return []
             size = -(-size * opening // qty)
@@ -276,16 +284,15 @@ class DeploymentGate:
             if loss > most:
                 found.append(self._over(Dimension.DAILY_LOSS_LIMIT, most, loss))
 
-    def _closing_e8(self, symbol: str, signed: int) -> int:
+    def _closing_e8(self, symbol: str, signed: int, working_e8: int) -> int:
         """Return how much of an order closes; what working orders close already is taken."""
         held = self._book.quantities.get(symbol, 0)
         if held == 0 or (held > 0) == (signed > 0):
             return 0
-        free = abs(held)
         if self._limits.caps_open:
             side = Side.BUY if signed > 0 else Side.SELL
-            free = max(free - self._book.open_qty.get((symbol, side), 0), 0)
-        return min(abs(signed), free)
+            working_e8 = max(working_e8, self._book.open_qty.get((symbol, side), 0))
+        return min(abs(signed), max(abs(held) - working_e8, 0))
 
     def _projected_e17(self, intent: OrderIntent, signed: int) -> int | None:
         """Return the size of the position if the order filled, None if a mark is missing."""
@@ -378,10 +385,14 @@ class PreTradeGate:
         with self._lock:
             return sorted(self._gates)
 
-    def check(self, deployment_id: str | None, intent: OrderIntent, now_ns: int) -> Admit | Breach:
+    def check(
+        self, deployment_id: str | None, intent: OrderIntent, now_ns: int, working_e8: int = 0
+    ) -> Admit | Breach:
         """Return whether the order may go; see `DeploymentGate.check`."""
         gate = self.get(deployment_id)
-        return _unregistered(deployment_id) if gate is None else gate.check(intent, now_ns)
+        if gate is None:
+            return _unregistered(deployment_id)
+        return gate.check(intent, now_ns, working_e8)
 
     def check_all(
         self, deployment_id: str | None, intent: OrderIntent, now_ns: int
@@ -390,10 +401,14 @@ class PreTradeGate:
         gate = self.get(deployment_id)
         return (_unregistered(deployment_id),) if gate is None else gate.check_all(intent, now_ns)
 
-    def admit(self, deployment_id: str | None, intent: OrderIntent, now_ns: int) -> Admit | Breach:
+    def admit(
+        self, deployment_id: str | None, intent: OrderIntent, now_ns: int, working_e8: int = 0
+    ) -> Admit | Breach:
         """Check and record as one step; see `DeploymentGate.admit`."""
         gate = self.get(deployment_id)
-        return _unregistered(deployment_id) if gate is None else gate.admit(intent, now_ns)
+        if gate is None:
+            return _unregistered(deployment_id)
+        return gate.admit(intent, now_ns, working_e8)
 
     def apply_fill(self, fill: Fill) -> bool:
         """Move the position of the fill's deployment; return whether it is registered.

@@ -21,7 +21,7 @@ from lockstep_desk.core.events import (
     PaperOrderRecorded,
 )
 from lockstep_desk.core.notes import Events
-from lockstep_desk.core.orders import find, track
+from lockstep_desk.core.orders import find, track, unbooked_e8
 from lockstep_desk.core.positions import NET
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import MANUAL, OrderIntent
@@ -69,14 +69,15 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
         events.append(_refused(asker, request, why))
         return
     block = _block(core, asker, request, priced)
-    is_closing = deployment.gate.closing_e8(priced.intent) == request.qty_e8
+    working_e8 = _working_e8(core, asker, deployment, priced.intent)
+    is_closing = deployment.gate.closing_e8(priced.intent, working_e8) == request.qty_e8
     if block is not None and (not is_closing or block.code is Refusal.SHUT_DOWN):
         events.append(_refused(asker, request, block))
         return
     if block is not None or deployment.gate.halted is not None:
         request = _reduce_only(core, request)
     _note_profit(core, deployment)
-    verdict = deployment.gate.check(priced.intent, core.now_ns)
+    verdict = deployment.gate.check(priced.intent, core.now_ns, working_e8)
     if isinstance(verdict, Breach):
         why = _Refused(Refusal.GATE, verdict.dimension.name, verdict)
         events.append(_refused(asker, request, why))
@@ -146,6 +147,13 @@ def _block(core: DeskCore, asker: Asker, request: OpenRequest, priced: _Priced) 
         return _Refused(Refusal.QUARANTINED, f"account {request.account}")
     refused = opening_refusal(core, asker.deployment, request)
     return None if refused is None else _Refused(*refused)
+
+
+def _working_e8(core: DeskCore, asker: Asker, deployment: Deployment, intent: OrderIntent) -> int:
+    """Return what works on an order's side already; 0 if that is nothing to an order that opens."""
+    if not deployment.gate.closing_e8(intent):
+        return 0
+    return unbooked_e8(core, asker.deployment, intent.symbol, intent.side)
 
 
 def _reduce_only(core: DeskCore, request: OpenRequest) -> OpenRequest:
