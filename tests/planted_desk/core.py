@@ -10,6 +10,7 @@ _FILLS = "contract/desk/test_fills.py"
 _ACCOUNT = "contract/desk/test_account.py"
 _MARKET = "contract/desk/test_market_and_links.py"
 _SUBMIT = "contract/desk/test_submit.py"
+_DAYS = "contract/desk/test_daily_loss.py"
 _ONCE = "contract/desk/test_closing_once.py"
 _CLOSING = "contract/desk/test_closing.py"
 _NAMES = "contract/desk/test_registration.py"
@@ -41,6 +42,33 @@ CORE: tuple[Mistake, ...] = (
         "            told += [RecordFill(self.name, fill) for fill in self.fills[fills:before]]\n",
         "            before = fills\n",
         "contract/desk/test_exchange_session.py",
+    ),
+    Mistake(
+        "a day's loss begins after its first command",
+        ("FUND-73",),
+        "core/step.py",
+        "    follow_day(core, ts_ns)\n    core.now_ns = ts_ns\n"
+        "    HANDLERS[type(command)](core, command, events)\n",
+        "    was_ns, core.now_ns = core.now_ns, ts_ns\n"
+        "    HANDLERS[type(command)](core, command, events)\n"
+        "    core.now_ns = was_ns\n    follow_day(core, ts_ns)\n    core.now_ns = ts_ns\n",
+        _DAYS,
+    ),
+    Mistake(
+        "a day never ends",
+        ("FUND-73",),
+        "core/days.py",
+        "if ts_ns // NS_PER_DAY == core.now_ns // NS_PER_DAY:",
+        "if ts_ns:",
+        _DAYS,
+    ),
+    Mistake(
+        "manual orders lose nothing in a day",
+        ("FUND-73",),
+        "core/days.py",
+        'owner = "" if name == MANUAL else name',
+        "owner = name",
+        _DAYS,
     ),
     # Orders
     Mistake(
