@@ -11,6 +11,7 @@ _ACCOUNT = "contract/desk/test_account.py"
 _MARKET = "contract/desk/test_market_and_links.py"
 _SUBMIT = "contract/desk/test_submit.py"
 _DAYS = "contract/desk/test_daily_loss.py"
+_ACCOUNT_LIMITS = "contract/desk/test_account_limits.py"
 _ONCE = "contract/desk/test_closing_once.py"
 _CLOSING = "contract/desk/test_closing.py"
 _NAMES = "contract/desk/test_registration.py"
@@ -69,6 +70,30 @@ CORE: tuple[Mistake, ...] = (
         'owner = "" if name == MANUAL else name',
         "owner = name",
         _DAYS,
+    ),
+    Mistake(
+        "an account's equity knows no funding",
+        ("RECON-21",),
+        "core/equity.py",
+        "    return traded_e17 + (funded_e9 - fees_e9) * E8\n",
+        "    return traded_e17 - fees_e9 * E8\n",
+        _ACCOUNT_LIMITS,
+    ),
+    Mistake(
+        "an account's equity follows funding with the next price",
+        ("RECON-21",),
+        "core/equity.py",
+        "isinstance(entity, Book | FundingTotal | FeeTotal)",
+        "isinstance(entity, Book)",
+        _ACCOUNT_LIMITS,
+    ),
+    Mistake(
+        "an account's equity knows no fee beside its fills",
+        ("RECON-21",),
+        "core/equity.py",
+        "    return traded_e17 + (funded_e9 - fees_e9) * E8\n",
+        "    return traded_e17 + funded_e9 * E8\n",
+        _ACCOUNT_LIMITS,
     ),
     # Orders
     Mistake(
