@@ -8,6 +8,7 @@ _REDUCE = "unit/desk/fund/test_gate_reduce_ok.py"
 _OPTIONS = "unit/desk/fund/test_gate_options.py"
 _THREADS = "unit/desk/fund/test_gate_threads.py"
 _PNL = "unit/desk/fund/test_pnl.py"
+_BAD = "unit/desk/fund/test_bad_input.py"
 _IDENTITY = "desk_pnl"
 
 FUND: tuple[Mistake, ...] = (
@@ -273,6 +274,30 @@ FUND: tuple[Mistake, ...] = (
         '"""Move the position by a fill; in STRICT signed cents will do, which name no order."""\n'
         "        with Lock():\n",
         _THREADS,
+    ),
+    Mistake(
+        "a price of zero values what opens",
+        ("FUND-33", "I6"),
+        "fund/gate.py",
+        "return price if price > 0 else None",
+        "return price",
+        _BAD,
+    ),
+    Mistake(
+        "a late profit of yesterday wipes out today's loss",
+        ("FUND-37", "FUND-73"),
+        "fund/gate.py",
+        "            if day >= self._book.day:\n",
+        "            if day >= 0:\n",
+        _BAD,
+    ),
+    Mistake(
+        "two accounts share the ids of their fills",
+        ("FUND-5C",),
+        "fund/pnl.py",
+        "met.is_new((fill.fill_id, fill.account), fill)",
+        "met.is_new((fill.fill_id,), fill)",
+        _PNL,
     ),
     Mistake(
         "a cap of zero is taken",

@@ -21,7 +21,14 @@ from threading import Lock
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_member, need_text
+from lockstep_desk.errors import (
+    InvalidValueError,
+    need_callable,
+    need_int,
+    need_kind,
+    need_member,
+    need_text,
+)
 from lockstep_desk.fund.book import NS_PER_DAY, GateBook, GateState, RateWindow
 from lockstep_desk.fund.deployment import LimitSet
 from lockstep_desk.fund.intent import ADMITTED, Admit, OrderIntent, cents_above
@@ -100,9 +107,10 @@ class DeploymentGate:
         state: GateState = _FRESH,
     ) -> None:
         self.deployment_id = ""
-        self._limits = limits
+        self._limits = need_kind("limits", limits, LimitSet)
         self._has_options = _has_options(limits)
-        self._options = options
+        self._options = need_kind("options", options, GateOptions)
+        need_callable("mark", mark, "from a symbol to its price")
         self._is_strict = options.mode is GateMode.STRICT
         self._mark = mark
         self._book = GateBook(state)
@@ -174,11 +182,15 @@ class DeploymentGate:
             return self._book.untrack(client_order_id) is not None
 
     def record_pnl(self, pnl_cents: int, now_ns: int) -> None:
-        """Take note of the day's profit so far; a day is a UTC day and begins at zero."""
+        """Take note of the day's profit so far; a day is a UTC day and begins at zero.
+
+        What comes late, of a day before the last one, changes nothing: time never steps back.
+        """
         need_int("pnl_cents", pnl_cents, -_CENTS_MAX, _CENTS_MAX)
+        day = need_int("now_ns", now_ns, 0) // NS_PER_DAY
         with self._lock:
-            self._book.day = need_int("now_ns", now_ns, 0) // NS_PER_DAY
-            self._book.day_pnl_cents = pnl_cents
+            if day >= self._book.day:
+                self._book.day, self._book.day_pnl_cents = day, pnl_cents
 
     def halt(self, action: HaltAction) -> None:
         """Block what opens until it is cleared; the severest action asked for is kept."""
@@ -198,6 +210,7 @@ class DeploymentGate:
         `working` are the orders now working, for a gate that begins to count them; one that no
         longer counts them forgets them.
         """
+        need_kind("limits", limits, LimitSet)
         with self._lock:
             orders = list(working) if limits.caps_open and not self._limits.caps_open else []
             keys = [order.client_order_id for order in orders]
@@ -216,6 +229,7 @@ class DeploymentGate:
 
         What `working_e8` of other orders close already, this one does not close.
         """
+        _check_question(intent, 0, working_e8)
         with self._lock:
             return self._closing_e8(intent.symbol, _signed_e8(intent), working_e8)
 
@@ -238,6 +252,12 @@ class DeploymentGate:
 
     def _breaches(self, intent: OrderIntent, now_ns: int, working_e8: int) -> list[Breach]:
         """Return the breaches in their written order; an order that only closes has none."""
+        if not (
+            type(intent) is OrderIntent
+            and type(now_ns) is type(working_e8) is int
+            and now_ns >= 0 <= working_e8
+        ):
+            _check_question(intent, now_ns, working_e8)
         limits, book = self._limits, self._book
         size, signed = intent.notional_cents, 0
         if not self._is_strict:
@@ -274,7 +294,7 @@ class DeploymentGate:
                 found.append(self._over_position(Dimension.OPEN_EXPOSURE_CAP, worst_e17))
         most = limits.max_deviation_bps
         if most is not None:
-            bps = _deviation_bps(intent.price_e9, self._mark(intent.symbol))
+            bps = _deviation_bps(intent.price_e9, self._price_e9(intent.symbol))
             if bps is None or bps > most:
                 found.append(self._over(Dimension.PRICE_DEVIATION, most, bps))
         most = limits.max_daily_loss_cents
@@ -302,11 +322,11 @@ class DeploymentGate:
         total = 0
         for symbol, qty in quantities.items():
             if symbol != intent.symbol:
-                mark = self._mark(symbol)
+                mark = self._price_e9(symbol)
                 if mark is None:
                     return None
                 total += abs(qty) * mark
-        mark = self._mark(intent.symbol)
+        mark = self._price_e9(intent.symbol)
         after = quantities.get(intent.symbol, 0) + signed
         return None if mark is None else total + abs(after) * mark
 
@@ -323,11 +343,24 @@ class DeploymentGate:
         total = 0
         for symbol in sorted({*book.quantities, *(symbol for symbol, _ in open_qty)}):
             buys, sells = (open_qty.get((symbol, side), 0) for side in (Side.BUY, Side.SELL))
-            mark = self._mark(symbol)
+            mark = self._price_e9(symbol)
             if mark is None:
                 return None
             total += mark * _worst(book.quantities.get(symbol, 0), buys, sells)
         return total
+
+    def _price_e9(self, symbol: str) -> int | None:
+        """Return the price of a symbol, None if it is unknown: one of zero or below values nothing.
+
+        A price that is no integer raises.
+        """
+        price = self._mark(symbol)
+        if type(price) is int:
+            return price if price > 0 else None
+        if price is None:
+            return None
+        known = need_int(f"mark of {symbol}", price, -(2**63))
+        return known if known > 0 else None
 
     def _halted(self) -> Breach:
         action = HaltAction(self._book.halted)
@@ -364,6 +397,7 @@ class PreTradeGate:
     def register(self, deployment_id: str | None, gate: DeploymentGate) -> None:
         """Give a deployment its gate; an id and a gate are registered once."""
         name = need_text("deployment_id", MANUAL if deployment_id is None else deployment_id)
+        need_kind("gate", gate, DeploymentGate)
         with self._lock:
             if name in self._gates:
                 raise InvalidValueError(
@@ -378,7 +412,10 @@ class PreTradeGate:
 
     def get(self, deployment_id: str | None) -> DeploymentGate | None:
         """Return the gate of a deployment, None if it has none."""
-        return self._gates.get(MANUAL if deployment_id is None else deployment_id)
+        if type(deployment_id) is str:
+            return self._gates.get(deployment_id)
+        name = MANUAL if deployment_id is None else need_text("deployment_id", deployment_id)
+        return self._gates.get(name)
 
     def deployment_ids(self) -> list[str]:
         """Return the registered ids, sorted."""
@@ -415,7 +452,7 @@ class PreTradeGate:
 
         A fill that comes twice moves it twice: whoever receives fills drops those it has seen.
         """
-        gate = self.get(fill.deployment_id)
+        gate = self.get(need_kind("fill", fill, Fill).deployment_id)
         if gate is not None:
             gate.apply_fill(fill)
         return gate is not None
@@ -430,6 +467,13 @@ def _unregistered(deployment_id: str | None) -> Breach:
         deployment_id=MANUAL if deployment_id is None else deployment_id,
         reason_code=REASON_CODES[Dimension.UNREGISTERED],
     )
+
+
+def _check_question(intent: OrderIntent, now_ns: int, working_e8: int) -> None:
+    """Raise for what no gate can be asked."""
+    need_kind("intent", intent, OrderIntent)
+    need_int("now_ns", now_ns, 0)
+    need_int("working_e8", working_e8, 0)
 
 
 def _signed_e8(intent: OrderIntent) -> int:

@@ -228,7 +228,8 @@ class Story:
             self.gate.clear_halt()
         else:
             pnl = dice.randint(-2_000, 1_000)
-            twin.day_pnl = (self.now_ns // DAY, pnl)
+            if self.now_ns // DAY >= twin.day_pnl[0]:
+                twin.day_pnl = (self.now_ns // DAY, pnl)
             self.gate.record_pnl(pnl, self.now_ns)
 
     def fill(self, number: int, order: OrderIntent) -> None:
