@@ -9,7 +9,7 @@ alone. A refusal of an order is none of these: it is a `Breach`, a value that is
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 _Member = TypeVar("_Member", bound=Enum)
 _Kind = TypeVar("_Kind")
@@ -74,7 +74,8 @@ def each_of(name: str, value: Any, kind: type[_Kind]) -> Iterator[_Kind]:
         raise InvalidValueError(
             f"{name}: expected an iterable of {kind.__name__}, found {_shown(value)}"
         )
-    for one in cast(Iterable[Any], value):
+    items: Iterable[Any] = value
+    for one in items:
         yield need_kind(f"one of {name}", one, kind)
 
 
