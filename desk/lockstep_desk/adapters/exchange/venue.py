@@ -273,12 +273,8 @@ class CounterVenue:
 
     def _mark(self, name: str, ticks: int) -> None:
         """Move mark and index once the price is 10 bps off the mark: they follow, and seldom."""
-        units, most = self._units[name], self._listing[name].price_max_ticks
-        if ticks > most:
-            raise CannotRunError(
-                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
-                f"found {ticks}"
-            )
+        units = self._units[name]
+        self._check_price(name, ticks)
         price_e6 = ticks * units.tick_e9 // E9_PER_E6
         before_e6 = self._marked_e6.get(name, 0)
         if before_e6 and abs(price_e6 - before_e6) * _BPS <= before_e6 * _MARK_BPS:
@@ -287,7 +283,16 @@ class CounterVenue:
         self._send(self._staff, asked.UpdateIndexPrice(_underlying(name), price_e6))
         self._send(self._staff, asked.UpdateMarkPrice(units.number, price_e6))
 
+    def _check_price(self, name: str, ticks: int) -> None:
+        most = self._listing[name].price_max_ticks
+        if ticks > most:
+            raise CannotRunError(
+                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
+                f"found {ticks}"
+            )
+
     def _quote(self, units: Units, bid: tuple[int, int], ask: tuple[int, int]) -> None:
+        self._check_price(units.name, ask[0])
         quote = asked.Quote(units.number, *bid, *ask)
         allow = int(SelfTradeMode.ALLOW)
         set_ = _QUOTE_SET + units.number
