@@ -11,6 +11,7 @@ from lockstep_desk.adapters.exchange.venue import (
     ACCOUNT,
     FundingRate,
     Listing,
+    Protection,
     VenueAccount,
     VenueOptions,
 )
@@ -37,7 +38,8 @@ _CENTS_MAX = 2**44
 _CAPITAL_CENTS = 100_000_000
 _E9_MAX = 10**8
 _FUNDING_E9_MAX = 10**8
-_HOUR_S, _WEEK_S = 3_600, 604_800
+_HOUR_S, _WEEK_S, _DAY_MS = 3_600, 604_800, 86_400_000
+_MMP = Protection()
 _INTERVALS = {
     "hourly": HOURLY,
     "daily": DAILY,
@@ -87,6 +89,11 @@ def _shared(root: Section, folder: Path) -> Shared:
             listings=listings,
             seed=venue.number("seed", 1),
             accounts=_accounts(root, venue.number("capital_cents", _CAPITAL_CENTS, 1, _CENTS_MAX)),
+            protection=Protection(
+                venue.number("mmp_qty_e8", _MMP.qty_e8, 1, _MMP.qty_e8),
+                venue.number("mmp_interval_ms", _MMP.interval_ms, 1, _DAY_MS),
+                venue.number("mmp_frozen_ms", _MMP.frozen_ms, 1, _DAY_MS),
+            ),
             maker_fee_e9=venue.number("maker_fee_e9", 200_000, 0, _E9_MAX),
             taker_fee_e9=venue.number("taker_fee_e9", 500_000, 0, _E9_MAX),
         ),

@@ -217,7 +217,7 @@ class _Simulation:
         return BacktestResult(
             run_id=self._run.run_id,
             summary=self._scores.report(self._clock.now_ns()),
-            curves=self._scores.curves(),
+            curves=self._scores.curves(self._clock.now_ns()),
             books=books,
             events=self._events,
             intents=totals.intents,

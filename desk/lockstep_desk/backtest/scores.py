@@ -118,9 +118,9 @@ class Scores:
         """Return the sheets up to a time."""
         return self._tracker.report(end_ns)
 
-    def curves(self) -> tuple[Curve, ...]:
-        """Return the course of the portfolio's equity, of each account's, of each trader's."""
-        return tuple(tracker.report() for tracker in self._curves.values())
+    def curves(self, end_ns: int) -> tuple[Curve, ...]:
+        """Return the courses up to a time: the portfolio's, each account's, each trader's."""
+        return tuple(tracker.report(end_ns) for tracker in self._curves.values())
 
     def _close(self, exited: HoldingExited) -> None:
         name = self._name_of.get(exited.deployment)

@@ -94,6 +94,17 @@ class VenueAccount(msgspec.Struct, frozen=True):
     capital_cents: int = 100_000_000
 
 
+class Protection(msgspec.Struct, frozen=True):
+    """What MMP orders of an account may trade of an underlying in an interval before they freeze.
+
+    A frozen account's MMP orders are cancelled, and none is taken for `frozen_ms`.
+    """
+
+    qty_e8: int = 10**17
+    interval_ms: int = 1_000
+    frozen_ms: int = 1_000
+
+
 class VenueOptions(msgspec.Struct, frozen=True):
     """What all runs of a backtest share: instruments, the counter-side's seed, accounts and fees.
 
@@ -103,6 +114,7 @@ class VenueOptions(msgspec.Struct, frozen=True):
     listings: tuple[Listing, ...]
     seed: int = 1
     accounts: tuple[VenueAccount, ...] = (VenueAccount(),)
+    protection: Protection = Protection()
     maker_fee_e9: int = 200_000
     taker_fee_e9: int = 500_000
 
@@ -235,10 +247,12 @@ class CounterVenue:
             self._send(staff, action)
         for member, account in zip(members, options.accounts, strict=True):
             self._open(member, account)
-        for underlying in sorted({_underlying(listing.name) for listing in options.listings}):
+        for underlying in self._underlyings():
             self._send(staff, asked.CreateUnderlying(underlying, self._index_max_e6(underlying)))
         for number, listing in enumerate(options.listings, 1):
             self._list(number, listing)
+        for member in members:
+            self._protect(member)
 
     def _open(self, member: Membership, account: VenueAccount) -> None:
         for action in (
@@ -247,6 +261,21 @@ class CounterVenue:
             asked.Deposit(member.number, account.capital_cents * 10**4),
         ):
             self._send(self._staff, action)
+
+    def _protect(self, member: Membership) -> None:
+        """Configure the account's protection: without one the exchange takes no MMP order of it."""
+        party, wanted = (
+            _Party(member.account, member.number, member.signer),
+            self._options.protection,
+        )
+        for underlying in self._underlyings():
+            config = asked.SetMmpConfig(
+                underlying, wanted.interval_ms, wanted.frozen_ms, wanted.qty_e8
+            )
+            self._send(party, config)
+
+    def _underlyings(self) -> list[str]:
+        return sorted({_underlying(listing.name) for listing in self._options.listings})
 
     def _index_max_e6(self, underlying: str) -> int:
         return max(
@@ -325,9 +354,9 @@ class CounterVenue:
 class _Party:
     """One key that acts for one account (0: the operator); its nonces rise with the time."""
 
-    def __init__(self, name: str, account: int) -> None:
+    def __init__(self, name: str, account: int, key: bytes | None = None) -> None:
         self.name = name
-        self.key = _key_of(name)
+        self.key = key or _key_of(name)
         self.account = account
         self._last_nonce = -1
 

@@ -117,6 +117,8 @@ def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
     [
         ("[venue]", "[checks]\nmax_notional = 1\n[venue]", "(did you mean 'max_notional_cents'?)"),
         ("[venue]", "[checks]\nmax_notional_cents = 0\n[venue]", "from 1 on, found 0"),
+        ("[venue]", "[venue]\nmmp_qty_e8 = 0", "venue.mmp_qty_e8: expected an integer from 1 to"),
+        ("[venue]", "[venue]\nmmp_frozen = 5", "(did you mean 'mmp_frozen_ms'?)"),
         ("[venue]", "[risk]\nstrict = 1\n[venue]", "risk.strict: expected true or false, found 1"),
         ("[venue]", '[risk]\nsliding = "no"\n[venue]', "risk.sliding: expected true or false"),
         ("[venue]", "[risk]\ncap_open = true\n[venue]", "(did you mean 'caps_open'?)"),

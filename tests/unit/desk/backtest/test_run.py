@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lockstep_desk.adapters.exchange.venue import VenueAccount
+from lockstep_desk.adapters.exchange.venue import Protection, VenueAccount
 from lockstep_desk.backtest import BacktestResult, Plan, parse_plan, run, run_one
 from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_engine.exchange import MACHINE as EXCHANGE
@@ -176,8 +176,26 @@ def checked_plans(text: str) -> tuple[Plan, Plan]:
     )
 
 
+MAKER = "qty_e8 = 1_000_000, tick_e9 = 100_000_000, half_spread_bps = 2"
+
+
+def test_a_market_maker_trades_under_the_protection_of_its_account() -> None:
+    text = run_text("one", ("market_maker", MAKER)).replace(
+        "strategy =", "cadence_ms = 60_000\nstrategy ="
+    )
+    plan = plan_of(text, count=60)
+    free = run_one(plan, 0, None, CATALOG)
+    assert free.fills > 20
+    # One fill freezes it for a day, and what it wants meanwhile the exchange refuses.
+    tight = Protection(qty_e8=1_000_000, frozen_ms=86_400_000)
+    venue = msgspec.structs.replace(plan.shared.venue, protection=tight)
+    held = run_one(replace(plan, shared=replace(plan.shared, venue=venue)), 0, None, CATALOG)
+    assert 0 < held.fills < 5
+    assert held.rejected > free.rejected
+
+
 def test_a_price_far_from_that_of_now_is_refused_by_the_check() -> None:
-    quotes = "qty_e8 = 1_000_000, tick_e9 = 100_000_000, half_spread_bps = 30"
+    quotes = MAKER.replace("= 2", "= 30")
     text = run_text("one", ("market_maker", quotes)).replace(
         "strategy =", "cadence_ms = 600_000\nstrategy ="
     )
