@@ -23,10 +23,10 @@ _STYLE = """\
   --back: #0d1117; --equity: #58a6ff; --band: #58a6ff33; --loss: #ff7b72; --gain: #56d364; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back);
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block;
-  overflow-x: auto; }
-th, td { padding: .15rem .75rem; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums;
+  display: block; overflow-x: auto; }
+th, td { padding: 2px 12px; line-height: 22px; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--back); }
 p.dim { margin: .5rem 0 0; }
 svg { width: 100%; height: auto; }
