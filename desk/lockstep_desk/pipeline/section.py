@@ -223,7 +223,13 @@ def _shown(value: object) -> str:
     """Return a value as TOML has it, cut if it is long; of tables only that they are some."""
     if isinstance(value, dict):
         return "a table"
-    if isinstance(value, list) and any(isinstance(one, dict) for one in cast(list[object], value)):
+    if _are_tables(value):
         return "an array of tables"
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _are_tables(value: object) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(one, dict) for one in cast(Sequence[object], value)
+    )
