@@ -98,6 +98,22 @@ BACKTEST: tuple[Mistake, ...] = (
         f"{_RUN}::test_what_the_checks_of_a_run_refuse_is_counted_by_the_check",
     ),
     Mistake(
+        "a recording without what a trader trades is a quiet market",
+        ("DESK-79",),
+        "backtest/run.py",
+        "        self._need_data()\n",
+        "",
+        f"{_RUN}::test_a_recording_without_what_a_trader_trades_is_an_error",
+    ),
+    Mistake(
+        "market makers of a backtest have no protection",
+        ("DESK-79",),
+        "adapters/exchange/venue.py",
+        "            self._protect(member)\n",
+        "            continue\n",
+        f"{_RUN}::test_a_market_maker_trades_under_the_protection_of_its_account",
+    ),
+    Mistake(
         "results stand in the order in which runs ended",
         ("DESK-79",),
         "backtest/many.py",

@@ -94,6 +94,17 @@ class VenueAccount(msgspec.Struct, frozen=True):
     capital_cents: int = 100_000_000
 
 
+class Protection(msgspec.Struct, frozen=True):
+    """What MMP orders of an account may trade of an underlying in an interval before they freeze.
+
+    A frozen account's MMP orders are cancelled, and none is taken for `frozen_ms`.
+    """
+
+    qty_e8: int = 10**17
+    interval_ms: int = 1_000
+    frozen_ms: int = 1_000
+
+
 class VenueOptions(msgspec.Struct, frozen=True):
     """What all runs of a backtest share: instruments, the counter-side's seed, accounts and fees.
 
@@ -103,6 +114,7 @@ class VenueOptions(msgspec.Struct, frozen=True):
     listings: tuple[Listing, ...]
     seed: int = 1
     accounts: tuple[VenueAccount, ...] = (VenueAccount(),)
+    protection: Protection = Protection()
     maker_fee_e9: int = 200_000
     taker_fee_e9: int = 500_000
 
@@ -235,10 +247,12 @@ class CounterVenue:
             self._send(staff, action)
         for member, account in zip(members, options.accounts, strict=True):
             self._open(member, account)
-        for underlying in sorted({_underlying(listing.name) for listing in options.listings}):
+        for underlying in self._underlyings():
             self._send(staff, asked.CreateUnderlying(underlying, self._index_max_e6(underlying)))
         for number, listing in enumerate(options.listings, 1):
             self._list(number, listing)
+        for member in members:
+            self._protect(member)
 
     def _open(self, member: Membership, account: VenueAccount) -> None:
         for action in (
@@ -247,6 +261,21 @@ class CounterVenue:
             asked.Deposit(member.number, account.capital_cents * 10**4),
         ):
             self._send(self._staff, action)
+
+    def _protect(self, member: Membership) -> None:
+        """Configure the account's protection: without one the exchange takes no MMP order of it."""
+        party, wanted = (
+            _Party(member.account, member.number, member.signer),
+            self._options.protection,
+        )
+        for underlying in self._underlyings():
+            config = asked.SetMmpConfig(
+                underlying, wanted.interval_ms, wanted.frozen_ms, wanted.qty_e8
+            )
+            self._send(party, config)
+
+    def _underlyings(self) -> list[str]:
+        return sorted({_underlying(listing.name) for listing in self._options.listings})
 
     def _index_max_e6(self, underlying: str) -> int:
         return max(
@@ -273,12 +302,8 @@ class CounterVenue:
 
     def _mark(self, name: str, ticks: int) -> None:
         """Move mark and index once the price is 10 bps off the mark: they follow, and seldom."""
-        units, most = self._units[name], self._listing[name].price_max_ticks
-        if ticks > most:
-            raise CannotRunError(
-                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
-                f"found {ticks}"
-            )
+        units = self._units[name]
+        self._check_price(name, ticks)
         price_e6 = ticks * units.tick_e9 // E9_PER_E6
         before_e6 = self._marked_e6.get(name, 0)
         if before_e6 and abs(price_e6 - before_e6) * _BPS <= before_e6 * _MARK_BPS:
@@ -287,7 +312,16 @@ class CounterVenue:
         self._send(self._staff, asked.UpdateIndexPrice(_underlying(name), price_e6))
         self._send(self._staff, asked.UpdateMarkPrice(units.number, price_e6))
 
+    def _check_price(self, name: str, ticks: int) -> None:
+        most = self._listing[name].price_max_ticks
+        if ticks > most:
+            raise CannotRunError(
+                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
+                f"found {ticks}"
+            )
+
     def _quote(self, units: Units, bid: tuple[int, int], ask: tuple[int, int]) -> None:
+        self._check_price(units.name, ask[0])
         quote = asked.Quote(units.number, *bid, *ask)
         allow = int(SelfTradeMode.ALLOW)
         set_ = _QUOTE_SET + units.number
@@ -320,9 +354,9 @@ class CounterVenue:
 class _Party:
     """One key that acts for one account (0: the operator); its nonces rise with the time."""
 
-    def __init__(self, name: str, account: int) -> None:
+    def __init__(self, name: str, account: int, key: bytes | None = None) -> None:
         self.name = name
-        self.key = _key_of(name)
+        self.key = key or _key_of(name)
         self.account = account
         self._last_nonce = -1
 
