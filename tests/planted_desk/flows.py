@@ -129,4 +129,37 @@ FLOWS: tuple[Mistake, ...] = (
         "",
         _SIMULATED,
     ),
+    # In a trade
+    Mistake(
+        "a stop follows the price down",
+        ("RECON-24",),
+        "core/positions.py",
+        "better(self.best_e9, price_e9) if self.best_e9 >= 0 else price_e9",
+        "price_e9",
+        f"{_FLOWS}::test_a_stop_follows_the_price_up_and_never_down",
+    ),
+    Mistake(
+        "the best price is forgotten in a restart",
+        ("RECON-24",),
+        "core/positions.py",
+        "    book.open_seq, book.mark_e9, book.best_e9 = seq, mark, best\n",
+        "    book.open_seq, book.mark_e9, book.best_e9 = seq, mark, mark + 0 * best - 1\n",
+        f"{_FLOWS}::test_a_stop_stands_where_it_stood_after_a_restart",
+    ),
+    Mistake(
+        "a stop that is reached is not due",
+        ("RECON-24",),
+        "risk/exits.py",
+        "lost >= rules.trail_bps * best_e9",
+        "lost > rules.trail_bps * best_e9",
+        "unit/desk/risk/test_exits.py",
+    ),
+    Mistake(
+        "every exit of a position is its first",
+        ("RECON-24", "RECON-43"),
+        "core/recon/exits.py",
+        "        return sum(\n",
+        "        return 0 * sum(\n",
+        _FLOWS,
+    ),
 )
