@@ -188,7 +188,7 @@ def working(order: OrderView) -> Working:
         client_order_id=order.client_order_id,
         side=order.side,
         qty_e8=order.qty_e8 - order.filled_e8,
-        price_e9=order.price_e9 or None,
+        price_e9=None if order.kind is OrderKind.MARKET else order.price_e9,
         is_confirmed=order.state is OrderState.OPEN,
         is_cancelling=order.state is OrderState.CANCEL_IN_FLIGHT,
     )

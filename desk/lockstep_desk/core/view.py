@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from lockstep_desk.core.codes import Health, Link, TradingState
+from lockstep_desk.core.codes import Health, Link, OrderKind, TradingState
 from lockstep_desk.core.commands import (
     BalanceReport,
     OrderReport,
@@ -36,6 +36,7 @@ class OrderView(msgspec.Struct, frozen=True):
     price_e9: int
     state: OrderState
     filled_e8: int
+    kind: OrderKind = OrderKind.LIMIT
 
 
 class MarketNow(msgspec.Struct, frozen=True):
@@ -121,6 +122,12 @@ class DeskView:
         book = self._core.books.get((account, instrument, deployment))
         return None if book is None else book.view()
 
+    def holdings(self, deployment: str) -> tuple[Position, ...]:
+        """Return all that a deployment, or nobody (""), holds, by account and instrument."""
+        core = self._core
+        found = (core.books[key].view() for key in sorted(core.books) if key[2] == deployment)
+        return tuple(position for position in found if position is not None)
+
     def positions(self) -> tuple[Position, ...]:
         """Return all open positions of accounts, by account and instrument."""
         core = self._core
@@ -176,6 +183,10 @@ class DeskView:
         resting = tuple(report for report in orders if report.state is OrderState.OPEN)
         return ReplaceAccount(account, core.now_ns, balances, resting, positions)
 
+    def deployments(self) -> tuple[str, ...]:
+        """Return the ids of all deployments, "manual" among them, in their order."""
+        return tuple(self._core.deployments)
+
     def lifecycle(self, deployment: str) -> LifecycleState | None:
         """Return the lifecycle state of a deployment, None if it is not registered."""
         found = self._core.deployments.get(deployment)
@@ -210,4 +221,5 @@ def _view(order: Order) -> OrderView:
         order.price_e9,
         order.state,
         order.done_e8,
+        order.kind,
     )

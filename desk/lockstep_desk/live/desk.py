@@ -25,17 +25,19 @@ import msgspec
 from lockstep_desk.adapters.strategies import intents_of, market_command, standing_of
 from lockstep_desk.clock import NS_PER_S
 from lockstep_desk.core.codes import TradingState
-from lockstep_desk.core.commands import ClearHalt, Halt, Shutdown
+from lockstep_desk.core.commands import ClearHalt, Halt, SetTradingState, Shutdown
 from lockstep_desk.core.engine import Engine
 from lockstep_desk.core.outputs import Processed, is_terminal
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.errors import InvalidValueError
+from lockstep_desk.live.monitor import HaltMonitor
 from lockstep_desk.live.turns import Turns
 from lockstep_desk.pipeline.port import Answer, CommandKind, Seen, Standing, TraderCommand
 from lockstep_desk.pipeline.router import Router, Trader
 from lockstep_desk.strategy.market import MarketEvent
 from lockstep_desk.types import AuditTick, HaltAction
 from lockstep_kernel import CannotRunError
+from lockstep_kernel.chain import State
 
 T = TypeVar("T")
 
@@ -46,22 +48,38 @@ class DeskEndedError(CannotRunError):
     """The desk has ended: nothing is taken any more."""
 
 
+class NotBootedError(CannotRunError):
+    """Strategies may not be enabled yet (F5)."""
+
+
 class LiveDesk:
     """A `LivePort` on the engine; strategies are the pipeline's, so its `algo` wants nothing.
 
     Safe for threads. Raises `InvalidValueError` if a trader's deployment, account or instrument is
-    not registered. `candle_ns` is the span of the candles that come.
+    not registered. `candle_ns` is the span of the candles that come. `monitor` carries out what
+    breaches ask for, in the turn of what they came of.
     """
 
-    def __init__(self, engine: Engine, router: Router, candle_ns: int = NS_PER_S) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        router: Router,
+        candle_ns: int = NS_PER_S,
+        monitor: HaltMonitor | None = None,
+    ) -> None:
         self._engine = engine
+        self._monitor = monitor
         self._router = router
         self._candle_ns = candle_ns
         self._turns = Turns("the desk")
         self._ended = ""
+        self._why_not: Callable[[], str] = str
+        self.driver = _Driver(self._turns, engine, self._process)
         for trader in router.traders:
             _check_known(trader, engine.view)
         self._is_trading = _may_trade(engine.view)
+        if monitor is not None:
+            monitor.begin(engine.view)
 
     # What the pipeline calls
 
@@ -118,22 +136,30 @@ class LiveDesk:
     # What others call
 
     def process(self, event: msgspec.Struct) -> AuditTick:
-        """Take a report of an account, or an operator's command, to its end."""
-        return self._act(lambda engine: engine.process(event))
+        """Take a report of an account, or an operator's command, to its end.
+
+        Raises `NotBootedError` for one that enables strategies before they may be.
+        """
+        with self._turns:
+            return self._process(event)
 
     def read(self, look: Callable[[DeskView], T]) -> T:
         """Return what somebody makes of the desk as it is now; the view is stale afterwards."""
         with self._turns:
             return look(self._engine.view)
 
-    def drive(self, work: Callable[[Engine], T]) -> T:
-        """Let somebody drive the engine for one turn: a sweep, for example."""
+    def drive(self, work: Callable[[], T]) -> T:
+        """Let somebody work with `driver` for one turn: a sweep asks and books, and nobody between.
+
+        All others wait for it, also while it waits for its broker.
+        """
         with self._turns:
             self.check_running()
-            try:
-                return work(self._engine)
-            finally:
-                self._is_trading = _may_trade(self._engine.view)
+            return work()
+
+    def guard_enabling(self, why_not: Callable[[], str]) -> None:
+        """Enable strategies only while `why_not` says "" from now on; it is asked in the turn."""
+        self._why_not = why_not
 
     def shutdown(self) -> AuditTick:
         """End the desk: the ways to the venues close, and what still comes back is taken."""
@@ -147,18 +173,51 @@ class LiveDesk:
     def _act(self, work: Callable[[Engine], AuditTick]) -> AuditTick:
         """Do something in a turn of its own; an error of the engine raises here and from now on."""
         with self._turns:
-            self.check_running()
-            try:
-                tick = work(self._engine)
-            except Exception as error:
-                self._ended = f"{type(error).__name__}: {error}"
-                raise
-            self._is_trading = _may_trade(self._engine.view)
-            if is_terminal(tick):
-                self._ended = "; ".join(tick.errors) or "it was shut down"
-            if tick.errors:
-                raise DeskEndedError(f"the desk ended with {self._ended}")
-            return tick
+            return self._done(work)
+
+    def _done(self, work: Callable[[Engine], AuditTick]) -> AuditTick:
+        """Do something in the turn that this thread has, and what the monitor answers to it."""
+        self.check_running()
+        try:
+            tick = work(self._engine)
+            ticks = [tick, *(self._monitor.after(self._engine, tick) if self._monitor else ())]
+        except Exception as error:
+            self._ended = f"{type(error).__name__}: {error}"
+            raise
+        self._is_trading = _may_trade(self._engine.view)
+        errors = [error for each in ticks for error in each.errors]
+        if any(map(is_terminal, ticks)):
+            self._ended = "; ".join(errors) or "it was shut down"
+        if errors:
+            raise DeskEndedError(f"the desk ended with {self._ended}")
+        return tick
+
+    def _process(self, event: msgspec.Struct) -> AuditTick:
+        if isinstance(event, SetTradingState) and event.state is TradingState.ENABLED:
+            why_not = self._why_not()
+            if why_not:
+                raise NotBootedError(f"strategies stay disabled: {why_not}")
+        return self._done(lambda engine: engine.process(event))
+
+
+class _Driver:
+    """The engine for whoever has the desk's turn: a `Driver` of sweeps."""
+
+    def __init__(
+        self, turns: Turns, engine: Engine, process: Callable[[msgspec.Struct], AuditTick]
+    ) -> None:
+        self._turns = turns
+        self._engine = engine
+        self._process = process
+
+    @property
+    def state(self) -> State:
+        self._turns.check_mine()
+        return self._engine.state
+
+    def process(self, event: msgspec.Struct) -> AuditTick:
+        self._turns.check_mine()
+        return self._process(event)
 
 
 def _may_trade(view: DeskView) -> bool:
