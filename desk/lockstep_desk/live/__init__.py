@@ -1,6 +1,7 @@
 """The desk that runs free: its engine behind turns, and the threads around it."""
 
-from lockstep_desk.live.desk import DeskEndedError, LiveDesk
+from lockstep_desk.live.desk import DeskEndedError, LiveDesk, NotBootedError
+from lockstep_desk.live.host import HostLink, HostOptions, LiveHost, Place
 from lockstep_desk.live.monitor import HaltMonitor
 from lockstep_desk.live.services import Link, live_services
 from lockstep_desk.live.turns import Turns
@@ -8,8 +9,13 @@ from lockstep_desk.live.turns import Turns
 __all__ = [
     "DeskEndedError",
     "HaltMonitor",
+    "HostLink",
+    "HostOptions",
     "Link",
     "LiveDesk",
+    "LiveHost",
+    "NotBootedError",
+    "Place",
     "Turns",
     "live_services",
 ]
