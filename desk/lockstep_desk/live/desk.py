@@ -10,7 +10,7 @@ Who owns what:
   meanwhile) and what an operator or the guard asks for.
 - The order engine's loop brings answers (`send`). It waits for its turn like everybody; there is
   one journal, so an answer of another trader could not overtake this one.
-- For each link one thread brings what the account reports (`process`), beside the market feed:
+- For each link one thread brings what the account reports (`take`), beside the market feed:
   a full channel of market data delays no fill. Another one publishes what the market says.
 
 What a call returned or raised is all that becomes of it: an answer that was not taken raises, and
@@ -26,7 +26,7 @@ from lockstep_desk.adapters.strategies import intents_of, market_command, standi
 from lockstep_desk.clock import NS_PER_S
 from lockstep_desk.core.codes import TradingState
 from lockstep_desk.core.commands import ClearHalt, Halt, SetTradingState, Shutdown
-from lockstep_desk.core.engine import Engine
+from lockstep_desk.core.engine import OBSERVED, Engine
 from lockstep_desk.core.outputs import Processed, is_terminal
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.errors import InvalidValueError
@@ -42,6 +42,7 @@ from lockstep_kernel.chain import State
 T = TypeVar("T")
 
 _REASON_MAX = 256
+_COMMIT_MAX = 256
 
 
 class DeskEndedError(CannotRunError):
@@ -143,6 +144,19 @@ class LiveDesk:
         with self._turns:
             return self._process(event)
 
+    def take(self, reports: Sequence[msgspec.Struct]) -> None:
+        """Take what an account reports, in order; what lies between lost links shares a commit."""
+        together: list[msgspec.Struct] = []
+        for report in reports:
+            if isinstance(report, OBSERVED) and len(together) < _COMMIT_MAX:
+                together.append(report)
+                continue
+            self._observe(together)
+            together = [report] if isinstance(report, OBSERVED) else []
+            if not together:
+                self.process(report)
+        self._observe(together)
+
     def read(self, look: Callable[[DeskView], T]) -> T:
         """Return what somebody makes of the desk as it is now; the view is stale afterwards."""
         with self._turns:
@@ -169,6 +183,10 @@ class LiveDesk:
         """Raise `DeskEndedError` if the desk has ended."""
         if self._ended:
             raise DeskEndedError(f"expected a desk that runs, found it ended: {self._ended}")
+
+    def _observe(self, reports: Sequence[msgspec.Struct]) -> None:
+        if reports:
+            self._act(lambda engine: engine.observe(reports))
 
     def _act(self, work: Callable[[Engine], AuditTick]) -> AuditTick:
         """Do something in a turn of its own; an error of the engine raises here and from now on."""

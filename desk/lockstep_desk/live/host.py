@@ -138,8 +138,7 @@ class LiveHost:
         for name, place in self._places.items():
             self._hearts.expect(name, self.options.silence_ns, now_ns)
             place.link.connect()
-            for report in place.link.take():
-                self._desk.process(report)
+            self._desk.take(place.link.take())
         self._sweep()
         return not self._why_not()
 
