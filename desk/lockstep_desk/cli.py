@@ -22,7 +22,7 @@ Exit codes: 0 ok, 2 a recording is damaged, 3 could not run, 4 a recording ends 
 
 @click.group()
 def desk() -> None:
-    """Trade: backtests of the desk on the exchange core."""
+    """Trade: backtests of the desk on the exchange core, and how fast it runs."""
 
 
 @desk.command(epilog=_EPILOG)
@@ -71,6 +71,58 @@ def backtest(config: str, jobs: int, is_json: bool, html: str | None, journal: s
     seconds = found.duration_ns / 1e9
     runs = "run" if found.num == 1 else "runs"
     print(f"lockstep desk backtest: {found.num} {runs}, {seconds:.1f} s", file=sys.stderr)
+
+
+@desk.command()
+@click.option(
+    "--events",
+    type=click.IntRange(100, 10_000_000),
+    default=20_000,
+    metavar="N",
+    help="Show the strategies so many market events.  [default: 20000]",
+)
+@click.option(
+    "--cores",
+    type=click.IntRange(1, 1_024),
+    default=2,
+    metavar="N",
+    help="Use so many.  [default: 2]",
+)
+@click.option("--directory", default=".", metavar="DIR", help="Write the journals on this disk.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
+def bench(events: int, cores: int, directory: str, is_json: bool) -> None:
+    """Measure market events a second, beside a plain loop over the same strategies.
+
+    Feed, channels, strategies, risk, gates and order engine run on few cores, and every command of
+    the desk is synced to disk before anything comes of it. A venue fills every order at once.
+    """
+    import tempfile
+
+    from lockstep_desk.live.bench import measure, on_cores, rows, sync_us
+    from lockstep_kernel import CannotRunError
+
+    place = Path(directory)
+    if not place.is_dir():
+        raise CannotRunError(f"{directory}: expected a directory, found none")
+    cores = on_cores(cores)
+    with tempfile.TemporaryDirectory(prefix="lockstep-desk-bench-", dir=place) as scratch:
+        sync, found = sync_us(Path(scratch)), measure(events, Path(scratch))
+    if is_json:
+        from dataclasses import asdict
+
+        import msgspec
+
+        ways = [
+            {**asdict(one), "events_per_s": one.events_per_s, "commands_per_s": one.commands_per_s}
+            for one in found
+        ]
+        report = {"cores": cores, "sync_us": sync, "ways": ways}
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+        return
+    from lockstep_desk.stats.display import aligned
+
+    print(aligned(rows(found)), end="")
+    print(f"\n{cores} cores; a synced write of 512 bytes takes {sync:,} us")
 
 
 def _run(plan: "Plan", how: "HowToRun") -> "MultiBacktestSummary":

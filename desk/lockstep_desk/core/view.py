@@ -103,6 +103,15 @@ class DeskView:
         end = self._core.link(link, key)
         return None if end is None else end.health
 
+    def quarantined(self) -> tuple[tuple[str, str], ...]:
+        """Return what takes no opens as (venue, account); account "" is the whole venue."""
+        core = self._core
+        venues = [(name, "") for name, end in sorted(core.venues.items()) if end.is_quarantined]
+        accounts = [
+            (end.venue, name) for name, end in sorted(core.accounts.items()) if end.is_quarantined
+        ]
+        return (*venues, *accounts)
+
     def accounts(self) -> tuple[str, ...]:
         """Return the registered accounts, sorted."""
         return tuple(sorted(self._core.accounts))
