@@ -396,8 +396,8 @@ CORE: tuple[Mistake, ...] = (
         "after an unrecoverable error strategies are asked",
         ("DESK-04", "DESK-1A"),
         "core/engine.py",
-        "        if not call.errors:\n            self._ask_strategies(call)",
-        "        self._ask_strategies(call)",
+        "        if not call.errors and self._may_trade():",
+        "        if self._may_trade():",
         _ENGINE,
     ),
     Mistake(

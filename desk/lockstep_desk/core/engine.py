@@ -223,8 +223,7 @@ class Engine:
     def _take_and_trade(self, call: _Call, event: msgspec.Struct) -> None:
         """Take an event, then ask the strategies."""
         self._take(call, event)
-        if not call.errors:
-            self._ask_strategies(call)
+        self._ask_strategies(call)
 
     def _follow(self, call: _Call, events: Sequence[msgspec.Struct]) -> None:
         """Do what observed events ask for, then ask the strategies."""
@@ -232,8 +231,7 @@ class Engine:
         if not orders.is_empty:
             call.outputs.append(Commanded(orders))
         call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
-        if not call.errors:
-            self._ask_strategies(call)
+        self._ask_strategies(call)
 
     def _guarded(self, call: _Call, work: Callable[[_Call], None]) -> None:
         """Do what calls host code, then ask the monitor; an error of either ends the desk."""
@@ -289,8 +287,8 @@ class Engine:
         return view.trading is TradingState.ENABLED and not view.is_shut_down
 
     def _ask_strategies(self, call: _Call) -> None:
-        """Let strategies decide on one view, unless they are disabled."""
-        if self._may_trade():
+        """Let strategies decide on one view, unless they are disabled or the desk is ending."""
+        if not call.errors and self._may_trade():
             view = self.view
             self._trade(call, self._parts.algo.generate(view), view.seq)
 
