@@ -373,8 +373,8 @@ CORE: tuple[Mistake, ...] = (
         "after an unrecoverable error strategies are asked",
         ("DESK-04", "DESK-1A"),
         "core/engine.py",
-        "        if not call.errors:\n            self._ask_strategies(call)",
-        "        self._ask_strategies(call)",
+        "        self._take(call, event)\n        if not call.errors:\n",
+        "        self._take(call, event)\n        if call is not None:\n",
         _ENGINE,
     ),
     Mistake(

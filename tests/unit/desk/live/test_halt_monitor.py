@@ -163,6 +163,14 @@ def test_what_nobody_takes_is_not_asked_for_again_before_the_market_changes() ->
     assert 0 == rig.held
 
 
+@pytest.mark.desk("F2", "PIPE-D12")
+def test_an_order_at_the_market_is_left_to_end_by_itself() -> None:
+    rig = Watched(HaltAction.LIQUIDATE)
+    rig.want(want(Side.BUY, 101, 9))
+    rig.process(Halt(ALPHA, HaltAction.LIQUIDATE))
+    assert [] == rig.commands(CancelOrders)
+
+
 @pytest.mark.desk("F2")
 def test_an_order_by_hand_over_its_limits_halts_manual_orders() -> None:
     rig = Watched(HaltAction.WARN)
