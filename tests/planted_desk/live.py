@@ -52,8 +52,8 @@ LIVE: tuple[Mistake, ...] = (
         "an error of the engine ends nothing",
         ("DESK-61",),
         "live/desk.py",
-        "        if errors:\n            raise DeskEndedError(",
-        "        if len(errors) > 10**9:\n            raise DeskEndedError(",
+        "        if tick.errors:\n            raise DeskEndedError(",
+        "        if len(tick.errors) > 10**9:\n            raise DeskEndedError(",
         f"{_DESK}::test_an_error_of_the_engine_ends_the_pipeline_and_is_named",
     ),
     Mistake(
