@@ -199,7 +199,8 @@ class LiveDesk:
         try:
             tick = work(self._engine)
             ticks = [tick, *(self._monitor.after(self._engine, tick) if self._monitor else ())]
-        except Exception as error:
+        except BaseException as error:
+            # Also an interrupt: nobody knows how far the engine came, and its journal does.
             self._ended = f"{type(error).__name__}: {error}"
             raise
         self._is_trading = _may_trade(self._engine.view)

@@ -1,5 +1,6 @@
 """Breaches on the real desk: halted, cancelled, liquidated to flat, each step in the journal."""
 
+import msgspec
 import pytest
 
 from lockstep_desk.core.codes import TradingState
@@ -36,11 +37,11 @@ class Watched:
         limits = Limits(cap_lots * 11, 10**9, 10**6, action)
         self.process(SetTradingState(TradingState.ENABLED), SetLimits(ALPHA, limits))
 
-    def process(self, *events: object) -> None:
+    def process(self, *events: msgspec.Struct) -> None:
         """Let the desk take what came back and each event, and the monitor answer."""
         self.settle()
         for event in events:
-            self.watch(self.market.engine.process(event))  # type: ignore[arg-type]
+            self.watch(self.market.engine.process(event))
             self.settle()
 
     def want(self, *opens: OpenRequest) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -211,7 +212,7 @@ def test_while_strategies_are_disabled_nobody_is_asked_and_what_comes_is_conflat
     for step in range(1, 21):
         market.pipeline.publish(Quote(SYMBOL, 2 * 10**18 + step, 99 * E9, LOT, 101 * E9, LOT))
         # One by one: whoever is asked between two of them is found out.
-        market.wait(lambda step=step: totals.events == before + step)  # type: ignore[misc]
+        market.wait(partial(has_seen, market, before + step))
     market.wait(lambda: market.pipeline.backlog(0) == 2)
     assert asked == totals.tasks
     market.desk.process(SetTradingState(TradingState.ENABLED))
@@ -242,6 +243,10 @@ def test_an_answer_that_comes_after_strategies_were_disabled_opens_nothing() -> 
     refused = [one for one in events if isinstance(one, OrderRefused)]
     assert [Refusal.RISK] == [one.code for one in refused]
     assert refused[0].reason.startswith("strategies are disabled")
+
+
+def has_seen(market: LiveMarket, events: int) -> bool:
+    return market.pipeline.portfolio.totals.events == events
 
 
 def held(market: LiveMarket) -> int:
