@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -143,7 +145,17 @@ def test_it_ends_quiet_with_books_that_are_the_brokers(kind: str, workers: int) 
     assert 0 == market.pipeline.counters()["orders"].dropped
 
 
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Let threads change places thousands of times as often as usual."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
 @pytest.mark.desk("I16", "PIPE-13")
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("seed", range(25))
 def test_with_places_for_one_market_data_are_conflated_and_no_order_is_lost(seed: int) -> None:
     market = LiveMarket(SPECS, pool_of("thread", 1 + seed % 3), TIGHT)
