@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -146,7 +149,17 @@ def test_it_ends_quiet_with_books_that_are_the_brokers(kind: str, workers: int) 
     assert 0 == market.pipeline.counters()["orders"].dropped
 
 
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Let threads change places thousands of times as often as usual."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
 @pytest.mark.desk("I16", "PIPE-13")
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("seed", range(25))
 def test_with_places_for_one_market_data_are_conflated_and_no_order_is_lost(seed: int) -> None:
     market = LiveMarket(SPECS, pool_of("thread", 1 + seed % 3), TIGHT)
@@ -215,7 +228,7 @@ def test_while_strategies_are_disabled_nobody_is_asked_and_what_comes_is_conflat
     for step in range(1, 21):
         market.pipeline.publish(Quote(SYMBOL, 2 * 10**18 + step, 99 * E9, LOT, 101 * E9, LOT))
         # One by one: whoever is asked between two of them is found out.
-        market.wait(lambda step=step: totals.events == before + step)  # type: ignore[misc]
+        market.wait(partial(has_seen, market, before + step))
     market.wait(lambda: market.pipeline.backlog(0) == 2)
     assert asked == totals.tasks
     market.desk.process(SetTradingState(TradingState.ENABLED))
@@ -246,6 +259,10 @@ def test_an_answer_that_comes_after_strategies_were_disabled_opens_nothing() -> 
     refused = [one for one in events if isinstance(one, OrderRefused)]
     assert [Refusal.RISK] == [one.code for one in refused]
     assert refused[0].reason.startswith("strategies are disabled")
+
+
+def has_seen(market: LiveMarket, events: int) -> bool:
+    return market.pipeline.portfolio.totals.events == events
 
 
 def held(market: LiveMarket) -> int:

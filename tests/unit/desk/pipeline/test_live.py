@@ -54,11 +54,11 @@ class Running:
         self.venue_open.set()
         self.sent: list[Answer] = []
         self.pool = pool
-        self.pipeline = Pipeline(Router(traders), pool, self.desk, self._send, options)
+        self.pipeline = Pipeline(Router(traders), pool, self.desk, self.send, options)
         self._traders = traders
         self._pause = threading.Event()
 
-    async def _send(self, answer: Answer) -> None:
+    async def send(self, answer: Answer) -> None:
         while not self.venue_open.is_set():  # noqa: ASYNC110  # another thread opens it
             await asyncio.sleep(0.001)
         self.sent.append(answer)
@@ -207,14 +207,15 @@ def test_a_command_pauses_and_resumes_traders() -> None:
 def test_what_the_dispatcher_has_in_its_hands_is_not_quiet() -> None:
     run = Running(traders_of(spec("counts")), pool_of("inline", 1))
     seen: list[bool] = []
-    observe_all = run.desk.observe_all
 
-    def looked(events: Sequence[MarketEvent]) -> list[Seen]:
-        # The channel is empty, and the mailbox is so still.
-        seen.append(run.pipeline.is_quiet)
-        return observe_all(events)
+    class Looks(MarketDesk):
+        def observe_all(self, events: Sequence[MarketEvent]) -> list[Seen]:
+            # The channel is empty, and the mailbox is so still.
+            seen.append(run.pipeline.is_quiet)
+            return super().observe_all(events)
 
-    run.desk.observe_all = looked  # type: ignore[method-assign]
+    traders = traders_of(spec("counts"))
+    run.pipeline = Pipeline(Router(traders), run.pool, Looks(), run.send)
     feed = iter([candle_of(1, 0, "A")])
     supervisor = run.run(feed, lambda: len(run.sent) == 1 and run.pipeline.is_quiet)
     assert [False] == seen
