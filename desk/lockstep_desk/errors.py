@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 _Member = TypeVar("_Member", bound=Enum)
 _Kind = TypeVar("_Kind")
 
+NAME_MAX = 64
+"""How many characters a name in a command may have."""
+
 INT_MAX = 2**63 - 1
 """The largest number in a single field: quantities, prices, fees, limits and times fit 63 bits."""
 
@@ -72,6 +75,44 @@ def need_member(name: str, value: Any, kind: type[_Member]) -> _Member:
             f"{name}: expected a {kind.__name__} ({members}), found {_shown(value)}"
         )
     return value
+
+
+def need_flag(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False, else raise: nothing else stands for one."""
+    if type(value) is not bool:
+        raise InvalidValueError(f"{name}: expected True or False, found {_shown(value)}")
+    return value
+
+
+def need_name(name: str, value: Any) -> str:
+    """Return `value` if it is a text of 1 to 64 characters that UTF-8 can write, else raise."""
+    if type(value) is not str or not 0 < len(value) <= NAME_MAX:
+        raise InvalidValueError(
+            f"{name}: expected a text of 1 to {NAME_MAX} characters, found {_shown(value)}"
+        )
+    if not (value.isascii() or is_writable(value)):
+        raise InvalidValueError(
+            f"{name}: expected a text that UTF-8 can write, found {_shown(value)}"
+        )
+    return value
+
+
+def is_writable(text: str) -> bool:
+    """Return whether UTF-8 can write a text: one with half of a character it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """Return a text with what cannot be printed escaped, so that it can be written anywhere."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def need_bytes(name: str, value: Any) -> bytes:

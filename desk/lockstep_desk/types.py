@@ -23,6 +23,12 @@ from lockstep_desk.errors import (
 
 E8 = 10**8
 E9 = 10**9
+ORDER_QTY_E8_MAX = 2**58
+"""The largest quantity of one order, whatever its instrument allows."""
+
+PRICE_E9_MAX = 2**60
+"""The highest price of an order."""
+
 E17_PER_CENT = 10**15
 """One cent at the scale of quantity times price."""
 

@@ -95,6 +95,14 @@ CORE: tuple[Mistake, ...] = (
         "    return traded_e17 + funded_e9 * E8\n",
         _ACCOUNT_LIMITS,
     ),
+    Mistake(
+        "a closing strategy of the host passes the risk manager",
+        ("DESK-12",),
+        "core/engine.py",
+        "        if origin is Origin.ALGO:\n",
+        "        if origin is not Origin.HOOK:\n",
+        _ENGINE,
+    ),
     # Orders
     Mistake(
         "a blocked deployment closes a position twice and so turns it",

@@ -106,7 +106,7 @@ FUND: tuple[Mistake, ...] = (
     ),
     Mistake(
         "a second registration replaces the first",
-        ("FUND-37",),
+        ("FUND-30", "FUND-37"),
         "fund/gate.py",
         "            if name in self._gates:\n",
         "            if not name:\n",
