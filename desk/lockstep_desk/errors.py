@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 _Member = TypeVar("_Member", bound=Enum)
+_Kind = TypeVar("_Kind")
 
 INT_MAX = 2**63 - 1
 """The largest number in a single field: quantities, prices, fees, limits and times fit 63 bits."""
@@ -38,6 +39,29 @@ def need_text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidValueError(f"{name}: expected a text that is not empty, found {_shown(value)}")
     return value
+
+
+def need_string(name: str, value: Any) -> str:
+    """Return `value` if it is a text, which may be empty, else raise."""
+    if not isinstance(value, str):
+        raise InvalidValueError(f"{name}: expected a text, found {_shown(value)}")
+    return value
+
+
+def need_kind(name: str, value: Any, kind: type[_Kind]) -> _Kind:
+    """Return `value` if it is of a class, else raise."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise InvalidValueError(
+            f"{name}: expected {article} {kind.__name__}, found {_shown(value)}"
+        )
+    return value
+
+
+def need_callable(name: str, value: Any, what: str) -> None:
+    """Raise unless `value` can be called; `what` says with what and for what."""
+    if not callable(value):
+        raise InvalidValueError(f"{name}: expected a callable, {what}, found {_shown(value)}")
 
 
 def need_member(name: str, value: Any, kind: type[_Member]) -> _Member:

@@ -117,6 +117,7 @@ def test_operators_pass_no_check() -> None:
     assert 1 == len(market.engine.view.orders())
 
 
+@pytest.mark.desk("PIPE-03")
 def test_a_check_sees_what_the_deployment_has_and_the_market() -> None:
     seen: list[Input] = []
 

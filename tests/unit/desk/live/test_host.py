@@ -187,7 +187,7 @@ def test_a_link_that_falls_silent_is_lost_once_and_made_up_for_when_it_is_back()
     hosted.rig.agree()
 
 
-@pytest.mark.desk("RECON-55", "RECON-22")
+@pytest.mark.desk("RECON-55", "RECON-22", "F7")
 def test_a_quarantine_keeps_an_account_from_opening_and_lets_it_close() -> None:
     hosted = Hosted()
     hosted.start()
@@ -210,7 +210,7 @@ def test_a_quarantine_keeps_an_account_from_opening_and_lets_it_close() -> None:
     assert hosted.rig.stop().is_clean
 
 
-@pytest.mark.desk("RECON-31", "F4")
+@pytest.mark.desk("RECON-31", "DESK-74")
 def test_sweeps_come_at_their_interval_while_all_runs_and_find_nothing() -> None:
     hosted = Hosted(HostOptions(sweep_ns=S))
     hosted.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from lockstep_desk.pipeline import (
     ProcessOptions,
     ProcessPool,
     Router,
+    Seen,
     Span,
     Supervisor,
     Target,
@@ -199,6 +200,24 @@ def test_a_command_pauses_and_resumes_traders() -> None:
     run.wait(lambda: len(run.desk.commands) == 2, supervisor)
     run.pipeline.publish(candle_of(1, 10, "A"))
     run.wait(lambda: len(answers_of(run, 0)) == 1, supervisor)
+    run.end(supervisor)
+
+
+@pytest.mark.desk("PIPE-11")
+def test_what_the_dispatcher_has_in_its_hands_is_not_quiet() -> None:
+    run = Running(traders_of(spec("counts")), pool_of("inline", 1))
+    seen: list[bool] = []
+    observe_all = run.desk.observe_all
+
+    def looked(events: Sequence[MarketEvent]) -> list[Seen]:
+        # The channel is empty, and the mailbox is so still.
+        seen.append(run.pipeline.is_quiet)
+        return observe_all(events)
+
+    run.desk.observe_all = looked  # type: ignore[method-assign]
+    feed = iter([candle_of(1, 0, "A")])
+    supervisor = run.run(feed, lambda: len(run.sent) == 1 and run.pipeline.is_quiet)
+    assert [False] == seen
     run.end(supervisor)
 
 
