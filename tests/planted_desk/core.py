@@ -29,6 +29,14 @@ CORE: tuple[Mistake, ...] = (
         "contract/desk/test_funding.py",
     ),
     Mistake(
+        "funding is not in an account's equity",
+        ("RECON-21",),
+        "core/equity.py",
+        "    return traded_e17 + (funded_e9 - fees_e9) * E8\n",
+        "    return traded_e17 - fees_e9 * E8\n",
+        "contract/desk/test_funding.py",
+    ),
+    Mistake(
         "what no holding explains of a funding is dropped",
         ("I2",),
         "core/funding.py",
