@@ -35,7 +35,7 @@ BACKTEST: tuple[Mistake, ...] = (
         "orders of a backtest fill at no cost",
         ("DESK-D15",),
         "adapters/exchange/venue.py",
-        "            asked.SetFeeTier(_DESK, _TIER),\n",
+        "            asked.SetFeeTier(DESK_NUMBER, _TIER),\n",
         "",
         f"{_RUN}::test_what_is_bought_and_not_sold_costs_its_fee_and_is_worth_the_price_now",
     ),
