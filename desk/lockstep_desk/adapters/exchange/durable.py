@@ -33,7 +33,7 @@ from lockstep_engine.codes import OrderFlag, OrderType, TimeInForce
 from lockstep_engine.events import InstrumentCreated
 from lockstep_journal import Outlets, is_unfinished, open_reader
 from lockstep_journal.environment import DATA_NAME
-from lockstep_kernel import find_machine
+from lockstep_kernel import CannotRunError, Genesis, find_machine
 from lockstep_replay import Live, LiveOptions, begin, resume, steps
 
 EXCHANGE: Final = "exchange"
@@ -69,9 +69,10 @@ class NativeStop(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an exchange is: its journal, and what it lists and protects."""
+    """Where an exchange is: its journal, when it began, and what it lists and protects."""
 
     directory: Path
+    begun_ns: int
     options: VenueOptions
     protections: tuple[Protection, ...] = ()
 
@@ -80,8 +81,8 @@ class DurableVenue(CounterSide):
     """The exchange of a place, as its one owner; close it for the next one.
 
     `numbers` are the desk's orders by their numbers in it (`DeskView.numbers`). `moved` counts the
-    moves of the market by all owners together, `recovery` says what was found, `stop` is the
-    native stop that waits.
+    moves of the market by all owners together, `shown_e9` has the prices of this one's, `recovery`
+    says what was found, and `stop` is the native stop that waits.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class DurableVenue(CounterSide):
     ) -> None:
         self._protections = place.protections
         self.stop: NativeStop | None = None
+        self.shown_e9: dict[str, int] = {}
         past = read_past(place.directory)
         self.moved = past.moved
         self._owner = past.party(_OWNER, DESK_NUMBER)
@@ -97,7 +99,7 @@ class DurableVenue(CounterSide):
         self.session = ExchangeSession(
             member, lambda: live.sequencer.state.ts_ns, Past(past.history, numbers)
         )
-        self._live = live = _opened(place.directory, clock, self.session)
+        self._live = live = _opened(place, clock, self.session)
         self.recovery = live.recovery
         self.session.attach(live.sequencer)
         try:
@@ -110,6 +112,7 @@ class DurableVenue(CounterSide):
         """Move the market of an instrument; a native stop that this hits fires."""
         super().show(name, price_e9)
         self.moved += 1
+        self.shown_e9[name] = price_e9
         stop = self.stop
         if stop is not None and stop.instrument == name and stop.is_hit(price_e9):
             self.stop = None
@@ -176,10 +179,21 @@ def is_begun(directory: Path) -> bool:
     return data.exists() and not is_unfinished(data)
 
 
-def _opened(directory: Path, clock: Callable[[], int], session: ExchangeSession) -> Live:
-    """Begin an exchange's journal, or recover it and go on."""
-    machine = find_machine(EXCHANGE)
-    options = LiveOptions(Outlets(sinks=[session]))
-    if is_begun(directory):
-        return resume(directory, machine, clock, options)
-    return begin(directory, machine, venue_genesis(clock()), clock, options)
+def opened(
+    directory: Path, genesis: Genesis, clock: Callable[[], int], options: LiveOptions
+) -> Live:
+    """Begin a journal, or recover it and go on; it must have begun with this genesis."""
+    machine = find_machine(genesis.machine)
+    if not is_begun(directory):
+        return begin(directory, machine, genesis, clock, options)
+    with open_reader(directory) as journal:
+        if journal.genesis != genesis:
+            raise CannotRunError(
+                f"{directory}: expected the journal that was begun here, found that of another run"
+            )
+    return resume(directory, machine, clock, options)
+
+
+def _opened(place: Place, clock: Callable[[], int], session: ExchangeSession) -> Live:
+    genesis = venue_genesis(place.begun_ns)
+    return opened(place.directory, genesis, clock, LiveOptions(Outlets(sinks=[session])))

@@ -1,0 +1,150 @@
+"""The desk of a demo: its journal, what is registered in it, and the sweeps of its account.
+
+Owns the order of a start ([RECON-31], F5): the journal is recovered, what was in flight is asked
+for, the broker is swept, and only then the link delivers and trading is enabled. The registrations
+are the first commands of the journal: one that holds a part of them goes on with the rest.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from lockstep_desk.adapters.exchange import ExchangeView, registration
+from lockstep_desk.adapters.exchange.durable import DurableVenue, opened
+from lockstep_desk.adapters.exchange.shared import SharedSession
+from lockstep_desk.adapters.exchange.venue import ACCOUNT, VENUE
+from lockstep_desk.clock import Clock
+from lockstep_desk.core.codes import Link
+from lockstep_desk.core.commands import (
+    Reconcile,
+    RegisterAccount,
+    RegisterDeployment,
+    RegisterVenue,
+    SetLifecycle,
+)
+from lockstep_desk.core.engine import Engine
+from lockstep_desk.core.events import BrokerDiverged, CommandRefused, Reconciled
+from lockstep_desk.core.hooks import Controls, NoHooks, Parts
+from lockstep_desk.core.recon.local import local_view
+from lockstep_desk.core.router import Router
+from lockstep_desk.core.state import DeskCore
+from lockstep_desk.core.view import DeskView
+from lockstep_desk.demo.messages import Swept
+from lockstep_desk.demo.plan import LIMITS, STOPPED, Plan, deployments
+from lockstep_desk.fund import LifecycleState
+from lockstep_desk.recon import SweepConfig, gather, request_for
+from lockstep_desk.recon.findings import Divergence, Status
+from lockstep_journal import Outlets
+from lockstep_kernel import CannotRunError
+from lockstep_replay import Live, LiveOptions
+
+SWEEP = SweepConfig(in_flight_ns=0, grace_ns=0)
+"""The exchange answers at once: what it does not know when nothing is under way never came."""
+
+
+class Heard:
+    """A sink of the desk's sequencer that keeps what the last sweep said."""
+
+    def __init__(self) -> None:
+        self.found: list[Divergence] = []
+        self.swept: Reconciled | None = None
+
+    def emit(self, seq: int, events: Sequence[msgspec.Struct]) -> None:
+        """Take the events of one command."""
+        for event in events:
+            if isinstance(event, BrokerDiverged):
+                self.found.append(event.record)
+            elif isinstance(event, Reconciled):
+                self.swept = event
+
+    def take(self, why: str) -> Swept:
+        """Return and forget the last sweep, as a message."""
+        found, self.found = self.found, []
+        swept, self.swept = self.swept, None
+        if swept is None:
+            raise CannotRunError(f"the sweep {why}: expected it to be taken, found it refused")
+        return Swept(why, swept.booked, tuple(told(one) for one in found), swept.standing)
+
+
+class BlindStops(NoHooks):
+    """A desk that lost a link does not trade on what it cannot see."""
+
+    def on_disconnect(self, desk: Controls, link: Link, key: str) -> None:
+        """Disable trading; a sweep comes before it is enabled again."""
+        desk.disable_trading()
+
+
+def open_desk(plan: Plan, directory: Path, clock: Clock, heard: Heard) -> Live:
+    """Open the desk's journal and recover it."""
+    options = LiveOptions(Outlets(sinks=[heard]))
+    return opened(directory, plan.desk_genesis(), clock.now_ns, options)
+
+
+def numbers_of(live: Live) -> tuple[tuple[int, str], ...]:
+    """Return the orders of a recovered desk by their numbers in it."""
+    return DeskView(live.sequencer.state).numbers()
+
+
+def engine_of(live: Live, venue: DurableVenue, shared: SharedSession, clock: Clock) -> Engine:
+    """Return the engine of a desk where everything is registered that trades."""
+    for command in _registrations(venue)[live.sequencer.state.seq :]:
+        (result,) = live.sequencer.submit([command])
+        if isinstance(result, Exception):
+            raise result
+        for event in result[1]:
+            if isinstance(event, CommandRefused):
+                raise CannotRunError(
+                    f"expected the desk to take a registration, found {event.code.name} of "
+                    f"'{event.what}'"
+                )
+    return Engine(live.sequencer, Parts(Router({VENUE: shared}), hooks=BlindStops()), clock)
+
+
+def sweep(engine: Engine, venue: DurableVenue, shared: SharedSession, is_linking: bool) -> None:
+    """Ask the broker for everything at one moment, and let the desk compare.
+
+    With `is_linking` the link delivers again from that moment on: nothing is between the pages and
+    what it delivers. The caller has the desk's turn.
+    """
+    core = cast(DeskCore, engine.state.core)
+    request = request_for(local_view(core, ACCOUNT))
+    view = ExchangeView(VENUE, venue.session.account)
+
+    def look() -> Reconcile:
+        pages = gather(view, request)
+        if is_linking:
+            venue.session.connect(venue.session.account.time_ns + 1)
+        return Reconcile(pages, SWEEP)
+
+    engine.process(shared.act(look))
+
+
+def is_of_stop(record: Divergence) -> bool:
+    """Return whether a divergence was healed by the fill of a native stop: no order of the desk."""
+    is_healed = record.status is Status.HEALED and record.instrument == STOPPED
+    return is_healed and any(is_foreign(fill.client_order_id) for fill in record.fills)
+
+
+def is_foreign(client_order_id: str) -> bool:
+    """Return whether an order has a name that the desk's adapter gave it, not the desk."""
+    return client_order_id.startswith("venue-")
+
+
+def told(record: Divergence) -> str:
+    """Return a divergence in a line."""
+    fills = f", {len(record.fills)} fills" if len(record.fills) > 1 else ""
+    return f"{record.kind.name} {record.instrument or record.account}{fills}, {record.status.name}"
+
+
+def _registrations(venue: DurableVenue) -> list[msgspec.Struct]:
+    commands: list[msgspec.Struct] = [RegisterVenue(VENUE), RegisterAccount(ACCOUNT, VENUE)]
+    commands += [registration(listed, VENUE) for listed in venue.listed]
+    for named in deployments():
+        strategy, deployment = named.trader.strategy.name, named.trader.deployment_id
+        commands += [
+            RegisterDeployment(named.name, strategy, named.version, named.ordinal, LIMITS),
+            SetLifecycle(deployment, LifecycleState.PAPER, LifecycleState.LIVE),
+        ]
+    return commands

@@ -1,0 +1,11 @@
+"""The parts of the script, by the names under which they are noted."""
+
+from typing import Final
+
+STARTED: Final = "started"
+WORKER: Final = "worker"
+LOST: Final = "lost"
+FOUND: Final = "found"
+KILLED: Final = "killed"
+RECOVERED: Final = "recovered"
+SWEPT: Final = "swept"
