@@ -25,14 +25,15 @@ from lockstep_desk.core.commands import (
     SetLifecycle,
 )
 from lockstep_desk.core.engine import Engine
-from lockstep_desk.core.events import BrokerDiverged, CommandRefused, Reconciled
+from lockstep_desk.core.events import BrokerDiverged, CommandRefused, OrderRequested, Reconciled
 from lockstep_desk.core.hooks import Controls, NoHooks, Parts
 from lockstep_desk.core.recon.local import local_view
 from lockstep_desk.core.router import Router
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.core.view import DeskView
-from lockstep_desk.demo.messages import Swept
+from lockstep_desk.demo.messages import Found, Swept
 from lockstep_desk.demo.plan import LIMITS, STOPPED, Plan, deployments
+from lockstep_desk.demo.words import fill_text
 from lockstep_desk.fund import LifecycleState
 from lockstep_desk.recon import SweepConfig, gather, request_for
 from lockstep_desk.recon.findings import Divergence, Status
@@ -45,9 +46,12 @@ SWEEP = SweepConfig(in_flight_ns=0, grace_ns=0)
 
 
 class Heard:
-    """A sink of the desk's sequencer that keeps what the last sweep said."""
+    """A sink of the desk's sequencer: what the last sweep said, and how many orders were asked for
+    by each deployment.
+    """
 
     def __init__(self) -> None:
+        self._requested: dict[str, int] = {}
         self.found: list[Divergence] = []
         self.swept: Reconciled | None = None
 
@@ -58,6 +62,13 @@ class Heard:
                 self.found.append(event.record)
             elif isinstance(event, Reconciled):
                 self.swept = event
+            elif isinstance(event, OrderRequested):
+                asked = self._requested.get(event.deployment, 0)
+                self._requested[event.deployment] = asked + 1
+
+    def requested(self, deployment: str) -> int:
+        """Return how many orders a deployment asked for since this began."""
+        return self._requested.get(deployment, 0)
 
     def take(self, why: str) -> Swept:
         """Return and forget the last sweep, as a message."""
@@ -65,7 +76,8 @@ class Heard:
         swept, self.swept = self.swept, None
         if swept is None:
             raise CannotRunError(f"the sweep {why}: expected it to be taken, found it refused")
-        return Swept(why, swept.booked, tuple(told(one) for one in found), swept.standing)
+        told_of = tuple(Found(told(one), is_of_stop(one)) for one in found)
+        return Swept(why, swept.booked, told_of, swept.standing)
 
 
 class BlindStops(NoHooks):
@@ -133,9 +145,17 @@ def is_foreign(client_order_id: str) -> bool:
 
 
 def told(record: Divergence) -> str:
-    """Return a divergence in a line."""
-    fills = f", {len(record.fills)} fills" if len(record.fills) > 1 else ""
-    return f"{record.kind.name} {record.instrument or record.account}{fills}, {record.status.name}"
+    """Return a divergence in a line: how loud, what, where, what was missed, and what became of it.
+
+    What a sweep heals is told once; what stands waits for a person.
+    """
+    outcome = "healed" if record.status is Status.HEALED else "STANDS"
+    where = record.instrument or record.account
+    fills = record.fills
+    what = f"{len(fills)} fills, " if fills else ""
+    if len(fills) == 1:
+        what = f"{fill_text(fills[0])}, "
+    return f"{record.severity.name} {record.kind.name} {where}: {what}{outcome}"
 
 
 def _registrations(venue: DurableVenue) -> list[msgspec.Struct]:

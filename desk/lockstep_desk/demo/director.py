@@ -19,7 +19,7 @@ import msgspec
 
 from lockstep_desk.adapters.exchange.durable import is_begun
 from lockstep_desk.demo.books import is_of_stop
-from lockstep_desk.demo.folder import Folder, Note
+from lockstep_desk.demo.folder import Death, Folder, Note
 from lockstep_desk.demo.history import read_history
 from lockstep_desk.demo.host import Order
 from lockstep_desk.demo.messages import (
@@ -33,7 +33,16 @@ from lockstep_desk.demo.messages import (
     Swept,
     from_line,
 )
-from lockstep_desk.demo.script import FOUND, KILLED, RECOVERED, STARTED, SWEPT
+from lockstep_desk.demo.script import (
+    DIVERGED,
+    ENDED,
+    FOUND,
+    KILLED,
+    RECOVERED,
+    RESUMED,
+    STARTED,
+    SWEPT,
+)
 from lockstep_journal import open_reader
 from lockstep_kernel import CannotRunError, find_machine
 from lockstep_replay import recover
@@ -43,34 +52,6 @@ Watch = Callable[[Message | Note], None]
 
 _KEPT_BYTES: Final = 64_000
 _WORDS_MAX: Final = 400
-
-
-class Death(msgspec.Struct, frozen=True):
-    """A host that was killed: what it had acknowledged, what was recovered, what the next found."""
-
-    acknowledged: Marks
-    recovered: Marks
-    at_acknowledged: Marks
-    found: Marks | None = None
-
-    def faults(self) -> list[str]:
-        """Return what does not hold."""
-        checks = (
-            (self.acknowledged == self.at_acknowledged, "what was acknowledged is not recovered"),
-            (
-                self.found is None or self.found == self.recovered,
-                "the next host recovered another history",
-            ),
-        )
-        return [sentence for holds, sentence in checks if not holds]
-
-
-class Run(msgspec.Struct):
-    """What the director saw: deaths, and how long each recovery took, in seconds."""
-
-    deaths: list[Death] = []
-    replayed: int = 0
-    recovery_s: float = 0.0
 
 
 class Director:
@@ -83,15 +64,14 @@ class Director:
         self._started_s = time.monotonic()
         self._done = {note.part for note in folder.notes()}
         self._seen: Marks | None = None
-        self.run = Run()
 
-    def play(self) -> Run:
+    def play(self) -> None:
         """Play the demo, or the rest of it; raises `CannotRunError` if a host cannot go on."""
         if self._folder.is_resumed:
+            self._note(Note(RESUMED, "what is left of this demo is played"))
             self._read_script()
-        while not self._play_host():
-            pass
-        return self.run
+        while ENDED not in self._done:
+            self._play_host()
 
     def _read_script(self) -> None:
         """Learn from the desk's journal what a host did before its director noted it."""
@@ -101,23 +81,22 @@ class Director:
         if any(is_of_stop(record) for _seq, record in history.found):
             self._done.add(FOUND)
 
-    def _play_host(self) -> bool:
-        """Run one host; return whether the demo came to its end."""
+    def _play_host(self) -> None:
+        """Run one host to the end of the demo, or until the script has it killed."""
         order = Order(str(self._folder.directory), self._folder.plan, tuple(sorted(self._done)))
-        is_ended, is_killed = False, False
+        is_killed = False
         with HostProcess(self._command, order) as host:
             for message in host.messages():
                 self._take(message)
-                is_ended = is_ended or isinstance(message, Ended)
                 if self._is_due(message) and not is_killed:
                     is_killed = True
                     host.kill()
             code, words = host.wait()
         if is_killed:
             self._mourn()
-        elif not is_ended:
-            raise CannotRunError(f"the host of the demo ended with {code}: {words or 'no word'}")
-        return is_ended and not is_killed
+        elif ENDED not in self._done:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+            raise CannotRunError(f"the host of the demo {how}{words and ': '}{words}")
 
     def _take(self, message: Message) -> None:
         match message:
@@ -126,11 +105,11 @@ class Director:
             case Opened():
                 self._welcome(message)
             case Happened():
-                self._note(message.part, message.text)
+                self._note(Note(message.part, message.text))
             case Swept():
                 self._sweep(message)
             case Ended():
-                self._seen = message.marks
+                self._note(Note(ENDED, "both journals closed"))
         self._watch(message)
 
     def _is_due(self, message: Message) -> bool:
@@ -141,20 +120,17 @@ class Director:
 
     def _welcome(self, opened: Opened) -> None:
         if opened.marks.desk.seq == 0:
-            self._note(STARTED, "exchange, desk and four strategies started")
+            self._note(Note(STARTED, "exchange, desk and four strategies started"))
             return
-        self.run.replayed, self.run.recovery_s = opened.replayed, opened.seconds
-        if self.run.deaths:
-            self.run.deaths[-1] = msgspec.structs.replace(self.run.deaths[-1], found=opened.marks)
-        self._note(
-            RECOVERED,
-            f"{opened.replayed:,} commands of both journals recovered in {opened.seconds:.2f} s",
-        )
+        text = f"{opened.replayed:,} commands of both journals recovered in {opened.seconds:.2f} s"
+        self._note(Note(RECOVERED, text, found=opened.marks))
 
     def _sweep(self, swept: Swept) -> None:
-        found = "; ".join(swept.found) or "nothing differs"
-        part = FOUND if any("CLOSED_AT_BROKER" in one for one in swept.found) else SWEPT
-        self._note(part, f"sweep {swept.why}: {found}")
+        found = f"differs: {len(swept.found)}, fills booked: {swept.booked}"
+        text = f"sweep {swept.why}: {found if swept.found else 'nothing differs'}"
+        self._note(Note(SWEPT, text))
+        for one in swept.found:
+            self._note(Note(FOUND if one.is_of_stop else DIVERGED, one.text))
 
     def _mourn(self) -> None:
         """Recover both journals of a killed host, before anybody else opens them."""
@@ -163,14 +139,15 @@ class Director:
         seen = self._seen
         desk = _recovered(self._folder.desk, "desk", seen.desk.seq)
         exchange = _recovered(self._folder.exchange, "exchange", seen.exchange.seq)
-        recovered, then = Marks(desk[0], exchange[0]), Marks(desk[1], exchange[1])
-        self.run.deaths.append(Death(seen, recovered, then))
-        self._note(KILLED, f"host killed by SIGKILL at desk command {recovered.desk.seq:,}")
+        death = Death(seen, Marks(desk[0], exchange[0]), Marks(desk[1], exchange[1]))
+        text = f"host killed by SIGKILL at desk command {death.recovered.desk.seq:,}"
+        self._note(Note(KILLED, text, death=death))
 
-    def _note(self, part: str, text: str) -> None:
-        note = Note(part, text, round(time.monotonic() - self._started_s, 1))
+    def _note(self, note: Note) -> None:
+        second = round(time.monotonic() - self._started_s, 1)
+        note = msgspec.structs.replace(note, second=second)
         self._folder.note(note)
-        self._done.add(part)
+        self._done.add(note.part)
         self._watch(note)
 
 

@@ -5,12 +5,14 @@ before the script goes on. Whoever gives a directory that holds a demo goes on w
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from lockstep_desk.clock import WallClock
+from lockstep_desk.demo.messages import Marks
 from lockstep_desk.demo.plan import Plan, full, quick
 from lockstep_kernel import CannotRunError
 
@@ -26,12 +28,48 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: Plan
 
 
+class Death(msgspec.Struct, frozen=True):
+    """A host that was killed: what it had acknowledged, what was recovered, what the next found."""
+
+    acknowledged: Marks
+    recovered: Marks
+    at_acknowledged: Marks
+    found: Marks | None = None
+
+    def faults(self) -> list[str]:
+        """Return what does not hold."""
+        checks = (
+            (self.acknowledged == self.at_acknowledged, "what was acknowledged is not recovered"),
+            (
+                self.found is None or self.found == self.recovered,
+                "the next host recovered another history",
+            ),
+        )
+        return [sentence for holds, sentence in checks if not holds]
+
+
 class Note(msgspec.Struct, frozen=True):
-    """A part of the script that happened, in one line, `second` seconds after its run began."""
+    """A part of the script that happened, in one line, `second` seconds after its director began.
+
+    `death` says what a killed host left, `found` what a host recovered as it began.
+    """
 
     part: str
     text: str
     second: float = 0.0
+    death: Death | None = None
+    found: Marks | None = None
+
+
+def deaths_in(notes: Sequence[Note]) -> list[Death]:
+    """Return the deaths that were noted, each with what the next host found."""
+    deaths: list[Death] = []
+    for note in notes:
+        if note.death is not None:
+            deaths.append(note.death)
+        elif note.found is not None and deaths and deaths[-1].found is None:
+            deaths[-1] = msgspec.structs.replace(deaths[-1], found=note.found)
+    return deaths
 
 
 class Folder:

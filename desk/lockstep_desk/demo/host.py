@@ -122,7 +122,7 @@ class Host:
         try:
             desk = LiveDesk(engine, router, self._order.plan.candle_ns)
             pipeline = Pipeline(router, pool, desk, desk.send, LiveOptions())
-            wings = Wings(venue, shared, pipeline, pool, self._clock, self._tell)
+            wings = Wings(*(venue, shared, pipeline, pool, self._heard, self._clock, self._tell))
             relinker = _Relinker(desk, venue, shared, self._heard, self._tell)
             stage = Stage(self._order.plan, wings, relinker, frozenset(self._done))
             reporter = Reporter(desk, wings, stage)
@@ -177,7 +177,7 @@ class _Relinker:
         """Sweep, have the link deliver again, and enable trading."""
         self._wait_for_loss()
         self._desk.drive(lambda engine: sweep(engine, self._venue, self._shared, is_linking=True))
-        self._tell(self._heard.take("after the link was lost"))
+        self._tell(self._heard.take("as the link is back"))
         self._desk.process(SetTradingState(TradingState.ENABLED))
 
     def _wait_for_loss(self) -> None:

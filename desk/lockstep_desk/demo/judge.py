@@ -7,6 +7,7 @@ account are read from the journals, and the journals are re-executed by the real
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -15,16 +16,20 @@ import msgspec
 
 from lockstep_desk.adapters.exchange.evidence import Evidence, read_evidence
 from lockstep_desk.demo.books import is_of_stop
-from lockstep_desk.demo.director import Run, environment, python
-from lockstep_desk.demo.folder import Folder
+from lockstep_desk.demo.director import environment, python
+from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in
 from lockstep_desk.demo.history import History, Read, read_history
 from lockstep_desk.demo.messages import Mark
+from lockstep_desk.demo.script import KILLED, WORKER
 from lockstep_desk.fund import GroupBy, PnlReport, compute_pnl
 
 _PROCESSES: Final = 2
 _E9_PER_E6: Final = 1_000
 _JOBS: Final = (("exchange", "exchange.naive"), ("exchange", "exchange"), ("desk", "desk"))
 """Which journal is validated with which machine, the slow one first."""
+
+
+_DEATHS: Final = (WORKER, KILLED)
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -51,6 +56,7 @@ class Verdict(msgspec.Struct, frozen=True):
     profit: PnlReport
     total: PnlReport
     judgements: tuple[Judgement, ...]
+    deaths: tuple[Death, ...]
     desk_faults: tuple[str, ...]
     exchange_faults: tuple[str, ...]
 
@@ -60,10 +66,11 @@ class Verdict(msgspec.Struct, frozen=True):
         return not self.desk_faults and not self.exchange_faults
 
 
-def judge(folder: Folder, run: Run) -> Verdict:
+def judge(folder: Folder) -> Verdict:
     """Read both journals, hold them against each other, and have them validated."""
+    deaths = deaths_in(folder.notes())
+    expected = _expected(deaths)
     with ThreadPoolExecutor(_PROCESSES) as pool:
-        expected = _expected(folder, run)
         jobs = [
             pool.submit(_validate, folder.directory / journal, machine, expected[journal])
             for journal, machine in _JOBS
@@ -76,9 +83,13 @@ def judge(folder: Folder, run: Run) -> Verdict:
     profit = compute_pnl(fills, *window, GroupBy.DEPLOYMENT).enrich_unrealized(history.marks.get)
     total = compute_pnl(fills, *window).enrich_unrealized(history.marks.get)
     desk = [*books_faults(history, evidence), *_validated("desk", judgements)]
-    desk += [fault for death in run.deaths for fault in death.faults()]
+    desk += [fault for death in deaths for fault in death.faults()]
+    desk += script_faults(folder.notes())
     exchange = [*evidence.faults(), *_validated("exchange", judgements)]
-    return Verdict(read, evidence, profit, total, judgements, tuple(desk), tuple(exchange))
+    return Verdict(
+        *(read, evidence, profit, total, judgements, tuple(deaths)),
+        *(tuple(desk), tuple(exchange)),
+    )
 
 
 def books_faults(history: History, evidence: Evidence) -> list[str]:
@@ -128,6 +139,16 @@ def stop_faults(history: History, evidence: Evidence) -> list[str]:
     return found
 
 
+def script_faults(notes: Sequence[Note]) -> list[str]:
+    """Return which parts of the script never happened, of those that no journal tells of."""
+    happened = {note.part for note in notes}
+    return [
+        f"the part '{part}' of the script did not happen"
+        for part in _DEATHS
+        if part not in happened
+    ]
+
+
 def _is_part(name: str, fill_id: str) -> bool:
     return name == fill_id or name.startswith(f"{fill_id} ")
 
@@ -140,9 +161,9 @@ def _validated(journal: str, judgements: tuple[Judgement, ...]) -> list[str]:
     ]
 
 
-def _expected(folder: Folder, run: Run) -> dict[str, list[Mark]]:
+def _expected(deaths: list[Death]) -> dict[str, list[Mark]]:
     """Return the hashes that must be in each journal: those that were told before a kill."""
-    told = [marks for death in run.deaths for marks in (death.acknowledged, death.recovered)]
+    told = [marks for death in deaths for marks in (death.acknowledged, death.recovered)]
     desk, exchange = [marks.desk for marks in told], [marks.exchange for marks in told]
     return {"desk": desk, "exchange": exchange}
 

@@ -34,12 +34,19 @@ class Opened(_Told, frozen=True, tag="opened"):
     seconds: float
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A divergence in a line; `is_of_stop` says whether it is the native stop's close."""
+
+    text: str
+    is_of_stop: bool
+
+
 class Swept(_Told, frozen=True, tag="swept"):
-    """The broker was asked for everything; `found` are the divergences, each in a line."""
+    """The broker was asked for everything; `found` are the divergences."""
 
     why: str
     booked: int
-    found: tuple[str, ...]
+    found: tuple[Found, ...]
     standing: int
 
 

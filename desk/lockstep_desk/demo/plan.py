@@ -146,12 +146,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def quick(seed: int) -> Plan:
     """Return the plan of a demo of seconds."""
-    return Plan(seed, candles=48, move_us=13_000)
+    return Plan(seed, candles=96, move_us=6_500)
 
 
 def full(seed: int) -> Plan:
     """Return the plan of a demo of about a minute."""
-    return Plan(seed, candles=200, move_us=16_000)
+    return Plan(seed, candles=600, move_us=6_500)
 
 
 def deployments() -> tuple[Named, ...]:

@@ -33,11 +33,11 @@ def run(wishes: Wishes) -> int:
         with watching(folder, wishes.is_json) as watch:
             if isinstance(watch, Table):
                 watch.begin("recovering" if folder.is_resumed else "starting")
-            seen = Director(folder, watch).play()
+            Director(folder, watch).play()
             if isinstance(watch, Table):
                 watch.begin("validating both journals")
-            verdict = judge(folder, seen)
-        told = Told(folder, seen, verdict, time.monotonic() - started_s)
+            verdict = judge(folder)
+        told = Told(folder, verdict, time.monotonic() - started_s)
         if wishes.is_json:
             print(msgspec.json.encode(document_of(told)).decode())
         else:

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from lockstep_desk.demo.director import Run
 from lockstep_desk.demo.folder import Folder
 from lockstep_desk.demo.judge import Judgement, Verdict
 from lockstep_desk.demo.messages import Marks
 from lockstep_desk.demo.plan import names
 from lockstep_desk.demo.screen import shown
-from lockstep_desk.demo.words import price, quantity, seconds
+from lockstep_desk.demo.words import fill_text, price, quantity, seconds
 from lockstep_desk.fund.pnl import PnlBucket
 from lockstep_desk.recon.findings import Status
 from lockstep_desk.stats.display import aligned, as_text, money
@@ -24,10 +23,9 @@ _GOOD = "GOOD"
 
 
 class Told(msgspec.Struct, frozen=True):
-    """All that is told: the folder, what the director saw, and the verdict."""
+    """All that is told: the folder, the verdict, and how long it took."""
 
     folder: Folder
-    run: Run
     verdict: Verdict
     seconds: float
 
@@ -101,8 +99,8 @@ def _recon_rows(verdict: Verdict) -> list[Row]:
     for fill in evidence.stopped:
         booked = history.fills.get(fill.fill_id)
         owner = called.get((booked.deployment_id or "") if booked else "", "nobody")
-        what = f"{fill.side.name.lower()} {quantity(fill.qty_e8)} at {price(fill.price_e9)}"
-        rows.append(("native stop, at the exchange", f"{fill.instrument}, {what}"))
+        what = f"{fill.instrument}, {fill_text(fill)}"
+        rows.append(("native stop, at the exchange", what))
         found = "not booked" if booked is None else f"{owner}, at {price(booked.price_e9)}"
         rows.append(("native stop, in the books", found))
     return rows
@@ -124,7 +122,7 @@ def _journal_rows(told: Told) -> list[Row]:
     history, evidence = told.verdict.read.history, told.verdict.evidence
     rows: list[Row] = [("", "desk", "exchange")]
     rows.append(("commands", f"{history.last_seq:,}", f"{evidence.last_seq:,}"))
-    for death in told.run.deaths:
+    for death in told.verdict.deaths:
         rows += [
             _marks_row("acknowledged before the kill", death.acknowledged),
             _hash_row("hash then, as it was told", death.acknowledged),
@@ -189,7 +187,7 @@ def document_of(told: Told) -> dict[str, object]:
                 ("exchange", evidence.last_seq, evidence.last_hash, verdict.exchange_faults),
             )
         ],
-        "deaths": [_plain(death) for death in told.run.deaths],
+        "deaths": [_plain(death) for death in told.verdict.deaths],
     }
 
 

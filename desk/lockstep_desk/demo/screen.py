@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lockstep_desk.demo.folder import Folder, Note
 from lockstep_desk.demo.messages import Message, Row, Status
+from lockstep_desk.demo.script import KILLED
 from lockstep_desk.demo.words import clock, price, quantity, share
 from lockstep_desk.stats.display import money
 
@@ -24,7 +25,7 @@ _WINDOW_S: Final = 2.0
 _HZ: Final = 5
 _HEADING: Final = (
     f"{'deployment':<12} {'instrument':<10} {'position':>11} {'price':>11} {'profit':>11} "
-    f"{'orders':>7} {'waiting':>8}"
+    f"{'orders':>7} {'mailbox':>8}"
 )
 _CHANNELS: Final = f"{'channel':<18} {'depth':>6} {'most':>6} {'through':>9} {'dropped':>8}"
 
@@ -54,14 +55,16 @@ class Table:
         """Take news."""
         if isinstance(news, Note):
             self._notes.append(news)
+            if news.part == KILLED:
+                self.begin("host killed, recovering")
         elif isinstance(news, Status):
+            self._activity = ""
             self._status = news
             self._count(news)
 
     def begin(self, activity: str) -> None:
-        """Say what is done when no host runs."""
+        """Say what is done while no host runs; how all stood before stays to be seen."""
         self._activity = activity
-        self._status = None
         self._past = []
 
     def __rich__(self) -> "Text":
@@ -70,7 +73,7 @@ class Table:
 
         body = Text("\n".join(self.lines()), no_wrap=True, overflow="ellipsis")
         body.highlight_regex(r"(?m)^lockstep desk demo", "bold")
-        body.highlight_regex(r"link LOST|trading stopped", "bold red")
+        body.highlight_regex(r"link LOST|trading stopped|host killed|CRITICAL", "bold red")
         body.highlight_regex(r"link up|trading on", "green")
         body.highlight_regex(r"(?m)^(deployment|channel) .*$", "dim")
         return body
@@ -85,7 +88,7 @@ class Table:
         passed = clock(time.monotonic() - self._started_s)
         title = f"lockstep desk demo   seed {self._plan.seed}   {passed}"
         status = self._status
-        if status is None:
+        if status is None or self._activity:
             return f"{title}   {self._activity}"
         link = "link up" if status.is_linked else "link LOST"
         trading = "trading on" if status.is_trading else "trading stopped"
@@ -119,13 +122,11 @@ class Table:
 
     def _rates(self) -> tuple[int, int]:
         """Return events and commands in a second, over the last two."""
-        (first_s, events, commands), (last_s, now_events, now_commands) = (
-            self._past[0],
-            self._past[-1],
-        )
-        passed_s = max(last_s - first_s, 1e-9)
-        if len(self._past) == 1:
+        if len(self._past) < 2:  # a speed takes two looks
             return 0, 0
+        first_s, events, commands = self._past[0]
+        last_s, now_events, now_commands = self._past[-1]
+        passed_s = max(last_s - first_s, 1e-9)
         return int((now_events - events) / passed_s), int((now_commands - commands) / passed_s)
 
 

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -18,16 +18,17 @@ from lockstep_desk.adapters.exchange.durable import DurableVenue, NativeStop
 from lockstep_desk.adapters.exchange.shared import SharedSession
 from lockstep_desk.backtest.moves import Move
 from lockstep_desk.clock import Clock
+from lockstep_desk.demo.books import Heard
 from lockstep_desk.demo.messages import Happened, Message
-from lockstep_desk.demo.plan import MAKER, STOPPED, Plan, index_of
-from lockstep_desk.demo.script import FOUND, LOST, WORKER
+from lockstep_desk.demo.plan import MAKER, STOPPED, Plan, deployments, index_of
+from lockstep_desk.demo.script import FOUND, LOST, STOPPED_OUT, WORKER
+from lockstep_desk.demo.words import fill_text
 from lockstep_desk.pipeline.live import Pipeline
 from lockstep_desk.pipeline.processes import ProcessPool
 from lockstep_desk.strategy.market import Candle
 from lockstep_desk.types import Side
 
 _NOTCH_BPS: Final = 60
-_REPLACED_S: Final = 20.0
 
 
 class Desk(Protocol):
@@ -38,6 +39,16 @@ class Desk(Protocol):
         ...
 
 
+class Victim(NamedTuple):
+    """A worker that was killed: what was counted just before, to see that its heir goes on."""
+
+    pid: int
+    place: int
+    died: int
+    requested: int
+    killed_s: float
+
+
 class Wings(msgspec.Struct, frozen=True):
     """What stands around the stage."""
 
@@ -45,6 +56,7 @@ class Wings(msgspec.Struct, frozen=True):
     shared: SharedSession
     pipeline: Pipeline
     pool: ProcessPool
+    heard: Heard
     clock: Clock
     tell: Callable[[Message], None]
 
@@ -60,6 +72,7 @@ class Stage:
         self._desk = desk
         self._done = set(done)
         self._lost_at = 0
+        self._victim: Victim | None = None
 
     def __call__(self, stop: threading.Event) -> None:
         """Run until the market came to its end, or the flag is set."""
@@ -78,7 +91,9 @@ class Stage:
     def _act(self, number: int) -> None:
         """Let what the script wants before a move happen."""
         plan = self._plan
-        if number >= plan.worker_at and WORKER not in self._done:
+        if self._victim is not None:
+            self._look_after(self._victim)
+        elif number >= plan.worker_at and WORKER not in self._done:
             self._kill_worker()
         if number >= plan.lost_at and self.is_linked and FOUND not in self._done:
             self._lose(number)
@@ -90,7 +105,17 @@ class Stage:
         """Move the market; a candle goes over the link, if it is there."""
         wings = self._wings
         price_e9 = self._price_e9(move)
-        wings.shared.act(lambda: wings.venue.show(move.instrument, price_e9))
+
+        def show() -> str:
+            had_stop = wings.venue.stop is not None
+            wings.venue.show(move.instrument, price_e9)
+            has_fired = had_stop and wings.venue.stop is None
+            return fill_text(wings.venue.session.account.fills[-1]) if has_fired else ""
+
+        fired = wings.shared.act(show)
+        if fired:
+            text = f"native stop fires at the exchange, unseen: {move.instrument}, {fired}"
+            wings.tell(Happened(STOPPED_OUT, text))
         if isinstance(move.event, Candle) and self.is_linked:
             closed = msgspec.structs.replace(move.event, ts_ns=wings.clock.now_ns())
             wings.pipeline.publish(closed)
@@ -110,19 +135,31 @@ class Stage:
     # The parts
 
     def _kill_worker(self) -> None:
-        """Kill a worker process as the kernel would, and wait until the pool has another one."""
-        pool = self._wings.pool
-        place = index_of(MAKER) % len(pool.process_ids)
-        victim, died = pool.process_ids[place], pool.counters().died
-        os.kill(victim, signal.SIGKILL)
-        killed_s = time.monotonic()
-        while pool.counters().died == died and time.monotonic() - killed_s < _REPLACED_S:
-            time.sleep(0.005)
-        heir = pool.process_ids[place]
-        self._done.add(WORKER)
-        self._wings.tell(
-            Happened(WORKER, f"worker {victim} of {MAKER} killed by SIGKILL, {heir} goes on")
+        """Kill a worker process as the kernel would."""
+        wings, trader = self._wings, deployments()[index_of(MAKER)].trader
+        workers = wings.pool.process_ids
+        place = trader.index % len(workers)
+        self._victim = Victim(
+            workers[place],
+            place,
+            wings.pool.counters().died,
+            wings.heard.requested(trader.deployment_id),
+            time.monotonic(),
         )
+        os.kill(workers[place], signal.SIGKILL)
+
+    def _look_after(self, victim: Victim) -> None:
+        """Tell of a killed worker once it is replaced and its strategy wants something again."""
+        wings, trader = self._wings, deployments()[index_of(MAKER)].trader
+        is_replaced = wings.pool.counters().died > victim.died
+        if not is_replaced or wings.heard.requested(trader.deployment_id) <= victim.requested:
+            return
+        self._victim = None
+        self._done.add(WORKER)
+        heir = wings.pool.process_ids[victim.place]
+        after_s = time.monotonic() - victim.killed_s
+        text = f"worker {victim.pid} of {MAKER} killed by SIGKILL; in {heir} it goes on"
+        wings.tell(Happened(WORKER, f"{text} after {after_s:.1f} s"))
 
     def _lose(self, number: int) -> None:
         """Lose the link, and leave a native stop at the broker for what is held then."""

@@ -1,11 +1,31 @@
 """Numbers of a demo as people read them: quantities, prices, money, durations."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from lockstep_desk.stats.display import money
+from lockstep_desk.types import Side
 from lockstep_kernel.arith import div_half_even
 
 _E8_DIGITS: Final = 8
+
+
+class Execution(Protocol):
+    """A fill, as the desk or as the exchange tells it."""
+
+    @property
+    def side(self) -> Side:
+        """Buy or sell."""
+        ...
+
+    @property
+    def qty_e8(self) -> int:
+        """How much, at 1e-8."""
+        ...
+
+    @property
+    def price_e9(self) -> int:
+        """At which price, at 1e-9."""
+        ...
 
 
 def quantity(qty_e8: int) -> str:
@@ -31,6 +51,11 @@ def seconds(length_ns: int) -> str:
     '1.23 s'
     """
     return f"{money(length_ns)} s"
+
+
+def fill_text(fill: Execution) -> str:
+    """Return what an execution was: side, quantity and price."""
+    return f"{fill.side.name.lower()} {quantity(fill.qty_e8)} at {price(fill.price_e9)}"
 
 
 def clock(length_s: float) -> str:
