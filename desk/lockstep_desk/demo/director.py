@@ -18,7 +18,6 @@ from typing import Final
 import msgspec
 
 from lockstep_desk.adapters.exchange.durable import is_begun
-from lockstep_desk.demo.books import is_of_stop
 from lockstep_desk.demo.folder import Death, Folder, Note
 from lockstep_desk.demo.history import read_history
 from lockstep_desk.demo.host import Order
@@ -33,6 +32,7 @@ from lockstep_desk.demo.messages import (
     Swept,
     from_line,
 )
+from lockstep_desk.demo.post import is_of_stop
 from lockstep_desk.demo.script import (
     DIVERGED,
     ENDED,

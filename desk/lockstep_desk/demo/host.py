@@ -16,32 +16,14 @@ from typing import Final
 
 import msgspec
 
-from lockstep_desk.adapters.exchange.durable import DurableVenue
-from lockstep_desk.adapters.exchange.shared import SharedSession
 from lockstep_desk.adapters.exchange.venue import ACCOUNT, VENUE
 from lockstep_desk.clock import WallClock
 from lockstep_desk.core.codes import Health, Link, TradingState
 from lockstep_desk.core.commands import CancelOrders, SetTradingState
-from lockstep_desk.core.engine import Engine
 from lockstep_desk.core.view import DeskView
-from lockstep_desk.demo.books import (
-    Heard,
-    engine_of,
-    is_of_stop,
-    numbers_of,
-    open_desk,
-    sweep,
-)
-from lockstep_desk.demo.messages import (
-    Ended,
-    Mark,
-    Marks,
-    Message,
-    Opened,
-    mark_of,
-    to_line,
-)
+from lockstep_desk.demo.messages import Ended, Message, Opened, to_line
 from lockstep_desk.demo.plan import Plan, deployments
+from lockstep_desk.demo.post import Post
 from lockstep_desk.demo.script import FOUND
 from lockstep_desk.demo.stage import Stage, Wings
 from lockstep_desk.demo.status import Reporter
@@ -52,7 +34,6 @@ from lockstep_desk.pipeline.router import Router
 from lockstep_desk.pipeline.supervisor import Service, Supervisor, ThreadService
 from lockstep_kernel import CannotRunError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK, LockstepError
-from lockstep_replay import Live
 
 _WORKERS: Final = 4
 _TURN_S: Final = 0.05
@@ -74,62 +55,43 @@ class Host:
     def __init__(self, order: Order, tell: Callable[[Message], None]) -> None:
         self._order = order
         self._tell = tell
-        self._done = set(order.done)
         self._clock = WallClock()
-        self._heard = Heard()
-        self._live: Live | None = None
-        self._venue: DurableVenue | None = None
+        self._post: Post | None = None
 
     def run(self) -> None:
         """Run the demo to its end, and close both journals."""
-        directory, plan = Path(self._order.directory), self._order.plan
         started_s = time.monotonic()
-        live = self._live = open_desk(plan, directory / "desk", self._clock, self._heard)
-        place = plan.place(directory / "exchange")
-        venue = self._venue = DurableVenue(place, self._clock.now_ns, numbers_of(live))
-        marks = Marks(_recovered(live), _recovered(venue))
-        replayed = live.recovery.last_seq + venue.recovery.last_seq
-        self._tell(Opened(marks, replayed, time.monotonic() - started_s))
-        shared = SharedSession(venue.session)
-        engine = engine_of(live, venue, shared, self._clock)
-        self._boot(engine, venue, shared, is_resumed=marks.desk.seq > 0)
-        self._trade(engine, venue, shared)
-        ended = Marks(mark_of(live.sequencer.state), mark_of(venue.sequencer.state))
+        post = Post(self._order.plan, Path(self._order.directory), self._clock)
+        self._post = post
+        seconds = time.monotonic() - started_s
+        self._tell(Opened(post.recovered, post.replayed, seconds))
+        swept = post.boot()
+        self._tell(swept)
+        done = {*self._order.done, *(FOUND for one in swept.found if one.is_of_stop)}
+        self._trade(post, frozenset(done))
+        marks = post.marks
         self.close()
-        self._tell(Ended(ended))
+        self._tell(Ended(marks))
 
     def close(self) -> None:
         """Close what is open."""
-        for opened in (self._live, self._venue):
-            if opened is not None:
-                opened.close()
+        if self._post is not None:
+            self._post.close()
 
-    def _boot(
-        self, engine: Engine, venue: DurableVenue, shared: SharedSession, is_resumed: bool
-    ) -> None:
-        """Begin anew: ask what became of what was in flight, sweep, then let the link deliver."""
-        if is_resumed:
-            engine.resume()
-        sweep(engine, venue, shared, is_linking=True)
-        found = self._heard.found
-        self._done |= {FOUND} if any(map(is_of_stop, found)) else set()
-        self._tell(self._heard.take("on boot"))
-
-    def _trade(self, engine: Engine, venue: DurableVenue, shared: SharedSession) -> None:
+    def _trade(self, post: Post, done: frozenset[str]) -> None:
+        """Let the strategies trade to the end of the market, then wind up."""
         router = Router([named.trader for named in deployments()])
         pool = ProcessPool(_WORKERS)
         pool.start(router.traders)
         try:
-            desk = LiveDesk(engine, router, self._order.plan.candle_ns)
+            desk = LiveDesk(post.engine, router, self._order.plan.candle_ns)
             pipeline = Pipeline(router, pool, desk, desk.send, LiveOptions())
-            wings = Wings(*(venue, shared, pipeline, pool, self._heard, self._clock, self._tell))
-            relinker = _Relinker(desk, venue, shared, self._heard, self._tell)
-            stage = Stage(self._order.plan, wings, relinker, frozenset(self._done))
-            reporter = Reporter(desk, wings, stage)
+            wings = Wings(post, pipeline, pool, self._clock, self._tell)
+            stage = Stage(self._order.plan, wings, _Relinker(desk, post, self._tell), done)
             services: list[Service] = [
                 ThreadService("stage", stage),
-                *live_services(pipeline, desk, {VENUE: shared}),
-                ThreadService("reporter", reporter),
+                *live_services(pipeline, desk, {VENUE: post.shared}),
+                ThreadService("reporter", Reporter(desk, wings, stage)),
             ]
             desk.process(SetTradingState(TradingState.ENABLED))
             with Supervisor(services, _STOP_S) as supervisor:
@@ -137,8 +99,7 @@ class Host:
                     supervisor.check()
                     time.sleep(_TURN_S)
                 self._wind_up(desk, supervisor)
-            desk.drive(lambda engine: sweep(engine, venue, shared, is_linking=False))
-            self._tell(self._heard.take("at the end"))
+            self._tell(desk.drive(lambda _engine: post.sweep("at the end", is_linking=False)))
             desk.shutdown()
         finally:
             pool.stop(_STOP_S)
@@ -159,25 +120,16 @@ class Host:
 class _Relinker:
     """Has the link again, in the order of [RECON-31]: the sweep, the link, and then trading."""
 
-    def __init__(
-        self,
-        desk: LiveDesk,
-        venue: DurableVenue,
-        shared: SharedSession,
-        heard: Heard,
-        tell: Callable[[Message], None],
-    ) -> None:
+    def __init__(self, desk: LiveDesk, post: Post, tell: Callable[[Message], None]) -> None:
         self._desk = desk
-        self._venue = venue
-        self._shared = shared
-        self._heard = heard
+        self._post = post
         self._tell = tell
 
     def relink(self) -> None:
         """Sweep, have the link deliver again, and enable trading."""
         self._wait_for_loss()
-        self._desk.drive(lambda engine: sweep(engine, self._venue, self._shared, is_linking=True))
-        self._tell(self._heard.take("as the link is back"))
+        why = "as the link is back"
+        self._tell(self._desk.drive(lambda _engine: self._post.sweep(why, is_linking=True)))
         self._desk.process(SetTradingState(TradingState.ENABLED))
 
     def _wait_for_loss(self) -> None:
@@ -191,10 +143,6 @@ def _is_blind(view: DeskView) -> bool:
     """Return whether a desk knows that both links are lost."""
     healths = (view.health(Link.ACCOUNT, ACCOUNT), view.health(Link.MARKET, VENUE))
     return Health.HEALTHY not in healths
-
-
-def _recovered(opened: Live | DurableVenue) -> Mark:
-    return Mark(opened.recovery.last_seq, opened.recovery.last_hash.hex())
 
 
 def _teller() -> Callable[[Message], None]:

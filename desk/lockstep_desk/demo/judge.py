@@ -15,11 +15,11 @@ from typing import Final
 import msgspec
 
 from lockstep_desk.adapters.exchange.evidence import Evidence, read_evidence
-from lockstep_desk.demo.books import is_of_stop
 from lockstep_desk.demo.director import environment, python
 from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in
 from lockstep_desk.demo.history import History, Read, read_history
 from lockstep_desk.demo.messages import Mark
+from lockstep_desk.demo.post import is_of_stop
 from lockstep_desk.demo.script import KILLED, WORKER
 from lockstep_desk.fund import GroupBy, PnlReport, compute_pnl
 

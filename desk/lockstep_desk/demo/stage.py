@@ -15,12 +15,11 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from lockstep_desk.adapters.exchange.durable import DurableVenue, NativeStop
-from lockstep_desk.adapters.exchange.shared import SharedSession
 from lockstep_desk.backtest.moves import Move
 from lockstep_desk.clock import Clock
-from lockstep_desk.demo.books import Heard
 from lockstep_desk.demo.messages import Happened, Message
 from lockstep_desk.demo.plan import MAKER, STOPPED, Plan, deployments, index_of
+from lockstep_desk.demo.post import Post
 from lockstep_desk.demo.script import FOUND, LOST, STOPPED_OUT, WORKER
 from lockstep_desk.demo.words import fill_text
 from lockstep_desk.pipeline.live import Pipeline
@@ -29,6 +28,8 @@ from lockstep_desk.strategy.market import Candle
 from lockstep_desk.types import Side
 
 _NOTCH_BPS: Final = 60
+_REPLACED_S: Final = 20.0
+_TURN_S: Final = 0.02
 
 
 class Desk(Protocol):
@@ -52,11 +53,9 @@ class Victim(NamedTuple):
 class Wings(msgspec.Struct, frozen=True):
     """What stands around the stage."""
 
-    venue: DurableVenue
-    shared: SharedSession
+    post: Post
     pipeline: Pipeline
     pool: ProcessPool
-    heard: Heard
     clock: Clock
     tell: Callable[[Message], None]
 
@@ -76,7 +75,7 @@ class Stage:
 
     def __call__(self, stop: threading.Event) -> None:
         """Run until the market came to its end, or the flag is set."""
-        first = self._wings.venue.moved
+        first = self._wings.post.venue.moved
         start_s = time.monotonic()
         for number, move in enumerate(self._plan.moves(first), first):
             due_s = start_s + (number - first) * self._plan.move_us / 1e6
@@ -86,6 +85,7 @@ class Stage:
             self._move(move)
         if not self.is_linked:
             self._find()
+        self._see_to_worker(stop)
         self.is_over = True
 
     def _act(self, number: int) -> None:
@@ -97,7 +97,7 @@ class Stage:
             self._kill_worker()
         if number >= plan.lost_at and self.is_linked and FOUND not in self._done:
             self._lose(number)
-        has_fired = not self.is_linked and self._wings.venue.stop is None
+        has_fired = not self.is_linked and self._wings.post.venue.stop is None
         if has_fired and number - self._lost_at >= plan.back_after:
             self._find()
 
@@ -107,12 +107,12 @@ class Stage:
         price_e9 = self._price_e9(move)
 
         def show() -> str:
-            had_stop = wings.venue.stop is not None
-            wings.venue.show(move.instrument, price_e9)
-            has_fired = had_stop and wings.venue.stop is None
-            return fill_text(wings.venue.session.account.fills[-1]) if has_fired else ""
+            had_stop = wings.post.venue.stop is not None
+            wings.post.venue.show(move.instrument, price_e9)
+            has_fired = had_stop and wings.post.venue.stop is None
+            return fill_text(wings.post.venue.session.account.fills[-1]) if has_fired else ""
 
-        fired = wings.shared.act(show)
+        fired = wings.post.shared.act(show)
         if fired:
             text = f"native stop fires at the exchange, unseen: {move.instrument}, {fired}"
             wings.tell(Happened(STOPPED_OUT, text))
@@ -122,10 +122,10 @@ class Stage:
 
     def _price_e9(self, move: Move) -> int:
         """Return where the market goes: for a moment through the native stop, when it is time."""
-        stop = self._wings.venue.stop
+        stop = self._wings.post.venue.stop
         if stop is None or move.instrument != stop.instrument:
             return move.price_e9
-        if self._wings.venue.moved - self._lost_at < self._plan.hit_after:
+        if self._wings.post.venue.moved - self._lost_at < self._plan.hit_after:
             return move.price_e9
         beyond_e9 = stop.trigger_e9 * _NOTCH_BPS // 10_000
         if stop.side is Side.SELL:
@@ -143,16 +143,20 @@ class Stage:
             workers[place],
             place,
             wings.pool.counters().died,
-            wings.heard.requested(trader.deployment_id),
+            wings.post.heard.requested(trader.deployment_id),
             time.monotonic(),
         )
         os.kill(workers[place], signal.SIGKILL)
 
     def _look_after(self, victim: Victim) -> None:
-        """Tell of a killed worker once it is replaced and its strategy wants something again."""
+        """Tell of a killed worker once another one answers for its strategy: it wants something, or
+        has seen all that there is.
+        """
         wings, trader = self._wings, deployments()[index_of(MAKER)].trader
-        is_replaced = wings.pool.counters().died > victim.died
-        if not is_replaced or wings.heard.requested(trader.deployment_id) <= victim.requested:
+        if wings.pool.counters().died == victim.died:
+            return
+        wants = wings.post.heard.requested(trader.deployment_id) > victim.requested
+        if not wants and wings.pipeline.backlog(trader.index):
             return
         self._victim = None
         self._done.add(WORKER)
@@ -161,9 +165,18 @@ class Stage:
         text = f"worker {victim.pid} of {MAKER} killed by SIGKILL; in {heir} it goes on"
         wings.tell(Happened(WORKER, f"{text} after {after_s:.1f} s"))
 
+    def _see_to_worker(self, stop: threading.Event) -> None:
+        """Kill a worker after all if none was, and wait for the one in its place."""
+        if WORKER not in self._done and self._victim is None:
+            self._kill_worker()
+        deadline_s = time.monotonic() + _REPLACED_S
+        while self._victim is not None and time.monotonic() < deadline_s:
+            self._look_after(self._victim)
+            stop.wait(_TURN_S)
+
     def _lose(self, number: int) -> None:
         """Lose the link, and leave a native stop at the broker for what is held then."""
-        venue = self._wings.venue
+        venue = self._wings.post.venue
 
         def lose() -> NativeStop | None:
             stop = _stop_for(venue)
@@ -172,7 +185,7 @@ class Stage:
                 venue.stop = stop
             return stop
 
-        stop = self._wings.shared.act(lose)
+        stop = self._wings.post.shared.act(lose)
         if stop is None:
             return
         self.is_linked = False

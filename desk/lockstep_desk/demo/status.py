@@ -35,11 +35,11 @@ class Reporter:
     def status(self) -> Status:
         """Return how everything stands now."""
         wings = self._wings
-        exchange = wings.shared.act(lambda: mark_of(wings.venue.sequencer.state))
+        exchange = wings.post.shared.act(lambda: mark_of(wings.post.venue.sequencer.state))
         desk, is_trading, rows = self._desk.drive(self._of_engine)
         return Status(
             Marks(desk, exchange),
-            wings.venue.moved,
+            wings.post.venue.moved,
             wings.pipeline.portfolio.totals.events,
             self._stage.is_linked,
             is_trading,
@@ -71,7 +71,7 @@ class Reporter:
 
     def _depths(self) -> tuple[Depth, ...]:
         counters = self._wings.pipeline.counters()
-        market = self._wings.shared.market
+        market = self._wings.post.shared.market
         shown = {"from the exchange": market.counters()}
         shown.update((name, one) for name, one in counters.items() if "/" not in name)
         return tuple(_depth(name, one) for name, one in shown.items())

@@ -1,4 +1,4 @@
-"""The desk of a demo: its journal, what is registered in it, and the sweeps of its account.
+"""The post of a demo: a desk and its exchange, each in its journal, and the sweeps between them.
 
 Owns the order of a start ([RECON-31], F5): the journal is recovered, what was in flight is asked
 for, the broker is swept, and only then the link delivers and trading is enabled. The registrations
@@ -31,7 +31,7 @@ from lockstep_desk.core.recon.local import local_view
 from lockstep_desk.core.router import Router
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.core.view import DeskView
-from lockstep_desk.demo.messages import Found, Swept
+from lockstep_desk.demo.messages import Found, Mark, Marks, Swept, mark_of
 from lockstep_desk.demo.plan import LIMITS, STOPPED, Plan, deployments
 from lockstep_desk.demo.words import fill_text
 from lockstep_desk.fund import LifecycleState
@@ -39,7 +39,7 @@ from lockstep_desk.recon import SweepConfig, gather, request_for
 from lockstep_desk.recon.findings import Divergence, Status
 from lockstep_journal import Outlets
 from lockstep_kernel import CannotRunError
-from lockstep_replay import Live, LiveOptions
+from lockstep_replay import LiveOptions, Recovery
 
 SWEEP = SweepConfig(in_flight_ns=0, grace_ns=0)
 """The exchange answers at once: what it does not know when nothing is under way never came."""
@@ -88,49 +88,82 @@ class BlindStops(NoHooks):
         desk.disable_trading()
 
 
-def open_desk(plan: Plan, directory: Path, clock: Clock, heard: Heard) -> Live:
-    """Open the desk's journal and recover it."""
-    options = LiveOptions(Outlets(sinks=[heard]))
-    return opened(directory, plan.desk_genesis(), clock.now_ns, options)
+class Post:
+    """A desk at its exchange, both open and recovered, everything registered, and the link lost.
 
-
-def numbers_of(live: Live) -> tuple[tuple[int, str], ...]:
-    """Return the orders of a recovered desk by their numbers in it."""
-    return DeskView(live.sequencer.state).numbers()
-
-
-def engine_of(live: Live, venue: DurableVenue, shared: SharedSession, clock: Clock) -> Engine:
-    """Return the engine of a desk where everything is registered that trades."""
-    for command in _registrations(venue)[live.sequencer.state.seq :]:
-        (result,) = live.sequencer.submit([command])
-        if isinstance(result, Exception):
-            raise result
-        for event in result[1]:
-            if isinstance(event, CommandRefused):
-                raise CannotRunError(
-                    f"expected the desk to take a registration, found {event.code.name} of "
-                    f"'{event.what}'"
-                )
-    return Engine(live.sequencer, Parts(Router({VENUE: shared}), hooks=BlindStops()), clock)
-
-
-def sweep(engine: Engine, venue: DurableVenue, shared: SharedSession, is_linking: bool) -> None:
-    """Ask the broker for everything at one moment, and let the desk compare.
-
-    With `is_linking` the link delivers again from that moment on: nothing is between the pages and
-    what it delivers. The caller has the desk's turn.
+    `recovered` is where both journals were found, `replayed` how many commands that took. Threads
+    that share it call `sweep` in the desk's turn.
     """
-    core = cast(DeskCore, engine.state.core)
-    request = request_for(local_view(core, ACCOUNT))
-    view = ExchangeView(VENUE, venue.session.account)
 
-    def look() -> Reconcile:
-        pages = gather(view, request)
-        if is_linking:
-            venue.session.connect(venue.session.account.time_ns + 1)
-        return Reconcile(pages, SWEEP)
+    def __init__(self, plan: Plan, directory: Path, clock: Clock) -> None:
+        self.heard = Heard()
+        options = LiveOptions(Outlets(sinks=[self.heard]))
+        self._live = opened(directory / "desk", plan.desk_genesis(), clock.now_ns, options)
+        try:
+            numbers = DeskView(self._live.sequencer.state).numbers()
+            self.venue = DurableVenue(plan.place(directory / "exchange"), clock.now_ns, numbers)
+        except BaseException:
+            self._live.close()
+            raise
+        self.recovered = Marks(_found(self._live.recovery), _found(self.venue.recovery))
+        self.shared = SharedSession(self.venue.session)
+        self.engine = self._engine(clock)
 
-    engine.process(shared.act(look))
+    @property
+    def replayed(self) -> int:
+        """How many commands were executed again."""
+        return self._live.recovery.replayed + self.venue.recovery.replayed
+
+    @property
+    def marks(self) -> Marks:
+        """Where both journals are."""
+        desk, exchange = self._live.sequencer.state, self.venue.sequencer.state
+        return Marks(mark_of(desk), mark_of(exchange))
+
+    def boot(self) -> Swept:
+        """Begin anew: ask what became of what was in flight, sweep, and have the link deliver."""
+        if self.recovered.desk.seq:
+            self.engine.resume()
+        return self.sweep("on boot", is_linking=True)
+
+    def sweep(self, why: str, is_linking: bool) -> Swept:
+        """Ask the broker for everything at one moment, and let the desk compare.
+
+        With `is_linking` the link delivers again from that moment on: nothing is between the pages
+        and what it delivers.
+        """
+        request = request_for(local_view(cast(DeskCore, self.engine.state.core), ACCOUNT))
+        session = self.venue.session
+
+        def look() -> Reconcile:
+            pages = gather(ExchangeView(VENUE, session.account), request)
+            if is_linking:
+                session.connect(session.account.time_ns + 1)
+            return Reconcile(pages, SWEEP)
+
+        self.engine.process(self.shared.act(look))
+        return self.heard.take(why)
+
+    def close(self) -> None:
+        """Close both journals; harmless when repeated."""
+        self._live.close()
+        self.venue.close()
+
+    def _engine(self, clock: Clock) -> Engine:
+        """Register what is not registered yet, and return the engine."""
+        sequencer = self._live.sequencer
+        for command in _registrations(self.venue)[sequencer.state.seq :]:
+            (result,) = sequencer.submit([command])
+            if isinstance(result, Exception):
+                raise result
+            for event in result[1]:
+                if isinstance(event, CommandRefused):
+                    raise CannotRunError(
+                        f"expected the desk to take a registration, found {event.code.name} of "
+                        f"'{event.what}'"
+                    )
+        parts = Parts(Router({VENUE: self.shared}), hooks=BlindStops())
+        return Engine(sequencer, parts, clock)
 
 
 def is_of_stop(record: Divergence) -> bool:
@@ -156,6 +189,10 @@ def told(record: Divergence) -> str:
     if len(fills) == 1:
         what = f"{fill_text(fills[0])}, "
     return f"{record.severity.name} {record.kind.name} {where}: {what}{outcome}"
+
+
+def _found(recovery: Recovery) -> Mark:
+    return Mark(recovery.last_seq, recovery.last_hash.hex())
 
 
 def _registrations(venue: DurableVenue) -> list[msgspec.Struct]:
