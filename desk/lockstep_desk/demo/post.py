@@ -18,6 +18,7 @@ from lockstep_desk.adapters.exchange.venue import ACCOUNT, VENUE
 from lockstep_desk.clock import Clock
 from lockstep_desk.core.codes import Link
 from lockstep_desk.core.commands import (
+    QueryOrders,
     Reconcile,
     RegisterAccount,
     RegisterDeployment,
@@ -142,6 +143,9 @@ class Post:
             return Reconcile(pages, SWEEP)
 
         self.engine.process(self.shared.act(look))
+        if is_linking:
+            # A page is as old as the last thing that happened: what was sent since is asked for.
+            self.engine.process(QueryOrders())
         return self.heard.take(why)
 
     def close(self) -> None:

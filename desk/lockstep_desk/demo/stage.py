@@ -45,7 +45,6 @@ class Victim(NamedTuple):
 
     pid: int
     place: int
-    died: int
     requested: int
     killed_s: float
 
@@ -142,7 +141,6 @@ class Stage:
         self._victim = Victim(
             workers[place],
             place,
-            wings.pool.counters().died,
             wings.post.heard.requested(trader.deployment_id),
             time.monotonic(),
         )
@@ -153,14 +151,14 @@ class Stage:
         has seen all that there is.
         """
         wings, trader = self._wings, deployments()[index_of(MAKER)].trader
-        if wings.pool.counters().died == victim.died:
+        heir = wings.pool.process_ids[victim.place]
+        if heir == victim.pid:
             return
         wants = wings.post.heard.requested(trader.deployment_id) > victim.requested
         if not wants and wings.pipeline.backlog(trader.index):
             return
         self._victim = None
         self._done.add(WORKER)
-        heir = wings.pool.process_ids[victim.place]
         after_s = time.monotonic() - victim.killed_s
         text = f"worker {victim.pid} of {MAKER} killed by SIGKILL; in {heir} it goes on"
         wings.tell(Happened(WORKER, f"{text} after {after_s:.1f} s"))
