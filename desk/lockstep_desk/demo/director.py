@@ -5,6 +5,7 @@ the hash that it told; the journals are recovered here before another host opens
 director ends, no process of the demo outlives it: a host ends with its stdin, workers with a host.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
@@ -192,10 +193,10 @@ class HostProcess:
         """Wait for the host and all that it started; return its exit code and its last words."""
         process = self._process
         for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                _close(pipe)
+            _close(pipe)
         code = process.wait()
         self._listener.join()
+        _close(process.stderr)
         lines = self._words.decode("utf-8", "replace").strip().splitlines()
         return code, lines[-1][:_WORDS_MAX] if lines else ""
 
@@ -240,10 +241,8 @@ def _recovered(directory: Path, machine: str, acknowledged: int) -> tuple[Mark, 
     return Mark(recovery.last_seq, recovery.last_hash.hex()), Mark(seq, at_acknowledged.hex())
 
 
-def _close(pipe: object) -> None:
-    close = getattr(pipe, "close", None)
-    if close is not None:
-        try:
-            close()
-        except BrokenPipeError:
-            return
+def _close(pipe: IO[bytes] | None) -> None:
+    """Close a pipe; what was to be written to somebody who is gone is not missed."""
+    if pipe is not None:
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()

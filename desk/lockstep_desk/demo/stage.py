@@ -113,7 +113,7 @@ class Stage:
 
         fired = wings.post.shared.act(show)
         if fired:
-            text = f"native stop fires at the exchange, unseen: {move.instrument}, {fired}"
+            text = f"native stop fires unseen: {move.instrument}, {fired}"
             wings.tell(Happened(STOPPED_OUT, text))
         if isinstance(move.event, Candle) and self.is_linked:
             closed = msgspec.structs.replace(move.event, ts_ns=wings.clock.now_ns())
@@ -160,7 +160,7 @@ class Stage:
         self._victim = None
         self._done.add(WORKER)
         after_s = time.monotonic() - victim.killed_s
-        text = f"worker {victim.pid} of {MAKER} killed by SIGKILL; in {heir} it goes on"
+        text = f"worker {victim.pid} of {MAKER} killed by SIGKILL; {heir} goes on"
         wings.tell(Happened(WORKER, f"{text} after {after_s:.1f} s"))
 
     def _see_to_worker(self, stop: threading.Event) -> None:
