@@ -18,7 +18,6 @@ from lockstep_desk.adapters.exchange.venue import ACCOUNT, VENUE
 from lockstep_desk.clock import Clock
 from lockstep_desk.core.codes import Link
 from lockstep_desk.core.commands import (
-    QueryOrders,
     Reconcile,
     RegisterAccount,
     RegisterDeployment,
@@ -131,7 +130,7 @@ class Post:
         """Ask the broker for everything at one moment, and let the desk compare.
 
         With `is_linking` the link delivers again from that moment on: nothing is between the pages
-        and what it delivers.
+        and what it delivers, the account's snapshot first. An order that is not in it is asked for.
         """
         request = request_for(local_view(cast(DeskCore, self.engine.state.core), ACCOUNT))
         session = self.venue.session
@@ -143,9 +142,6 @@ class Post:
             return Reconcile(pages, SWEEP)
 
         self.engine.process(self.shared.act(look))
-        if is_linking:
-            # A page is as old as the last thing that happened: what was sent since is asked for.
-            self.engine.process(QueryOrders())
         return self.heard.take(why)
 
     def close(self) -> None:

@@ -110,9 +110,10 @@ class Table:
 
     def _speed(self, status: Status) -> str:
         events, commands = self._rates()
+        marks = status.marks
         return (
-            f"{events} market events/s, {commands} desk commands/s   "
-            f"commands: desk {status.marks.desk.seq:,}, exchange {status.marks.exchange.seq:,}"
+            f"{events:,} events/s, {commands:,} commands/s; "
+            f"desk at {marks.desk.seq:,}, exchange at {marks.exchange.seq:,}"
         )
 
     def _count(self, status: Status) -> None:

@@ -51,7 +51,7 @@ def test_the_table_shows_positions_orders_profit_and_depths(table: Table) -> Non
     text = "\n".join(table.lines())
     for words in ("50 %   link up   trading on", "heikin-ashi", "-99,999.00", "-399,996.00"):
         assert words in text
-    for words in ("from the exchange   2,048  2,048   999,999   99,999", "desk 1,000,000"):
+    for words in ("from the exchange   2,048  2,048   999,999   99,999", "desk at 1,000,000"):
         assert words in text
 
 
