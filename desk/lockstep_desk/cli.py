@@ -29,7 +29,8 @@ processes of their own; a director shows them, and does the killing:
   4. the link is back: a sweep finds the close in the fills and books it at its real price
   5. the host is killed with SIGKILL; both journals are recovered, and a new host goes on
 At the end lockstep-validator re-executes both journals. Strategies run free: prices are those of
-the seed, but no two demos have the same orders or hashes. Those of its journals never change.
+the seed, but no two demos have the same orders or hashes. A journal that is kept is re-executed to
+the same hashes by whoever has it.
 
 \b
 Examples:

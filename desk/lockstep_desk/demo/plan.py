@@ -151,7 +151,7 @@ def quick(seed: int) -> Plan:
 
 def full(seed: int) -> Plan:
     """Return the plan of a demo of about a minute."""
-    return Plan(seed, candles=600, move_us=6_500)
+    return Plan(seed, candles=480, move_us=6_500)
 
 
 def deployments() -> tuple[Named, ...]:
