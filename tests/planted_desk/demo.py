@@ -27,7 +27,7 @@ DEMO: tuple[Mistake, ...] = (
         "after a death the link delivers without a sweep",
         ("RECON-31",),
         "demo/post.py",
-        '        return self.sweep("on boot", is_linking=True)\n',
+        '        return self.sweep("on boot", self.engine, is_linking=True)\n',
         '        self.shared.connect()\n        return Swept("on boot", 0, (), 0)\n',
         f"{_POST}::test_after_a_death_a_sweep_comes_before_trading_is_enabled",
     ),

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -99,7 +100,7 @@ class Host:
                     supervisor.check()
                     time.sleep(_TURN_S)
                 self._wind_up(desk, supervisor)
-            self._tell(desk.drive(lambda _engine: post.sweep("at the end", is_linking=False)))
+            self._tell(desk.drive(partial(post.sweep, "at the end", desk.driver)))
             desk.shutdown()
         finally:
             pool.stop(_STOP_S)
@@ -129,7 +130,8 @@ class _Relinker:
         """Sweep, have the link deliver again, and enable trading."""
         self._wait_for_loss()
         why = "as the link is back"
-        self._tell(self._desk.drive(lambda _engine: self._post.sweep(why, is_linking=True)))
+        sweep = partial(self._post.sweep, why, self._desk.driver, is_linking=True)
+        self._tell(self._desk.drive(sweep))
         self._desk.process(SetTradingState(TradingState.ENABLED))
 
     def _wait_for_loss(self) -> None:

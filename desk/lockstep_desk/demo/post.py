@@ -28,6 +28,7 @@ from lockstep_desk.core.engine import Engine
 from lockstep_desk.core.events import BrokerDiverged, CommandRefused, OrderRequested, Reconciled
 from lockstep_desk.core.hooks import Controls, NoHooks, Parts
 from lockstep_desk.core.recon.local import local_view
+from lockstep_desk.core.recon.sweeper import Driver
 from lockstep_desk.core.router import Router
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.core.view import DeskView
@@ -35,7 +36,7 @@ from lockstep_desk.demo.messages import Found, Mark, Marks, Swept, mark_of
 from lockstep_desk.demo.plan import LIMITS, STOPPED, Plan, deployments
 from lockstep_desk.demo.words import fill_text
 from lockstep_desk.fund import LifecycleState
-from lockstep_desk.recon import SweepConfig, gather, request_for
+from lockstep_desk.recon import SweepConfig, gather, need_scopes, request_for
 from lockstep_desk.recon.findings import Divergence, Status
 from lockstep_journal import Outlets
 from lockstep_kernel import CannotRunError
@@ -91,6 +92,8 @@ class BlindStops(NoHooks):
 class Post:
     """A desk at its exchange, both open and recovered, everything registered, and the link lost.
 
+    The key that it trades with may trade and nothing else; another one is refused.
+
     `recovered` is where both journals were found, `replayed` how many commands that took. Threads
     that share it call `sweep` in the desk's turn.
     """
@@ -105,6 +108,7 @@ class Post:
         except BaseException:
             self._live.close()
             raise
+        need_scopes(VENUE, self.venue.scopes())
         self.recovered = Marks(_found(self._live.recovery), _found(self.venue.recovery))
         self.shared = SharedSession(self.venue.session)
         self.engine = self._engine(clock)
@@ -124,15 +128,15 @@ class Post:
         """Begin anew: ask what became of what was in flight, sweep, and have the link deliver."""
         if self.recovered.desk.seq:
             self.engine.resume()
-        return self.sweep("on boot", is_linking=True)
+        return self.sweep("on boot", self.engine, is_linking=True)
 
-    def sweep(self, why: str, is_linking: bool) -> Swept:
+    def sweep(self, why: str, driver: Driver, *, is_linking: bool = False) -> Swept:
         """Ask the broker for everything at one moment, and let the desk compare.
 
         With `is_linking` the link delivers again from that moment on: nothing is between the pages
         and what it delivers, the account's snapshot first. An order that is not in it is asked for.
         """
-        request = request_for(local_view(cast(DeskCore, self.engine.state.core), ACCOUNT))
+        request = request_for(local_view(cast(DeskCore, driver.state.core), ACCOUNT))
         session = self.venue.session
 
         def look() -> Reconcile:
@@ -141,7 +145,7 @@ class Post:
                 session.connect(session.account.time_ns + 1)
             return Reconcile(pages, SWEEP)
 
-        self.engine.process(self.shared.act(look))
+        driver.process(self.shared.act(look))
         return self.heard.take(why)
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from typing import Final
 
 from lockstep_desk.adapters.exchange.venue import ACCOUNT
 from lockstep_desk.core.codes import TradingState
-from lockstep_desk.core.engine import Engine
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.demo.messages import Depth, Mark, Marks, Row, Status, mark_of
 from lockstep_desk.demo.plan import deployments
@@ -49,7 +48,8 @@ class Reporter:
             wings.pool.counters().died,
         )
 
-    def _of_engine(self, engine: Engine) -> tuple[Mark, bool, tuple[Row, ...]]:
+    def _of_engine(self) -> tuple[Mark, bool, tuple[Row, ...]]:
+        engine = self._wings.post.engine
         view = engine.view
         rows = tuple(self._row(view, named) for named in deployments())
         return mark_of(engine.state), view.trading is TradingState.ENABLED, rows

@@ -10,10 +10,11 @@ Nothing here is safe for threads: whoever shares it uses `SharedSession.act`.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
+from lockstep_desk.adapters.exchange.broker import scopes_of
 from lockstep_desk.adapters.exchange.session import ExchangeSession, Membership, Past
 from lockstep_desk.adapters.exchange.venue import (
     ACCOUNT,
@@ -27,10 +28,12 @@ from lockstep_desk.adapters.exchange.venue import (
     key_of,
     venue_genesis,
 )
+from lockstep_desk.recon.credentials import KeyScope
 from lockstep_desk.types import Side
 from lockstep_engine import commands as asked
 from lockstep_engine.codes import OrderFlag, OrderType, TimeInForce
 from lockstep_engine.events import InstrumentCreated
+from lockstep_engine.state import ExchangeCore
 from lockstep_journal import Outlets, is_unfinished, open_reader
 from lockstep_journal.environment import DATA_NAME
 from lockstep_kernel import CannotRunError, Genesis, find_machine
@@ -117,6 +120,11 @@ class DurableVenue(CounterSide):
         if stop is not None and stop.instrument == name and stop.is_hit(price_e9):
             self.stop = None
             self._fire(stop, price_e9)
+
+    def scopes(self) -> KeyScope:
+        """Return what the key of the desk may do."""
+        core = cast(ExchangeCore, self.sequencer.state.core)
+        return scopes_of(core, DESK_NUMBER, key_of(_AGENT))
 
     def close(self) -> None:
         """Close the journal."""

@@ -95,7 +95,7 @@ class Rig:
         """Cancel what rests, sweep, and shut down."""
         self.process(SetTradingState(TradingState.DISABLED))
         self.process(CancelOrders())
-        self.post.sweep("at the end", is_linking=False)
+        self.post.sweep("at the end", self.post.engine, is_linking=False)
         self.post.engine.process(Shutdown())
         self.post.close()
 

@@ -89,7 +89,7 @@ def test_a_native_stop_that_nobody_saw_is_booked_at_its_real_price_for_its_owner
     rig.lose()
     rig.stop_out(PRICE - 10**9)
     assert 20 * E8 == rig.held_e8
-    swept = rig.post.sweep("as the link is back", is_linking=True)
+    swept = rig.post.sweep("as the link is back", rig.post.engine, is_linking=True)
     (found,) = swept.found
     assert (1, 0, True) == (swept.booked, swept.standing, found.is_of_stop)
     assert "CRITICAL CLOSED_AT_BROKER SOL-PERP: sell 20.00 at 148.99, healed" == found.text
@@ -108,7 +108,7 @@ def test_a_native_stop_that_nobody_saw_is_booked_at_its_real_price_for_its_owner
 def test_a_lost_link_stops_trading_until_somebody_enables_it_again(rig: Rig) -> None:
     rig.lose()
     assert TradingState.DISABLED is rig.post.engine.view.trading
-    rig.post.sweep("again", is_linking=True)
+    rig.post.sweep("again", rig.post.engine, is_linking=True)
     rig.show(STOPPED, PRICE + 10**9)
     rig.take()
     view = rig.post.engine.view
