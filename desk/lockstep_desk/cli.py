@@ -191,11 +191,11 @@ def _run(plan: "Plan", how: "HowToRun") -> "MultiBacktestSummary":
 
 
 def _show(found: "MultiBacktestSummary") -> None:
-    """Print the comparison, then what happened in each run and its hashes."""
-    from lockstep_desk.backtest.compare import comparison, hash_rows
+    """Print the comparison, the books of each account, what happened in each run, its hashes."""
+    from lockstep_desk.backtest.compare import books_rows, comparison, hash_rows, refusal_rows
     from lockstep_desk.stats.display import aligned, as_text
 
-    summary, rows = comparison(found.results), hash_rows(found.results)
+    summary = comparison(found.results)
     if sys.stdout.isatty():
         from rich.console import Console
 
@@ -204,8 +204,11 @@ def _show(found: "MultiBacktestSummary") -> None:
         print_summary(Console(), summary)
     else:
         print(as_text(summary), end="")
-    print()
-    print(aligned(rows), end="")
+    for rows_of in (books_rows, hash_rows, refusal_rows):
+        rows = rows_of(found.results)
+        if len(rows) > 1:
+            print()
+            print(aligned(rows), end="")
 
 
 def _write(page: Path, title: str, found: "MultiBacktestSummary") -> None:

@@ -1,7 +1,7 @@
 """The values that all parts of the desk share: one definition each.
 
-Owns fills, positions, lineage, breaches, envelopes, audit ticks and alerts. It never reads a clock,
-draws nothing at random and changes nothing: every value is frozen.
+Owns fills, funding, positions, lineage, breaches, envelopes, audit ticks and alerts. It never reads
+a clock, draws nothing at random and changes nothing: every value is frozen.
 
 Units: quantities are integers of 1e-8 (`qty_e8`), prices and fees integers of 1e-9 (`_e9`), so a
 quantity times a price is exact at 1e-17 (`_e17`); limits are US cents, times nanoseconds UTC.
@@ -182,13 +182,35 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         return self.qty_e8 * self.price_e9
 
 
+class Funding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one owner was paid for a position at a funding time; negative is what it paid.
+
+    One payment of a venue may have a part for each deployment: they share its id.
+    """
+
+    funding_id: str
+    instrument: str
+    amount_e9: int
+    ts_ns: int
+    deployment_id: str | None = None
+
+    def __post_init__(self) -> None:
+        need_text("funding_id", self.funding_id)
+        need_text("instrument", self.instrument)
+        need_int("amount_e9", self.amount_e9, -(2**63))
+        need_int("ts_ns", self.ts_ns, 0)
+        if self.deployment_id is not None:
+            need_text("deployment_id", self.deployment_id)
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """One open position of one deployment in one instrument, at average cost ([DESK-30]).
 
     `side` and `qty_e8` say how much is open, `qty_max_e8` the most that ever was. `cost_e17` is
     what the open quantity cost, exact: a reduction takes its share out of it, so nothing is lost to
     rounding and the average price is derived. `realised_e17` includes the fees of both ways.
-    `version` counts the changes. `mark_e9` None means that no price is known.
+    `version` counts the changes. `mark_e9` None means that no price is known; `best_e9` is the best
+    mark since it was opened.
     """
 
     position_id: str
@@ -207,6 +229,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     time_update_ns: int
     fill_ids: tuple[str, ...]
     mark_e9: int | None = None
+    best_e9: int | None = None
 
     @property
     def entry_price_e9(self) -> int:

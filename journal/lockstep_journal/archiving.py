@@ -4,15 +4,13 @@ Records are deleted only when a file that holds them was synced and read back, a
 copy gets its name only after everything in it was verified.
 """
 
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from lockstep_journal.environment import DATA_NAME, sync_directory
-from lockstep_journal.newfiles import new_file
-from lockstep_journal.places import check_place
+from lockstep_journal.environment import DATA_NAME
+from lockstep_journal.newfiles import new_directory, new_file
 from lockstep_journal.replacing import sync_file
 from lockstep_journal.snapshots import check_snapshot, newest_state
 from lockstep_journal.store import Journal, open_reader
@@ -79,14 +77,7 @@ def backup(
     `UnsupportedError` if only a newer release can verify it, and `CannotRunError` if its place is
     taken, in a directory that is missing, or in a journal.
     """
-    path = Path(destination)
-    partial = path.with_name(f"{path.name}.partial")
-    if path.exists() or partial.exists():
-        found = path if path.exists() else partial
-        raise CannotRunError(f"{found}: expected a new place for the backup, found this")
-    check_place(path)
-    try:
-        partial.mkdir()
+    with new_directory(Path(destination), "backup") as partial:
         journal.copy_to(partial, is_compact)
         sync_file(partial / DATA_NAME)
         with open_reader(partial) as copy:
@@ -96,15 +87,6 @@ def backup(
             raise DamagedError(f"{journal.directory}: the copy is bad: {first.what}", first.seq)
         if first is not None:
             raise UnsupportedError(f"{journal.directory}: the copy is not verified: {first.what}")
-        sync_directory(partial)
-        partial.rename(path)
-    except OSError as error:
-        raise CannotRunError(
-            f"{path}: the backup cannot be written: {error.strerror or error}"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    sync_directory(path.absolute().parent)
     return verification
 
 

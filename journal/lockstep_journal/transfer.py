@@ -4,15 +4,13 @@ What goes out is checked as it is read, what comes in before it is written: byte
 and links. Whether the hashes can be recomputed is for a `StreamVerifier`, which the replay has.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from lockstep_journal.environment import sync_directory
-from lockstep_journal.places import check_place
+from lockstep_journal.newfiles import new_directory
 from lockstep_journal.snapshots import SkippedSnapshot, check_snapshot, newest_snapshot
 from lockstep_journal.store import PAGE_RECORDS, Journal, link_fault
 from lockstep_journal.writer import Owner, create_unchecked
@@ -223,18 +221,12 @@ def import_streams(
     taken, in a directory that is missing, or in a journal; `DamagedError`, `TornTailError` or
     `UnsupportedError` for the streams; and what the verifier raises.
     """
-    path = Path(directory)
-    partial = path.with_name(f"{path.name}.partial")
-    if path.exists() or partial.exists():
-        found = path if path.exists() else partial
-        raise CannotRunError(f"{found}: expected a new place for the import, found this")
-    check_place(path)
-    streams = [StreamReader(read) for read in reads]
-    for stream in streams[1:]:
-        if stream.genesis != streams[0].genesis:
-            raise DamagedError("genesis: expected streams of one history, found another", None)
-    keeps_events = all(stream.has_events for stream in streams)
-    try:
+    with new_directory(Path(directory), "import") as partial:
+        streams = [StreamReader(read) for read in reads]
+        for stream in streams[1:]:
+            if stream.genesis != streams[0].genesis:
+                raise DamagedError("genesis: expected streams of one history, found another", None)
+        keeps_events = all(stream.has_events for stream in streams)
         with create_unchecked(partial, streams[0].genesis, keeps_events) as owner:
             owner.claim()
             importer = StreamImporter(owner, verifier)
@@ -242,11 +234,6 @@ def import_streams(
                 importer.take(stream)
             end = owner.end()
             left_out = importer.heads
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    sync_directory(path.absolute().parent)
     return Transferred(end.first_seq, end.last_seq, end.last_hash, heads=left_out)
 
 

@@ -17,6 +17,30 @@ _PROPERTIES = "contract/desk/test_properties.py"
 _SCENARIO = "scenario/test_desk_scenario.py"
 
 CORE: tuple[Mistake, ...] = (
+    Mistake(
+        "funding that is told twice is paid twice",
+        ("DESK-D10", "RECON-42"),
+        "core/funding.py",
+        "        remember(core, account, name, Seen(content, funding.ts_ns))\n",
+        "",
+        "contract/desk/test_funding.py",
+    ),
+    Mistake(
+        "what no holding explains of a funding is dropped",
+        ("I2",),
+        "core/funding.py",
+        "    if rest or not shares:\n",
+        "    if not shares:\n",
+        "contract/desk/test_funding.py",
+    ),
+    Mistake(
+        "funding while the link is lost is told after all fills",
+        ("DESK-71",),
+        "adapters/exchange/account.py",
+        "            told += [RecordFill(self.name, fill) for fill in self.fills[fills:before]]\n",
+        "            before = fills\n",
+        "contract/desk/test_exchange_session.py",
+    ),
     # Orders
     Mistake(
         "a filled order stays tracked",
@@ -151,9 +175,8 @@ CORE: tuple[Mistake, ...] = (
         "while disabled nothing may be reduced",
         ("DESK-21", "RECON-22"),
         "oms/submit.py",
-        "    if deployment.gate.closing_e8(priced.intent) == request.qty_e8:\n"
-        "        return None\n",
-        "",
+        "(not is_closing or block.code is Refusal.SHUT_DOWN)",
+        "True",
         _SUBMIT,
     ),
     Mistake(

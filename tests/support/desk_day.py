@@ -20,6 +20,7 @@ from lockstep_desk.core.codes import (
     TradingState,
 )
 from lockstep_desk.core.commands import (
+    AccountLimits,
     BalanceReport,
     CancelOrders,
     ClearHalt,
@@ -27,6 +28,7 @@ from lockstep_desk.core.commands import (
     FeeReport,
     FillReport,
     Filter,
+    FundingReport,
     Halt,
     Limits,
     OpenRequest,
@@ -39,6 +41,7 @@ from lockstep_desk.core.commands import (
     RecordCandle,
     RecordFee,
     RecordFill,
+    RecordFunding,
     RecordL1,
     RecordMarketDisconnect,
     RecordOrder,
@@ -49,6 +52,7 @@ from lockstep_desk.core.commands import (
     SendCancelRequests,
     SendOpenRequests,
     SendResult,
+    SetAccountLimits,
     SetLifecycle,
     SetLimits,
     SetQuarantine,
@@ -214,6 +218,14 @@ class Dice:
         fee = FeeReport(name, self.order_name(view), "bnb", amount, self.number)
         return RecordFee(BARE_ACCOUNT, fee)
 
+    def funding(self, view: DeskView) -> msgspec.Struct:
+        held = view.position(BARE_ACCOUNT, BTC)
+        signed = held.side.sign * held.qty_e8 if held else self.dice.randrange(-3, 4)
+        qty = self.dice.choice((signed, signed, signed // 2))
+        name = f"funding {self.number // 40}"
+        amount = self.dice.randrange(-(10**9), 10**9)
+        return RecordFunding(BARE_ACCOUNT, FundingReport(name, BTC, qty, amount, self.number))
+
     def fill(self, view: DeskView) -> msgspec.Struct:
         orders = view.orders()
         if self.fills and self.dice.random() < 0.3:
@@ -258,6 +270,14 @@ class Dice:
             Resume(),
         )
         return self.dice.choice(kinds)
+
+    def account_limits(self, view: DeskView) -> msgspec.Struct:
+        has_one_side = self.dice.random() < 0.5
+        limits = AccountLimits(is_one_directional=has_one_side)
+        if self.dice.random() < 0.7:
+            bps = self.dice.randrange(1, 3_000)
+            limits = AccountLimits("usdt", 10_000 * E9, bps, has_one_side)
+        return SetAccountLimits(BARE_ACCOUNT, limits)
 
     # Values
 
@@ -328,8 +348,10 @@ _TABLE = (
     (Dice.cancel_response, 4),
     (Dice.settle, 3),
     (Dice.fee, 2),
+    (Dice.funding, 3),
     (Dice.fill, 16),
     (Dice.operator, 12),
+    (Dice.account_limits, 1),
 )
 _KINDS = [kind for kind, _weight in _TABLE]
 _WEIGHTS = [weight for _kind, weight in _TABLE]

@@ -191,7 +191,7 @@ def free_in_e6(
             for holding in holdings
         ]
     for holding in holdings:
-        free -= sum(_set_aside_e6(core, mode, order) for order in holding.orders)
+        free -= _set_aside_e6(core, mode, holding.position.instrument, holding.orders)
     return free - open_margin_e6(core, mode, holdings)
 
 
@@ -311,11 +311,13 @@ def has_no_hole(core: NaiveCore, account: int, value_after_e6: int, change_e6: i
     What its resting orders may cost it is not to spare: everything counts at its mark in value, so
     sold options too, in every mode.
     """
+    if change_e6 >= 0:
+        return True
     promised = sum(
-        _set_aside_e6(core, MarginMode.PORTFOLIO, order)
+        _set_aside_e6(core, MarginMode.PORTFOLIO, order.instrument, [order])
         for order in orders_of_account(core, account)
     )
-    return change_e6 >= 0 or value_after_e6 >= promised
+    return value_after_e6 >= promised
 
 
 def relieve(core: NaiveCore, account: int, instrument: int) -> None:
@@ -399,11 +401,23 @@ def _gain_if_filled_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:
     return gain - order_fee_e6(core, order)
 
 
-def _set_aside_e6(core: NaiveCore, mode: MarginMode, order: Order) -> int:
-    """Return what a resting order takes from what is free: what it may lose now, if it is more."""
-    if not _counts_at_mark(core.instruments.must(order.instrument), mode):
-        return order.reserve_e6
-    return max(order.reserve_e6, -_gain_at_mark_e6(core, order))
+def _set_aside_e6(core: NaiveCore, mode: MarginMode, number: int, orders: Iterable[Order]) -> int:
+    """Return what resting orders of an instrument take from what is free.
+
+    Each takes its reserve, or what it may lose at the mark now, if that is more.
+    """
+    instrument = core.instruments.must(number)
+    if not _counts_at_mark(instrument, mode):
+        return sum(order.reserve_e6 for order in orders)
+    # The same for every order of a book, of which there may be thousands.
+    tick_e6, mark_e6 = trade_value_e6(instrument, 1, 1), mark_lot_e6(core, instrument)
+    return sum(
+        max(
+            order.reserve_e6,
+            order.sign * order.remaining_lots * (order.price_ticks * tick_e6 - mark_e6),
+        )
+        for order in orders
+    )
 
 
 def _gain_at_mark_e6(core: NaiveCore, order: Order) -> int:

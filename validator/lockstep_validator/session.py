@@ -151,6 +151,8 @@ class Session:
 def _told_heads(execution: Execution | None) -> str:
     if execution is None:
         return ""
+    if execution.heads is not None and not execution.heads.checked:
+        return "; signed heads: none in this stream, so the key vouches for nothing"
     if execution.heads is not None:
         return f"; signed heads: {execution.heads.checked}, all good"
     if execution.unchecked_heads:

@@ -12,6 +12,7 @@ from lockstep_desk.backtest.result import BacktestResult
 from lockstep_desk.backtest.scores import PORTFOLIO
 from lockstep_desk.reports import Curve, as_html
 from lockstep_desk.stats import TearSheet, TradingSummary
+from lockstep_desk.stats.display import decimal, money
 
 
 def ranked(results: Sequence[BacktestResult]) -> list[BacktestResult]:
@@ -55,22 +56,49 @@ def comparison_json(found: MultiBacktestSummary) -> str:
 
 
 def comparison_html(title: str, found: MultiBacktestSummary) -> str:
-    """Return all runs as one page: profit by trader, all sheets, equity and drawdown of each."""
-    return as_html(title, all_sheets(found.results), all_curves(found.results))
+    """Return all runs as one page: profit by trader, all sheets, books, equity and drawdown."""
+    results = found.results
+    tables = [("Accounts", books_rows(results)), ("Runs", hash_rows(results))]
+    if any(one.refusals for one in results):
+        tables.append(("Refused orders", refusal_rows(results)))
+    return as_html(title, all_sheets(results), all_curves(results), tables)
 
 
 def hash_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
     """Return a heading and, for each run of `ranked`, what happened in it and its final hashes."""
-    heading = ("run", "events", "intents", "refused", "fills", "desk hash", "exchange hash")
+    heading = (
+        *("run", "events", "intents", "refused", "rejected", "fills"),
+        *("desk hash", "exchange hash"),
+    )
     rows: list[tuple[str, ...]] = [heading]
     rows += [
         (
             *(one.run_id, f"{one.events:,}", f"{one.intents:,}"),
-            *(f"{one.refused:,}", f"{one.fills:,}"),
+            *(f"{one.refused:,}", f"{one.rejected:,}", f"{one.fills:,}"),
             *(one.desk_hash[:16], one.exchange_hash[:16]),
         )
         for one in ranked(results)
     ]
+    return rows
+
+
+def books_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
+    """Return a heading and, for each account of each run of `ranked`, its books at the end."""
+    heading = ("account", "capital", "cash", "fees", "funding", "holds")
+    rows: list[tuple[str, ...]] = [heading]
+    for one in ranked(results):
+        for books in one.books:
+            money_e9 = (books.capital_e9, books.cash_e9, books.fees_e9, books.funding_e9)
+            held = ", ".join(f"{decimal(qty, 8)} {name}" for name, qty in books.positions)
+            rows.append((f"{one.run_id}/{books.account}", *map(money, money_e9), held or "-"))
+    return rows
+
+
+def refusal_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
+    """Return a heading and, for each run of `ranked`, how many orders came to nothing by what."""
+    rows: list[tuple[str, ...]] = [("run", "refused by", "orders")]
+    for one in ranked(results):
+        rows += [(one.run_id, why, f"{count:,}") for why, count in one.refusals]
     return rows
 
 

@@ -6,7 +6,7 @@ end of the data it moves on until nothing is under way ([DESK-D14]).
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -20,11 +20,13 @@ _REQUESTS = (OrderRequested, CancelRequested, OrderQueried)
 
 
 class DelayedLink:
-    """A sender of the desk: a session behind a wire of `one_way_ns`, which is at least 1."""
+    """A sender of the desk: a session per account, behind a wire of `one_way_ns`, at least 1."""
 
-    def __init__(self, session: ExchangeSession, clock: SequencedClock, one_way_ns: int) -> None:
+    def __init__(
+        self, sessions: Mapping[str, ExchangeSession], clock: SequencedClock, one_way_ns: int
+    ) -> None:
         self.one_way_ns = one_way_ns
-        self._session = session
+        self._sessions = sessions
         self._clock = clock
         self._is_open = True
         self._under_way: list[tuple[int, int, msgspec.Struct]] = []
@@ -59,8 +61,9 @@ class DelayedLink:
 
     def collect(self) -> None:
         """Put what the exchange said on its way to the desk."""
-        for report in self._session.take():
-            self.report(report)
+        for session in self._sessions.values():
+            for report in session.take():
+                self.report(report)
 
     def report(self, report: msgspec.Struct) -> None:
         """Put a report of the market or the account on its way to the desk."""
@@ -80,7 +83,7 @@ class DelayedLink:
         self._clock.observe(max(arrives_ns, self._clock.now_ns()))
         if not isinstance(item, _REQUESTS):
             return item
-        session = self._session
+        session = self._sessions[item.account]
         error = session.query(item) if isinstance(item, OrderQueried) else session.send(item)
         check(error is SendError.NONE, f"expected the exchange to take a request, found {error}")
         self.collect()

@@ -4,10 +4,12 @@ Owns the path: open, then low and high, of a falling candle high and low, then c
 quarters of the candle's span. Memory is bounded by the candles of one moment.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from lockstep_desk.adapters.exchange.venue import FundingRate, Listing
 from lockstep_desk.strategy.market import Candle, MarketEvent
 
 _QUARTERS = 4
@@ -16,14 +18,14 @@ _QUARTERS = 4
 class Move(NamedTuple):
     """What happens next in the market of an instrument.
 
-    `price_e9` is a point on a candle's path, 0 for a quote or a trade; `event` is there for those,
-    and for a candle at its close.
+    `price_e9` is a point on a candle's path, otherwise 0; `event` is a quote, a trade, a funding
+    rate that is to hold from now on, or a candle at its close.
     """
 
     due_ns: int
     instrument: str
     price_e9: int
-    event: MarketEvent | None
+    event: MarketEvent | FundingRate | None
 
 
 def moves(
@@ -38,6 +40,25 @@ def moves(
         found = [move for event in together for move in _moves_of(event, names, candle_ns)]
         # Paths of several candles run side by side; sorting keeps the order of equal times.
         yield from sorted(found, key=_due)
+
+
+def rates(listings: Iterable[Listing], start_ns: int) -> list[Move]:
+    """Return the funding rates of all listings in time, those from before the start at it."""
+    found = [
+        Move(max(rate.from_ns, start_ns), listing.name, 0, rate)
+        for listing in listings
+        for rate in listing.funding
+    ]
+    return sorted(found, key=_due)
+
+
+def with_rates(path: Iterable[Move], changes: Sequence[Move]) -> Iterator[Move]:
+    """Yield a path with changes at their times, each before what moves then; none after its end."""
+    waiting = deque(changes)
+    for move in path:
+        while waiting and waiting[0].due_ns <= move.due_ns:
+            yield waiting.popleft()
+        yield move
 
 
 def _moves_of(event: MarketEvent, names: Mapping[str, str], candle_ns: int) -> list[Move]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from lockstep_desk.adapters.exchange.venue import VenueOptions
 from lockstep_desk.core.commands import Limits
-from lockstep_desk.pipeline.config import FeedConfig, Named, PoolConfig
+from lockstep_desk.pipeline.config import ChecksConfig, FeedConfig, Named, PoolConfig
 from lockstep_desk.pipeline.guard import FailurePolicy
 from lockstep_desk.stats import Basis
 
@@ -28,12 +28,16 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One backtest: its id, who trades, what each may risk, and the return without risk."""
+    """One backtest: its id, who trades, what each may risk, and the return without risk.
+
+    `limits` are those of each deployment's gate, `checks` are before the gates, order by order.
+    """
 
     run_id: str
     traders: tuple[Named, ...]
     limits: Limits
     risk_free_e9: int = 0
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from lockstep_desk.backtest.books import AccountBooks
 from lockstep_desk.reports import Curve
 from lockstep_desk.stats import TearSheet, TradingSummary
 
@@ -11,15 +12,21 @@ class BacktestResult:
     """Numbers and hashes of a run; equal plans give equal results, whoever runs them.
 
     `events` are market events; `intents`, `failures` and `halts` are those of strategies, `refused`
-    are orders that the desk did not let go. The hashes stand for all commands and states.
+    orders the desk did not let go, `rejected` the exchange did not take; `refusals` counts both by
+    what was against each: "risk" with a check, "gate" with a limit, "exchange" with its reason, or
+    a code of the desk. `books` are those of each account, compared with the exchange's. The hashes
+    stand for all commands and states.
     """
 
     run_id: str
     summary: TradingSummary
     curves: tuple[Curve, ...]
+    books: tuple[AccountBooks, ...]
     events: int
     intents: int
     refused: int
+    rejected: int
+    refusals: tuple[tuple[str, int], ...]
     failures: int
     halts: int
     fills: int
@@ -35,6 +42,7 @@ class BacktestResult:
 
     def plain(self) -> dict[str, object]:
         """Return what JSON can hold, without the curves."""
-        fields = asdict(self)
+        fields: dict[str, object] = asdict(self)
         del fields["curves"]
+        fields["refusals"] = dict(self.refusals)
         return fields

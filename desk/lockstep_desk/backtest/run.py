@@ -15,11 +15,13 @@ from pathlib import Path
 import msgspec
 
 from lockstep_desk.adapters.exchange import registration
-from lockstep_desk.adapters.exchange.venue import ACCOUNT, VENUE, CounterVenue
+from lockstep_desk.adapters.exchange.venue import VENUE, CounterVenue, FundingRate, VenueOptions
+from lockstep_desk.adapters.risk import risk_of
 from lockstep_desk.adapters.strategies import PoolAlgo
+from lockstep_desk.backtest.books import AccountBooks, BookKeeper
 from lockstep_desk.backtest.journals import Journals
 from lockstep_desk.backtest.link import DelayedLink
-from lockstep_desk.backtest.moves import Move, moves
+from lockstep_desk.backtest.moves import Move, moves, rates, with_rates
 from lockstep_desk.backtest.plan import Plan, Run, Shared
 from lockstep_desk.backtest.result import BacktestResult
 from lockstep_desk.backtest.scores import Scores
@@ -41,10 +43,11 @@ from lockstep_desk.core.hooks import Parts
 from lockstep_desk.core.machine import desk_genesis
 from lockstep_desk.core.outputs import is_terminal
 from lockstep_desk.core.params import DeskParams
+from lockstep_desk.core.view import DeskView
 from lockstep_desk.fund import LifecycleState
 from lockstep_desk.pipeline.router import Router
 from lockstep_desk.strategy.catalog import STRATEGIES, Catalog
-from lockstep_desk.strategy.market import Candle, MarketTrade, Quote
+from lockstep_desk.strategy.market import Candle, MarketEvent, MarketTrade, Quote
 from lockstep_journal import Outlets, Sequencer
 from lockstep_kernel import CannotRunError, find_machine, initial
 
@@ -69,7 +72,8 @@ def run_one(
         raise CannotRunError(f"expected market data of {wanted}, found none in the feed")
     with Journals(folder) as journals:
         simulation = _Simulation(shared, run, first.due_ns, journals)
-        return simulation.play(chain((first,), path), catalog)
+        changes = rates(shared.venue.listings, first.due_ns)
+        return simulation.play(with_rates(chain((first,), path), changes), catalog)
 
 
 def _moves(shared: Shared) -> Iterator[Move]:
@@ -83,23 +87,24 @@ class _Simulation:
         self._shared = shared
         self._run = run
         self._clock = clock = SequencedClock(start_ns)
-        self._venue = CounterVenue(
-            shared.venue, start_ns, clock.now_ns, journals.opener("exchange")
-        )
-        self._link = DelayedLink(self._venue.session, clock, shared.one_way_ns)
+        options = _options(shared, run)
+        self._venue = CounterVenue(options, start_ns, clock.now_ns, journals.opener("exchange"))
+        self._link = DelayedLink(self._venue.sessions, clock, shared.one_way_ns)
         named = [(trader.name, trader.trader) for trader in run.traders]
-        capital_e9 = shared.venue.capital_cents * _E9_PER_CENT
+        capital_e9 = {one.name: one.capital_cents * _E9_PER_CENT for one in options.accounts}
         basis = replace(shared.basis, risk_free_e9=run.risk_free_e9)
         self._scores = Scores(named, capital_e9, basis, clock.now_ns)
+        self._keeper = BookKeeper(capital_e9)
         genesis = desk_genesis(DeskParams(f"backtest {run.run_id}"))
         machine = find_machine(genesis.machine)
         self._sequencer = Sequencer(
             initial(machine, genesis),
             journals.opener("desk")(machine, genesis),
             clock.now_ns,
-            Outlets(sinks=[self._scores]),
+            Outlets(sinks=[self._scores, self._keeper]),
         )
         self._events = 0
+        self._moved: set[str] = set()
 
     def play(self, path: Iterator[Move], catalog: Catalog) -> BacktestResult:
         """Let everything happen, and return what came of it."""
@@ -109,15 +114,18 @@ class _Simulation:
         pool.start(router.traders)
         try:
             algo = PoolAlgo(router, pool, self._shared.failures)
-            engine = Engine(self._sequencer, Parts(self._link, algo), self._clock, Auditor())
+            parts = Parts(self._link, algo, risk_of(self._run.checks))
+            engine = Engine(self._sequencer, parts, self._clock, Auditor())
             self._trade(engine, algo, path)
         finally:
             pool.stop(_STOP_S)
-        return self._result(algo)
+        self._need_data()
+        return self._result(algo, self._books(engine.view))
 
     def _register(self) -> None:
         """Make everything known that trades, and connect; a refusal ends the backtest."""
-        commands: list[msgspec.Struct] = [RegisterVenue(VENUE), RegisterAccount(ACCOUNT, VENUE)]
+        commands: list[msgspec.Struct] = [RegisterVenue(VENUE)]
+        commands += [RegisterAccount(account, VENUE) for account in self._venue.sessions]
         commands += [registration(listed, VENUE) for listed in self._venue.listed]
         for named in self._run.traders:
             strategy, limits = named.trader.strategy.name, self._run.limits
@@ -135,7 +143,8 @@ class _Simulation:
                         f"expected the desk to take a registration, found {event.code.name} of "
                         f"'{event.what}'"
                     )
-        self._venue.session.connect()
+        for session in self._venue.sessions.values():
+            session.connect()
         self._link.collect()
 
     def _trade(self, engine: Engine, algo: PoolAlgo, path: Iterator[Move]) -> None:
@@ -175,25 +184,46 @@ class _Simulation:
 
     def _move(self, move: Move) -> None:
         venue = self._venue
-        self._events += move.event is not None
+        self._events += isinstance(move.event, MarketEvent)
+        if not isinstance(move.event, FundingRate):
+            self._moved.add(move.instrument)
         match move.event:
             case Quote():
                 venue.quote(move.instrument, move.event)
             case MarketTrade():
                 venue.trade(move.instrument, move.event)
+            case FundingRate():
+                venue.fund(move.instrument, move.event)
             case _:
                 venue.show(move.instrument, move.price_e9)
 
-    def _result(self, algo: PoolAlgo) -> BacktestResult:
+    def _need_data(self) -> None:
+        """Raise if the feed never moved what a trader trades."""
+        still = {named.trader.instrument for named in self._run.traders} - self._moved
+        wanted = ", ".join(sorted(source for source, name in self._shared.sources if name in still))
+        if wanted:
+            raise CannotRunError(f"expected market data of {wanted}, found none in the feed")
+
+    def _books(self, view: DeskView) -> tuple[AccountBooks, ...]:
+        """Return the books of each account, which are the same at its broker."""
+        venue = self._venue
+        return tuple(
+            self._keeper.agreed(name, view, venue.standing(name)) for name in venue.sessions
+        )
+
+    def _result(self, algo: PoolAlgo, books: tuple[AccountBooks, ...]) -> BacktestResult:
         desk, exchange = self._sequencer.state, self._venue.sequencer.state
         totals, counts = algo.portfolio.totals, self._scores.counts
         return BacktestResult(
             run_id=self._run.run_id,
             summary=self._scores.report(self._clock.now_ns()),
-            curves=self._scores.curves(),
+            curves=self._scores.curves(self._clock.now_ns()),
+            books=books,
             events=self._events,
             intents=totals.intents,
             refused=counts.refused,
+            rejected=counts.rejected,
+            refusals=tuple(sorted(counts.refusals.items())),
             failures=totals.failures,
             halts=totals.halts,
             fills=counts.fills,
@@ -202,6 +232,13 @@ class _Simulation:
             exchange_seq=exchange.seq,
             exchange_hash=exchange.hash.hex(),
         )
+
+
+def _options(shared: Shared, run: Run) -> VenueOptions:
+    """Return the venue with the accounts that this run trades on."""
+    used = {named.trader.account for named in run.traders}
+    accounts = tuple(one for one in shared.venue.accounts if one.name in used)
+    return msgspec.structs.replace(shared.venue, accounts=accounts)
 
 
 def _closed(name: str, candle: Candle, span_ns: int) -> RecordCandle:

@@ -108,6 +108,8 @@ class Refusal(IntEnum):
     QUARANTINED = 32
     RISK = 33
     NOT_CANCELLABLE = 34
+    DRAWDOWN = 35
+    DIRECTION = 36
     SHUT_DOWN = 40
     ALREADY_REGISTERED = 41
     OTHER_STATE = 42
@@ -155,3 +157,5 @@ class EntityKind(IntEnum):
     BROKER_FILL = 15
     DEFERRED = 16
     FEE = 20
+    FUNDING = 21
+    ACCOUNT_LIMITS = 22

@@ -49,6 +49,23 @@ class Limits(_Part, frozen=True):
     is_sliding: bool = False
 
 
+class AccountLimits(_Part, frozen=True):
+    """What an account is held to beside the limits of its deployments; the default is nothing.
+
+    Beyond a drawdown of `max_drawdown_bps` of its highest equity nothing opens. Its equity is
+    `equity_e9` of `asset`, to which profit in instruments quoted in that asset adds up from now on.
+    `is_one_directional` keeps all that it holds of an underlying on one side.
+    """
+
+    asset: Name = ""
+    equity_e9: Int = 0
+    max_drawdown_bps: Int | None = None
+    is_one_directional: bool = False
+
+
+NO_ACCOUNT_LIMITS = AccountLimits()
+
+
 class Filter(_Part, frozen=True):
     """Which orders or positions a command is about ([DESK-11])."""
 
@@ -143,6 +160,20 @@ class FeeReport(_Part, frozen=True):
     client_order_id: Name
     asset: Name
     fee_e9: Int
+    ts_ns: Int
+
+
+class FundingReport(_Part, frozen=True):
+    """What an account was paid for a position at a funding time; negative is what it paid.
+
+    `qty_e8` is the position that it was for, by the venue's own count; negative is short. Only a
+    position has funding, so it is never 0.
+    """
+
+    funding_id: Name
+    instrument: Name
+    qty_e8: Int
+    amount_e9: Int
     ts_ns: Int
 
 
@@ -317,6 +348,13 @@ class RecordFee(_Part, frozen=True, tag=27):
     fee: FeeReport
 
 
+class RecordFunding(_Part, frozen=True, tag=28):
+    """Funding of a position was paid or received."""
+
+    account: Name
+    funding: FundingReport
+
+
 # What an operator asks for
 
 
@@ -405,6 +443,13 @@ class QueryOrders(_Part, frozen=True, tag=53):
     """Ask again what became of every order that matches and of which nobody knows."""
 
     filter: Filter = EVERYTHING
+
+
+class SetAccountLimits(_Part, frozen=True, tag=54):
+    """Replace the limits of an account: its highest drawdown, and whether it has one direction."""
+
+    account: Name
+    limits: AccountLimits = NO_ACCOUNT_LIMITS
 
 
 # What strategies and the host do

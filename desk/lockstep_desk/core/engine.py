@@ -2,8 +2,9 @@
 
 Owns the order of [DESK-04]: the clock sees an event first; then the event is a command in the
 journal; what it asks for is handed over to the venues; hooks answer to what it changed; and while
-trading is enabled the strategies are asked after every event of every kind. A request is handed
-over only after the command that made it is durable, and what became of that is journaled as well.
+trading is enabled the strategies are asked after every event of every kind; last, the monitor
+answers to breaches of limits. A request is handed over only after the command that made it is
+durable, and what became of that is journaled as well.
 
 Everything goes through one sequencer: a replay of the journal does the same without host code.
 """
@@ -41,6 +42,7 @@ from lockstep_desk.core.commands import (
     SubmitIntents,
 )
 from lockstep_desk.core.events import (
+    BreachFound,
     CancelRefused,
     CancelRequested,
     CommandRefused,
@@ -60,6 +62,7 @@ from lockstep_desk.core.outputs import (
     FeedEnded,
     Journaled,
     Observed,
+    OnBreach,
     OnDisconnect,
     OnTradingDisabled,
     Orders,
@@ -77,6 +80,9 @@ from lockstep_kernel.chain import State
 from lockstep_kernel.errors import LockstepError
 
 Event = TypeVar("Event", bound=msgspec.Struct)
+
+_ROUNDS_MAX: Final = 4
+"""How often a monitor is asked after one event: to halt, to cancel, to close, and what is left."""
 
 
 OBSERVED: Final = (
@@ -114,6 +120,7 @@ class _Call:
         self.journaled: list[Journaled] = []
         self.outputs: list[Output] = []
         self.errors: list[str] = []
+        self.breaches: list[BreachFound] = []
 
     def failures(self, results: Sequence[SendResult]) -> tuple[Failure, ...]:
         """Return what was not handed over, and note what ends the desk."""
@@ -229,9 +236,11 @@ class Engine:
             self._ask_strategies(call)
 
     def _guarded(self, call: _Call, work: Callable[[_Call], None]) -> None:
-        """Do what calls host code; one that raises ends the desk, as every other error does."""
+        """Do what calls host code, then ask the monitor; an error of either ends the desk."""
         try:
             work(call)
+            if not call.errors:
+                self._ask_monitor(call)
         except LockstepError:
             # The journal or the machine: nothing goes on from there.
             raise
@@ -293,6 +302,19 @@ class Engine:
         if not orders.is_empty:
             call.outputs.append(AlgoOrders(orders))
 
+    def _ask_monitor(self, call: _Call) -> None:
+        """Carry out what the monitor does about breaches, new ones and those before."""
+        orders = NO_ORDERS
+        for _ in range(_ROUNDS_MAX):
+            breaches, call.breaches = call.breaches, []
+            commands = self._parts.monitor.due(self.view, breaches)
+            for command in commands:
+                orders = orders.joined(self._carry_out(call, self._submit(call, command)))
+            if call.errors or not commands:
+                break
+        if not orders.is_empty:
+            call.outputs.append(OnBreach(orders))
+
     def _intend(
         self, call: _Call, intents: Intents, origin: Origin, seq_seen: int | None = None
     ) -> Orders:
@@ -323,6 +345,9 @@ class Engine:
         which requests stand ([DESK-18]).
         """
         cancels, opens = _of(events, CancelRequested), _of(events, OrderRequested)
+        refused = _of(events, OrderRefused)
+        call.breaches += [one.breach for one in refused if one.breach is not None]
+        call.breaches += [breach for one in opens for breach in one.warnings]
         results = [self._hand_over(request) for request in cancels]
         results += [self._hand_over(request) for request in opens]
         if results:
@@ -334,7 +359,7 @@ class Engine:
             opens,
             _of(events, PaperOrderRecorded),
             _of(events, CancelRefused),
-            _of(events, OrderRefused),
+            refused,
             failed,
         )
 

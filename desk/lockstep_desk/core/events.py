@@ -18,7 +18,7 @@ from lockstep_desk.core.codes import (
     TimeInForce,
     TradingState,
 )
-from lockstep_desk.core.commands import Limits, OpenRequest
+from lockstep_desk.core.commands import AccountLimits, Limits, OpenRequest
 from lockstep_desk.oms.states import OrderError, OrderState
 from lockstep_desk.recon.findings import Divergence as BrokerDivergence
 from lockstep_desk.recon.ledger import Verdict
@@ -146,6 +146,13 @@ class RulesActivated(_Event, frozen=True, tag=19):
     """Newer rules are in force from the next command on."""
 
     rules_version: int
+
+
+class AccountLimitsSet(_Event, frozen=True, tag=20):
+    """An account has other limits."""
+
+    account: str
+    limits: AccountLimits
 
 
 class OrderRequested(_Event, frozen=True, tag=30):
@@ -334,6 +341,31 @@ class FeeBooked(_Event, frozen=True, tag=56):
     fee_e9: int
 
 
+class FundingBooked(_Event, frozen=True, tag=57):
+    """An owner's part of a funding payment is in the books; `deployment` "" is nobody's."""
+
+    funding_id: str
+    account: str
+    instrument: str
+    deployment: str
+    qty_e8: int
+    amount_e9: int
+    ts_ns: int
+
+
+class EquityChanged(_Event, frozen=True, tag=58):
+    """A trade moved the equity of an account with a drawdown limit, or nothing opens any more.
+
+    `peak_e9` is its highest, `drawdown_bps` how far it is below that, rounded down.
+    """
+
+    account: str
+    equity_e9: int
+    peak_e9: int
+    drawdown_bps: int
+    is_blocked: bool
+
+
 class ReportIgnored(_Event, frozen=True, tag=55):
     """A report of the market or an account was older than what is known, or said nothing new."""
 
@@ -455,6 +487,7 @@ Event = (
     | ShutDown
     | Resumed
     | RulesActivated
+    | AccountLimitsSet
     | OrderRequested
     | CancelRequested
     | OrderRefused
@@ -470,8 +503,10 @@ Event = (
     | PositionExited
     | HoldingExited
     | BalanceChanged
+    | EquityChanged
     | ReportIgnored
     | FeeBooked
+    | FundingBooked
     | DivergenceRecorded
     | AlertRaised
     | AlertCleared

@@ -11,7 +11,7 @@ import msgspec
 
 from lockstep_desk.core.codes import Link, SendError
 from lockstep_desk.core.commands import Filter, OpenRequest, RiskRefusal
-from lockstep_desk.core.events import CancelRequested, OrderQueried, OrderRequested
+from lockstep_desk.core.events import BreachFound, CancelRequested, OrderQueried, OrderRequested
 from lockstep_desk.core.view import DeskView
 
 
@@ -92,6 +92,17 @@ class Hooks(Protocol):
         ...
 
 
+class Monitor(Protocol):
+    """Answers to breaches of limits: what a gate only names, is done because of it (F2)."""
+
+    def due(self, view: DeskView, breaches: Sequence[BreachFound]) -> Sequence[msgspec.Struct]:
+        """Return the commands that are due now, none if nothing is.
+
+        Asked after every event, and again after what it returned, with the breaches since.
+        """
+        ...
+
+
 class Sender(Protocol):
     """Hands requests over to venues. What comes of them arrives as events in the feed."""
 
@@ -138,6 +149,14 @@ class NoHooks:
         """Do nothing."""
 
 
+class NoMonitor:
+    """A monitor that leaves breaches to people."""
+
+    def due(self, view: DeskView, breaches: Sequence[BreachFound]) -> Sequence[msgspec.Struct]:
+        """Return nothing."""
+        return ()
+
+
 class Parts(msgspec.Struct, frozen=True):
     """What an engine is made of beside its journal. `closer` None is the machine's own default."""
 
@@ -146,3 +165,4 @@ class Parts(msgspec.Struct, frozen=True):
     risk: RiskManager = PassAll()
     hooks: Hooks = NoHooks()
     closer: ClosePositionsStrategy | None = None
+    monitor: Monitor = NoMonitor()

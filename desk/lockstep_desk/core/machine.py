@@ -86,6 +86,8 @@ def _entities(core: DeskCore) -> Iterator[Entity]:
     yield from core.books.values()
     yield from core.balances.values()
     yield from core.fees.values()
+    yield from core.fundings.values()
+    yield from core.limited.values()
     for notes in core.fills.values():
         yield from notes.values()
     yield from core.divergences.values()

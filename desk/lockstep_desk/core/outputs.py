@@ -71,6 +71,12 @@ class Commanded(_Output, frozen=True, tag=True):
     orders: Orders
 
 
+class OnBreach(_Output, frozen=True, tag=True):
+    """What the monitor did about breaches of limits."""
+
+    orders: Orders
+
+
 class OnTradingDisabled(_Output, frozen=True, tag=True):
     """What the hook did when strategies were disabled."""
 
@@ -111,7 +117,14 @@ class AlgoOrders(_Output, frozen=True, tag=True):
 
 
 Output = (
-    Commanded | OnTradingDisabled | OnDisconnect | PositionExit | AlgoOrders | Queried | OutletLost
+    Commanded
+    | OnBreach
+    | OnTradingDisabled
+    | OnDisconnect
+    | PositionExit
+    | AlgoOrders
+    | Queried
+    | OutletLost
 )
 
 

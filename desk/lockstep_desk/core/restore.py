@@ -4,10 +4,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from lockstep_desk.core.accountlimits import restored_limits
 from lockstep_desk.core.codes import EntityKind, Health, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import restored_deployment
 from lockstep_desk.core.feetotals import restored_fee
+from lockstep_desk.core.fundingtotals import restored_funding
 from lockstep_desk.core.links import count_lost
 from lockstep_desk.core.params import decode_params
 from lockstep_desk.core.positions import restored_book
@@ -126,6 +128,18 @@ def _fee(core: DeskCore, fields: Record) -> Entity:
     return fee
 
 
+def _funding(core: DeskCore, fields: Record) -> Entity:
+    funding = restored_funding(fields)
+    core.fundings[funding.key] = funding
+    return funding
+
+
+def _account_limits(core: DeskCore, fields: Record) -> Entity:
+    limited = restored_limits(fields)
+    core.limited[limited.account] = limited
+    return limited
+
+
 def _fill(core: DeskCore, fields: Record) -> Entity:
     (account, fill_id), number, content, ts_ns = fields[1:]
     note = FillNote(account, fill_id, number)
@@ -157,6 +171,8 @@ _RESTORE: Final[dict[int, Callable[[DeskCore, Record], Entity]]] = {
     int(EntityKind.BALANCE): _balance,
     int(EntityKind.FILL): _fill,
     int(EntityKind.FEE): _fee,
+    int(EntityKind.FUNDING): _funding,
+    int(EntityKind.ACCOUNT_LIMITS): _account_limits,
     int(EntityKind.DIVERGENCE): _divergence,
     **dict.fromkeys(RECON_KINDS, _reconciliation),
 }

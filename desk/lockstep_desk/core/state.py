@@ -8,10 +8,12 @@ import struct
 from collections import OrderedDict
 from typing import Final
 
+from lockstep_desk.core.accountlimits import LimitedAccount
 from lockstep_desk.core.codes import EntityKind, Health, Link, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import Deployment
 from lockstep_desk.core.feetotals import FeeKey, FeeTotal
+from lockstep_desk.core.fundingtotals import FundingKey, FundingTotal
 from lockstep_desk.core.params import DeskParams
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.prices import Market
@@ -193,6 +195,8 @@ class DeskCore:
         self.balances: dict[tuple[str, str], Balance] = {}
         self.fills: dict[str, OrderedDict[str, FillNote]] = {}
         self.fees: dict[FeeKey, FeeTotal] = {}
+        self.fundings: dict[FundingKey, FundingTotal] = {}
+        self.limited: dict[str, LimitedAccount] = {}
         self.divergences: OrderedDict[str, DivergenceNote] = OrderedDict()
         self.reconciliation = Reconciliation()
         self.books_of: dict[str, list[Book]] = {}

@@ -11,6 +11,7 @@ import msgspec
 
 from lockstep_desk.core import commands
 from lockstep_desk.core.codes import Refusal
+from lockstep_desk.core.equity import follow_equity, set_account_limits
 from lockstep_desk.core.handlers import (
     account,
     broker,
@@ -41,6 +42,7 @@ HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     commands.RecordCancelResponse: account.record_cancel_response,
     commands.RecordFill: account.record_fill,
     commands.RecordFee: account.record_fee,
+    commands.RecordFunding: account.record_funding,
     commands.RecordAccountDisconnect: account.record_account_disconnect,
     commands.SettleOrder: account.settle_order,
     commands.SendOpenRequests: operator.send_open_requests,
@@ -53,6 +55,7 @@ HANDLERS: Final[dict[type[msgspec.Struct], Handler]] = {
     commands.Halt: operator.halt,
     commands.ClearHalt: operator.clear_halt,
     commands.SetQuarantine: operator.set_quarantine,
+    commands.SetAccountLimits: set_account_limits,
     commands.Shutdown: operator.shutdown,
     commands.Resume: operator.resume,
     commands.QueryOrders: operator.query_orders,
@@ -75,4 +78,6 @@ def step(core: DeskCore, ts_ns: int, command: msgspec.Struct) -> Events:
         return events
     core.now_ns = ts_ns
     HANDLERS[type(command)](core, command, events)
+    if core.limited:
+        follow_equity(core, events)
     return events

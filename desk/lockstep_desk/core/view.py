@@ -8,24 +8,26 @@ from typing import cast
 
 import msgspec
 
+from lockstep_desk.core.closing import closes
 from lockstep_desk.core.codes import Health, Link, OrderKind, TradingState
 from lockstep_desk.core.commands import (
     BalanceReport,
+    Filter,
     OrderReport,
     PositionReport,
     ReplaceAccount,
 )
 from lockstep_desk.core.positions import NET
 from lockstep_desk.core.state import DeskCore
-from lockstep_desk.fund import GateState, LifecycleState
+from lockstep_desk.fund import MANUAL, GateState, LifecycleState
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderState
-from lockstep_desk.types import Position, Side
+from lockstep_desk.types import HaltAction, Position, Side
 from lockstep_kernel.chain import State
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """A tracked order; `deployment` "" is nobody's."""
+    """A tracked order; `deployment` "" is nobody's. The price of a market order only values it."""
 
     client_order_id: str
     deployment: str
@@ -36,7 +38,16 @@ class OrderView(msgspec.Struct, frozen=True):
     price_e9: int
     state: OrderState
     filled_e8: int
-    kind: OrderKind = OrderKind.LIMIT
+    kind: OrderKind
+
+
+class Equity(msgspec.Struct, frozen=True):
+    """What an account is worth, its highest, and whether its drawdown keeps it from opening."""
+
+    equity_e17: int
+    peak_e17: int
+    drawdown_bps: int
+    is_blocked: bool
 
 
 class MarketNow(msgspec.Struct, frozen=True):
@@ -131,12 +142,6 @@ class DeskView:
         book = self._core.books.get((account, instrument, deployment))
         return None if book is None else book.view()
 
-    def holdings(self, deployment: str) -> tuple[Position, ...]:
-        """Return all that a deployment, or nobody (""), holds, by account and instrument."""
-        core = self._core
-        found = (core.books[key].view() for key in sorted(core.books) if key[2] == deployment)
-        return tuple(position for position in found if position is not None)
-
     def profit_e17(self, account: str, instrument: str, deployment: str) -> int:
         """Return what a deployment, or nobody (""), made in an instrument so far, after fees.
 
@@ -180,6 +185,18 @@ class DeskView:
             (key[1], key[2], fees[key].total_e9) for key in sorted(fees) if key[0] == account
         )
 
+    def funding_e9(self, account: str, instrument: str, deployment: str) -> int:
+        """Return what a deployment, or nobody (""), received of an instrument's funding so far."""
+        total = self._core.fundings.get((account, instrument, deployment))
+        return 0 if total is None else total.total_e9
+
+    def equity(self, account: str) -> Equity | None:
+        """Return the equity of an account with a drawdown limit, None of any other."""
+        found = self._core.limited.get(account)
+        if found is None or found.limits.max_drawdown_bps is None:
+            return None
+        return Equity(found.equity_e17, found.peak_e17, found.drawdown_bps, found.is_blocked)
+
     def snapshot(self, account: str) -> ReplaceAccount:
         """Return what the desk believes of an account: balances, positions, orders that rest.
 
@@ -200,14 +217,26 @@ class DeskView:
         resting = tuple(report for report in orders if report.state is OrderState.OPEN)
         return ReplaceAccount(account, core.now_ns, balances, resting, positions)
 
-    def deployments(self) -> tuple[str, ...]:
-        """Return the ids of all deployments, "manual" among them, in their order."""
-        return tuple(self._core.deployments)
-
     def lifecycle(self, deployment: str) -> LifecycleState | None:
         """Return the lifecycle state of a deployment, None if it is not registered."""
         found = self._core.deployments.get(deployment)
         return None if found is None else found.row.state
+
+    def halted(self) -> tuple[tuple[str, HaltAction], ...]:
+        """Return (deployment, severest action) of all that are halted, oldest deployment first."""
+        found = ((name, one.gate.halted) for name, one in self._core.deployments.items())
+        return tuple((name, action) for name, action in found if action is not None)
+
+    def holdings(self, deployment: str) -> tuple[Position, ...]:
+        """Return all that a deployment holds, MANUAL for nobody, by account and instrument."""
+        books = self._core.books
+        owner = "" if deployment == MANUAL else deployment
+        views = (books[key].view() for key in sorted(books) if key[2] == owner)
+        return tuple(view for view in views if view is not None)
+
+    def is_closable(self, wanted: Filter) -> bool:
+        """Return whether ClosePositions with a filter would send anything now."""
+        return bool(closes(self._core, wanted))
 
     def gate(self, deployment: str) -> GateState | None:
         """Return what the gate of a deployment counted, None if it is not registered."""

@@ -13,7 +13,7 @@ from lockstep_desk.recon.findings import Divergence, Kind, Status
 from lockstep_desk.recon.ledger import Verdict
 from lockstep_desk.recon.pages import OrderStatus, UnknownReason
 from lockstep_desk.recon.reactive import PreState
-from lockstep_desk.types import Dimension, HaltAction, Liquidity, RejectCode, Severity, Side
+from lockstep_desk.types import E8, Dimension, HaltAction, Liquidity, RejectCode, Severity, Side
 
 Row = dict[str, object]
 
@@ -80,6 +80,18 @@ def tables(core: DeskCore) -> dict[str, list[Row]]:
         "deployments": _deployments(core),
         "balances": _balances(core),
         "fees": _fees(core),
+        "funding": _fundings(core),
+        "account_limits": [
+            {
+                "account": account,
+                "equity_e9": one.equity_e17 // E8,
+                "peak_e9": one.peak_e17 // E8,
+                "max_drawdown_bps": one.limits.max_drawdown_bps,
+                "is_blocked": one.is_blocked,
+                "is_one_directional": one.limits.is_one_directional,
+            }
+            for account, one in sorted(core.limited.items())
+        ],
         "divergences": [
             {"id": one.divergence_id, "code": codes.Divergence(one.code).name, "count": one.count}
             for one in core.divergences.values()
@@ -191,4 +203,16 @@ def _fees(core: DeskCore) -> list[Row]:
             "total_e9": core.fees[(account, asset, owner)].total_e9,
         }
         for account, asset, owner in sorted(core.fees)
+    ]
+
+
+def _fundings(core: DeskCore) -> list[Row]:
+    return [
+        {
+            "account": account,
+            "instrument": instrument,
+            "deployment": owner,
+            "total_e9": core.fundings[(account, instrument, owner)].total_e9,
+        }
+        for account, instrument, owner in sorted(core.fundings)
     ]

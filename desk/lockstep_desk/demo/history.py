@@ -111,7 +111,7 @@ def read_history(directory: Path) -> Read:
                 (done,) = execution.page([record])
                 reader.ts_ns = record.ts_ns
                 if scores is None:
-                    capital_e9 = CAPITAL_CENTS * _E9_PER_CENT
+                    capital_e9 = {ACCOUNT: CAPITAL_CENTS * _E9_PER_CENT}
                     scores = Scores(named, capital_e9, BASIS, lambda: reader.ts_ns)
                     reader.history.start_ns = record.ts_ns
                 scores.emit(record.seq, done[3])
@@ -122,7 +122,7 @@ def read_history(directory: Path) -> Read:
     history = reader.history
     history.last_seq, history.last_hash, history.end_ns = state.seq, state.hash, state.ts_ns
     _close(history, DeskView(state), cast(DeskCore, state.core))
-    scores = scores or Scores(named, CAPITAL_CENTS * _E9_PER_CENT, BASIS, lambda: 0)
+    scores = scores or Scores(named, {ACCOUNT: CAPITAL_CENTS * _E9_PER_CENT}, BASIS, lambda: 0)
     return Read(history, scores.report(history.end_ns))
 
 

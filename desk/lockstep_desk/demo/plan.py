@@ -10,8 +10,14 @@ from typing import Final
 
 import msgspec
 
-from lockstep_desk.adapters.exchange.durable import Place, Protection
-from lockstep_desk.adapters.exchange.venue import Listing, VenueOptions
+from lockstep_desk.adapters.exchange.durable import Place
+from lockstep_desk.adapters.exchange.venue import (
+    ACCOUNT,
+    Listing,
+    Protection,
+    VenueAccount,
+    VenueOptions,
+)
 from lockstep_desk.backtest.moves import Move, moves
 from lockstep_desk.core.commands import Limits
 from lockstep_desk.core.machine import desk_genesis
@@ -67,7 +73,7 @@ CAPITAL_CENTS: Final = 100_000_00
 LIMITS: Final = Limits(
     max_position_cents=10**9, max_order_cents=10**8, max_orders_per_sec=1_000, caps_open=True
 )
-PROTECTION: Final = Protection("ETH", interval_ms=500, frozen_ms=300, qty_e8=3 * E8)
+PROTECTION: Final = Protection(qty_e8=3 * E8, interval_ms=500, frozen_ms=300)
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,11 +127,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         options = VenueOptions(
             _LISTINGS,
             seed=self.seed,
-            capital_cents=CAPITAL_CENTS,
+            accounts=(VenueAccount(ACCOUNT, CAPITAL_CENTS),),
+            protection=PROTECTION,
             maker_fee_e9=MAKER_FEE_E9,
             taker_fee_e9=TAKER_FEE_E9,
         )
-        return Place(directory, self.begun_ns, options, (PROTECTION,))
+        return Place(directory, self.begun_ns, options)
 
     def desk_genesis(self) -> Genesis:
         """Return what the desk's journal begins with."""

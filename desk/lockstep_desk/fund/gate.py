@@ -121,6 +121,12 @@ class DeploymentGate:
         with self._lock:
             return self._book.state()
 
+    @property
+    def halted(self) -> HaltAction | None:
+        """The severest action that the gate was halted with, None while it is not."""
+        halted = self._book.halted
+        return HaltAction(halted) if halted else None
+
     def check(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
         """Return whether the order may go; of several breaches the first. Changes nothing."""
         with self._lock:

@@ -1,11 +1,11 @@
 """Profit and loss of fills by cash flow, in one bucket or one for each deployment.
 
-Owns the cash-flow view: what was received less what was paid and less fees, with the open
-inventory beside it. It never averages a cost and never looks anything up; it takes any iterable of
-fills, from a list, a file or a database, in any order.
+Owns the cash-flow view: what was received less what was paid and less fees, funding with it, and
+the open inventory beside it. It never averages a cost and never looks anything up; it takes any
+iterable of fills, from a list, a file or a database, in any order.
 
-Invariants: every fill in the window is counted in exactly one bucket; sums are exact at 1e-17 and
-scaled once, towards zero; windows are half-open, so adjacent ones share no fill.
+Invariants: every fill and every funding in the window is counted in exactly one bucket; sums are
+exact at 1e-17 and scaled once, towards zero; windows are half-open, so adjacent ones share no fill.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from typing import assert_never
 import msgspec
 
 from lockstep_desk.errors import InvalidValueError, need_int, need_member
-from lockstep_desk.types import E8, Fill, Mark
+from lockstep_desk.types import E8, Fill, Funding, Mark
 
 
 class GroupBy(IntEnum):
@@ -45,6 +45,7 @@ class Pnl(msgspec.Struct, frozen=True):
 class PnlBucket(msgspec.Struct, frozen=True):
     """What the fills of one key made. `key` None holds the unattributed ones, or the total.
 
+    `funding_e9` is what was received of it, negative what was paid; the realised profit holds it.
     `open_positions_by_symbol` is the signed quantity that the window's fills leave open, at 1e-8,
     by symbol in order; symbols that are flat are absent.
     """
@@ -55,6 +56,7 @@ class PnlBucket(msgspec.Struct, frozen=True):
     fees_e9: int
     gross_volume_e17: int
     open_positions_by_symbol: dict[str, int]
+    funding_e9: int = 0
 
     @property
     def gross_volume_e9(self) -> int:
@@ -65,9 +67,10 @@ class PnlBucket(msgspec.Struct, frozen=True):
 class PnlReport(msgspec.Struct, frozen=True):
     """The buckets by key, the one without a key last, and what was odd about the input.
 
-    `duplicates` counts fills that came again with the same id, in or out of the window; `conflicts`
-    names those that came again with other content: the first one counts. `unmarked` names symbols
-    with open inventory that `enrich_unrealized` had no price for: they add nothing.
+    `duplicates` counts fills and parts of funding that came again with the same id, in or out of
+    the window; `conflicts` names those that came again with other content: the first one counts.
+    `unmarked` names symbols with open inventory that `enrich_unrealized` had no price for: they add
+    nothing.
     """
 
     group_by: GroupBy
@@ -105,12 +108,16 @@ class PnlReport(msgspec.Struct, frozen=True):
 
 
 def compute_pnl(
-    fills: Iterable[Fill], start_ns: int, end_ns: int, group_by: GroupBy = GroupBy.TOTAL
+    fills: Iterable[Fill],
+    start_ns: int,
+    end_ns: int,
+    group_by: GroupBy = GroupBy.TOTAL,
+    fundings: Iterable[Funding] = (),
 ) -> PnlReport:
-    """Return the profit of the fills whose time is in [start_ns, end_ns).
+    """Return the profit of the fills and funding whose time is in [start_ns, end_ns).
 
-    A fill that comes again is counted once, whichever window it is in. A window that holds no
-    moment raises. Time and memory are linear in the fills.
+    What comes again is counted once, whichever window it is in. A window that holds no moment
+    raises. Time and memory are linear in the fills.
     """
     need_member("group_by", group_by, GroupBy)
     need_int("start_ns", start_ns, 0)
@@ -118,32 +125,50 @@ def compute_pnl(
         raise InvalidValueError(
             f"end_ns: expected a window that ends after its start {start_ns}, found {end_ns}"
         )
-    known: dict[str, Fill] = {}
-    conflicts: set[str] = set()
+    met = _Met()
     sums: dict[str | None, _Sums] = {} if group_by is GroupBy.DEPLOYMENT else {None: _Sums()}
-    duplicates = 0
     for fill in fills:
-        if fill.fill_id in known:
-            duplicates += 1
-            if known[fill.fill_id] != fill:
-                conflicts.add(fill.fill_id)
-            continue
-        known[fill.fill_id] = fill
-        if start_ns <= fill.ts_ns < end_ns:
+        if met.is_new((fill.fill_id,), fill) and start_ns <= fill.ts_ns < end_ns:
             sums.setdefault(_key(fill, group_by), _Sums()).add(fill)
+    for paid in fundings:
+        key = (paid.funding_id, paid.deployment_id)
+        if met.is_new(key, paid) and start_ns <= paid.ts_ns < end_ns:
+            sums.setdefault(_key(paid, group_by), _Sums()).funding_e9 += paid.amount_e9
     buckets = tuple(sums[key].bucket(key) for key in sorted(sums, key=_none_last))
-    return PnlReport(group_by, start_ns, end_ns, buckets, duplicates, tuple(sorted(conflicts)))
+    conflicts = tuple(sorted(met.conflicts))
+    return PnlReport(group_by, start_ns, end_ns, buckets, met.duplicates, conflicts)
+
+
+class _Met:
+    """What came so far, by key: what comes again does not count."""
+
+    def __init__(self) -> None:
+        self.duplicates = 0
+        self.conflicts: set[str] = set()
+        self._known: dict[tuple[str | None, ...], Fill | Funding] = {}
+
+    def is_new(self, key: tuple[str | None, ...], one: Fill | Funding) -> bool:
+        """Return whether it is the first of its key, whose first word is its id."""
+        first = self._known.get(key)
+        if first is None:
+            self._known[key] = one
+            return True
+        self.duplicates += 1
+        if first != one:
+            self.conflicts.add(f"{key[0]}")
+        return False
 
 
 class _Sums:
     """The running sums of one bucket, all exact."""
 
-    __slots__ = ("cash_e17", "count", "fees_e9", "gross_e17", "open_e8")
+    __slots__ = ("cash_e17", "count", "fees_e9", "funding_e9", "gross_e17", "open_e8")
 
     def __init__(self) -> None:
         self.cash_e17 = 0
         self.count = 0
         self.fees_e9 = 0
+        self.funding_e9 = 0
         self.gross_e17 = 0
         self.open_e8: dict[str, int] = {}
 
@@ -157,11 +182,11 @@ class _Sums:
 
     def bucket(self, key: str | None) -> PnlBucket:
         held = {symbol: qty for symbol, qty in sorted(self.open_e8.items()) if qty}
-        pnl = Pnl(self.cash_e17 - self.fees_e9 * E8, 0)
-        return PnlBucket(key, pnl, self.count, self.fees_e9, self.gross_e17, held)
+        pnl = Pnl(self.cash_e17 + (self.funding_e9 - self.fees_e9) * E8, 0)
+        return PnlBucket(key, pnl, self.count, self.fees_e9, self.gross_e17, held, self.funding_e9)
 
 
-def _key(fill: Fill, group_by: GroupBy) -> str | None:
+def _key(fill: Fill | Funding, group_by: GroupBy) -> str | None:
     match group_by:
         case GroupBy.TOTAL:
             return None

@@ -2,13 +2,11 @@
 
 from lockstep_desk.live.desk import DeskEndedError, LiveDesk, NotBootedError
 from lockstep_desk.live.host import HostLink, HostOptions, LiveHost, Place
-from lockstep_desk.live.monitor import HaltMonitor
 from lockstep_desk.live.services import Link, live_services
 from lockstep_desk.live.turns import Turns
 
 __all__ = [
     "DeskEndedError",
-    "HaltMonitor",
     "HostLink",
     "HostOptions",
     "Link",

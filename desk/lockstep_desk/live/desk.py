@@ -30,7 +30,6 @@ from lockstep_desk.core.engine import OBSERVED, Engine
 from lockstep_desk.core.outputs import Processed, is_terminal
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.errors import InvalidValueError
-from lockstep_desk.live.monitor import HaltMonitor
 from lockstep_desk.live.turns import Turns
 from lockstep_desk.pipeline.port import Answer, CommandKind, Seen, Standing, TraderCommand
 from lockstep_desk.pipeline.router import Router, Trader
@@ -57,19 +56,11 @@ class LiveDesk:
     """A `LivePort` on the engine; strategies are the pipeline's, so its `algo` wants nothing.
 
     Safe for threads. Raises `InvalidValueError` if a trader's deployment, account or instrument is
-    not registered. `candle_ns` is the span of the candles that come. `monitor` carries out what
-    breaches ask for, in the turn of what they came of.
+    not registered. `candle_ns` is the span of the candles that come.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        router: Router,
-        candle_ns: int = NS_PER_S,
-        monitor: HaltMonitor | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, router: Router, candle_ns: int = NS_PER_S) -> None:
         self._engine = engine
-        self._monitor = monitor
         self._router = router
         self._candle_ns = candle_ns
         self._turns = Turns("the desk")
@@ -79,8 +70,6 @@ class LiveDesk:
         for trader in router.traders:
             _check_known(trader, engine.view)
         self._is_trading = _may_trade(engine.view)
-        if monitor is not None:
-            monitor.begin(engine.view)
 
     # What the pipeline calls
 
@@ -194,19 +183,17 @@ class LiveDesk:
             return self._done(work)
 
     def _done(self, work: Callable[[Engine], AuditTick]) -> AuditTick:
-        """Do something in the turn that this thread has, and what the monitor answers to it."""
+        """Do something in the turn that this thread has."""
         self.check_running()
         try:
             tick = work(self._engine)
-            ticks = [tick, *(self._monitor.after(self._engine, tick) if self._monitor else ())]
         except Exception as error:
             self._ended = f"{type(error).__name__}: {error}"
             raise
         self._is_trading = _may_trade(self._engine.view)
-        errors = [error for each in ticks for error in each.errors]
-        if any(map(is_terminal, ticks)):
-            self._ended = "; ".join(errors) or "it was shut down"
-        if errors:
+        if is_terminal(tick):
+            self._ended = "; ".join(tick.errors) or "it was shut down"
+        if tick.errors:
             raise DeskEndedError(f"the desk ended with {self._ended}")
         return tick
 

@@ -8,9 +8,12 @@ Cancels do not come here: nothing gates them.
 
 from typing import NamedTuple
 
+import msgspec
+
 from lockstep_desk.core.codes import OrderKind, Origin, Refusal, TradingState
 from lockstep_desk.core.commands import OpenRequest, RegisterInstrument
 from lockstep_desk.core.deployments import Deployment
+from lockstep_desk.core.equity import opening_refusal
 from lockstep_desk.core.events import (
     BreachFound,
     OrderRefused,
@@ -26,7 +29,7 @@ from lockstep_desk.fund.book import NS_PER_DAY
 from lockstep_desk.ids import client_order_id
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.spec import order_refusal
-from lockstep_desk.types import E17_PER_CENT, Breach, Dimension, HaltAction, RejectCode
+from lockstep_desk.types import E8, E17_PER_CENT, Breach, Dimension, HaltAction, RejectCode
 from lockstep_kernel.arith import div_floor
 
 
@@ -65,10 +68,13 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
         why = _Refused(Refusal.GATE, breach.dimension.name, breach)
         events.append(_refused(asker, request, why))
         return
-    refused = _opening_refusal(core, asker, request, deployment, priced)
-    if refused is not None:
-        events.append(_refused(asker, request, refused))
+    block = _block(core, asker, request, priced)
+    is_closing = deployment.gate.closing_e8(priced.intent) == request.qty_e8
+    if block is not None and (not is_closing or block.code is Refusal.SHUT_DOWN):
+        events.append(_refused(asker, request, block))
         return
+    if block is not None or deployment.gate.halted is not None:
+        request = _reduce_only(core, request)
     _note_profit(core, deployment)
     verdict = deployment.gate.check(priced.intent, core.now_ns)
     if isinstance(verdict, Breach):
@@ -85,12 +91,14 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
 
 
 def profit_e17(core: DeskCore, deployment: str) -> int:
-    """Return all that a deployment made since it began, open positions at their marks."""
-    return sum(
+    """Return all that a deployment made since it began: funding, and open positions at marks."""
+    traded_e17 = sum(
         book.total_e17 + book.realised_e17 + book.unrealised_e17
         for key, book in core.books.items()
         if key[2] == deployment and key[2] != NET
     )
+    funded_e9 = sum(one.total_e9 for key, one in core.fundings.items() if key[2] == deployment)
+    return traded_e17 + funded_e9 * E8
 
 
 def _priced(core: DeskCore, asker: Asker, request: OpenRequest) -> _Priced | _Refused:
@@ -126,25 +134,30 @@ def _next_id(core: DeskCore, asker: Asker, instrument: str) -> tuple[int, str]:
         number += 1
 
 
-def _opening_refusal(
-    core: DeskCore,
-    asker: Asker,
-    request: OpenRequest,
-    deployment: Deployment,
-    priced: _Priced,
-) -> _Refused | None:
-    """Return why an order may not open now; one that only closes always may."""
+def _block(core: DeskCore, asker: Asker, request: OpenRequest, priced: _Priced) -> _Refused | None:
+    """Return what keeps an order from opening; one that only closes it does not keep back."""
     if core.desk.is_shut_down:
         return _Refused(Refusal.SHUT_DOWN, "the desk has ended")
-    if deployment.gate.closing_e8(priced.intent) == request.qty_e8:
-        return None
     if asker.origin is Origin.ALGO and core.desk.trading is TradingState.DISABLED:
         return _Refused(Refusal.TRADING_DISABLED, "strategies are disabled")
     if core.venues[priced.spec.venue].is_quarantined:
         return _Refused(Refusal.QUARANTINED, f"venue {priced.spec.venue}")
     if core.accounts[request.account].is_quarantined:
         return _Refused(Refusal.QUARANTINED, f"account {request.account}")
-    return None
+    refused = opening_refusal(core, asker.deployment, request)
+    return None if refused is None else _Refused(*refused)
+
+
+def _reduce_only(core: DeskCore, request: OpenRequest) -> OpenRequest:
+    """Have the venue see to it that a closing order opens nothing, whatever fills before it.
+
+    A venue knows the account's position only: where that is smaller than the order, since
+    deployments hold both sides, the order goes as it is.
+    """
+    net = core.net(request.account, request.instrument) * request.side.sign
+    if -net < request.qty_e8:
+        return request
+    return msgspec.structs.replace(request, is_reduce_only=True)
 
 
 def _note_profit(core: DeskCore, deployment: Deployment) -> None:

@@ -170,14 +170,16 @@ def _live(section: Section, failures: Section) -> LiveOptions:
     return found
 
 
-def checks_of(section: Section) -> ChecksConfig:
-    """Return what a section says that orders are checked for."""
-    found = ChecksConfig(
-        max_notional_cents=section.optional_number("max_notional_cents", least=1),
-        max_deviation_bps=section.optional_number("max_deviation_bps", least=0),
-    )
+def checks_of(section: Section, default: ChecksConfig | None = None) -> ChecksConfig:
+    """Return what a section says that orders are checked for, over what holds without it."""
+    default = default or ChecksConfig()
+    notional_cents = section.optional_number("max_notional_cents", least=1)
+    deviation_bps = section.optional_number("max_deviation_bps", least=0)
     section.finish()
-    return found
+    return ChecksConfig(
+        default.max_notional_cents if notional_cents is None else notional_cents,
+        default.max_deviation_bps if deviation_bps is None else deviation_bps,
+    )
 
 
 def failures_of(section: Section) -> FailurePolicy:
@@ -228,15 +230,18 @@ def _walk(section: Section) -> Walk:
     return found
 
 
-def traders_of(parent: Section, catalog: Catalog) -> tuple[Named, ...]:
-    """Return the traders of a section's [[trader]] tables; each has a deployment of its own."""
+def traders_of(parent: Section, catalog: Catalog, account: str = "main") -> tuple[Named, ...]:
+    """Return the traders of a section's [[trader]] tables; each has a deployment of its own.
+
+    One that names no account trades on `account`.
+    """
     sections = parent.sections("trader")
     if not sections:
         raise parent.error("trader", "expected a [[trader]] at least, found none")
     traders: list[Named] = []
     places: dict[str, Section] = {}
     for section in sections:
-        named = _trader(len(traders), section, catalog)
+        named = _trader(len(traders), section, (catalog, account))
         other = places.setdefault(named.trader.deployment_id, section)
         if other is not section:
             raise section.error(
@@ -248,7 +253,8 @@ def traders_of(parent: Section, catalog: Catalog) -> tuple[Named, ...]:
     return tuple(traders)
 
 
-def _trader(index: int, section: Section, catalog: Catalog) -> Named:
+def _trader(index: int, section: Section, known: tuple[Catalog, str]) -> Named:
+    catalog, account = known
     strategy = _strategy(section, catalog)
     name, ordinal = section.text("name"), section.number("ordinal", 0)
     version = version_id(f"{strategy.name} {section.text('version', '1')}".encode())
@@ -260,7 +266,7 @@ def _trader(index: int, section: Section, catalog: Catalog) -> Named:
             instrument=section.text("instrument"),
             strategy=strategy,
             cadence_ns=section.number("cadence_ms", 0) * _MS_NS,
-            account=section.text("account", "main"),
+            account=section.text("account", account),
         ),
     )
     section.finish()

@@ -23,6 +23,7 @@ SEVERITIES: Final[dict[str, Severity]] = {
     "RETRIES_EXHAUSTED": Severity.CRITICAL,
     "UNRECOVERABLE": Severity.CRITICAL,
     "KILL_SWITCH": Severity.CRITICAL,
+    "DRAWDOWN": Severity.CRITICAL,
     "QUARANTINED": Severity.CRITICAL,
     "HEARTBEAT_MISSING": Severity.CRITICAL,
     "IDEMPOTENCY_CONFLICT": Severity.CRITICAL,

@@ -30,6 +30,17 @@ def money(amount_e9: int | None) -> str:
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02}"
 
 
+def decimal(number: int, digits: int) -> str:
+    """Return a number of so many digits behind the point, exactly, without zeros at its end.
+
+    >>> decimal(-1_250_000, 8), decimal(300_000_000, 8)
+    ('-0.0125', '3')
+    """
+    whole, rest = divmod(abs(number), 10**digits)
+    behind = f".{rest:0{digits}}".rstrip("0").rstrip(".") if digits else ""
+    return f"{'-' if number < 0 else ''}{whole:,}{behind}"
+
+
 def percent(share_e9: int | None) -> str:
     """Return a share of 1e-9 in percent with two decimals.
 

@@ -6,13 +6,25 @@ import msgspec
 import pytest
 
 from lockstep_desk import ids
-from lockstep_desk.adapters.exchange import Units, registration, session, units_of
+from lockstep_desk.adapters.exchange import (
+    ExchangeSession,
+    Membership,
+    Past,
+    Units,
+    registration,
+    session,
+    units_of,
+)
 from lockstep_desk.core.codes import Divergence, OrderKind, SendError, TimeInForce, TradingState
 from lockstep_desk.core.commands import (
     CancelOrders,
     ClosePositions,
+    RecordAccountDisconnect,
     RecordFill,
+    RecordFunding,
+    RecordL1,
     RecordOrder,
+    RecordTrade,
     RegisterInstrument,
     ReplaceAccount,
     SendOpenRequests,
@@ -32,6 +44,7 @@ from lockstep_engine.commands import (
     Liquidate,
     SetMmpConfig,
     TradingLimits,
+    UpdateFundingRate,
     UpdateIndexPrice,
     UpdateMarkPrice,
 )
@@ -254,6 +267,64 @@ def test_what_happens_while_the_link_is_lost_is_made_up_for(market: Market) -> N
     assert 2 * LOT == held.qty_e8
     assert [Divergence.ORDER_VANISHED] == codes(market)
     assert () == market.engine.view.orders()
+
+
+def test_of_several_sessions_one_tells_of_the_market(market: Market) -> None:
+    exchange = market.exchange
+    member = Membership(VENUE, "other", DESK_NUMBER, exchange.desk.key, tells_market=False)
+    other = ExchangeSession(member, lambda: 0, Past(list(exchange.said)))
+    exchange.sinks.append(other)
+    other.connect()
+    other.take()
+    market.process(SendOpenRequests((want(Side.BUY, 101, 1),)))
+    exchange.make(Side.SELL, 100, 1)
+    market_told = {RecordTrade, RecordL1}
+    assert market_told.isdisjoint(type(event) for event in other.take())
+    assert [RecordL1] == [type(event) for event in market.session.take()]
+    other.disconnect()
+    assert [RecordAccountDisconnect("other")] == other.take()
+
+
+def an_hour_passes(market: Market) -> None:
+    """Let the clock reach the next funding time, with prices as they were."""
+    for _half in range(2):
+        market.clock.advance_secs(1_800)
+        market.exchange.send(market.exchange.root, UpdateIndexPrice("BTC", 100 * 10**6))
+        market.exchange.send(market.exchange.root, UpdateMarkPrice(PERP, 100 * 10**6))
+
+
+def test_funding_is_booked_as_the_exchange_moves_the_cash(market: Market) -> None:
+    market.process(SendOpenRequests((want(Side.BUY, 101, 3),)))
+    before = exchange_account(market.exchange.sequencer.state, DESK_NUMBER).cash_e6
+    market.exchange.send(market.exchange.root, UpdateFundingRate(PERP, 10**6, 3_600))
+    an_hour_passes(market)
+    market.settle()
+    # 3 lots of 0.001 at a mark of 100, a tenth of a percent.
+    assert -300_000 == market.engine.view.funding_e9(ACCOUNT, SYMBOL, "")
+    after = exchange_account(market.exchange.sequencer.state, DESK_NUMBER).cash_e6
+    assert -300 == after - before
+    agree(market)
+
+
+@pytest.mark.desk("DESK-71", "DESK-D10")
+def test_funding_while_the_link_is_lost_is_made_up_for_in_its_order(market: Market) -> None:
+    market.exchange.send(market.exchange.root, UpdateFundingRate(PERP, 10**6, 3_600))
+    market.process(SendOpenRequests((want(Side.BUY, 100, 4),)))
+    market.session.disconnect()
+    market.settle()
+    market.exchange.make(Side.SELL, 100, 1)
+    an_hour_passes(market)
+    market.exchange.make(Side.SELL, 100, 2)
+    market.session.connect()
+    told = market.session.take()
+    expected = [RecordFill, RecordFunding, ReplaceAccount]
+    assert expected == [type(event) for event in told]
+    for event in told:
+        market.engine.process(event)
+    assert -100_000 == market.engine.view.funding_e9(ACCOUNT, SYMBOL, "")
+    agree(market)
+    market.session.connect()
+    assert [ReplaceAccount] == [type(event) for event in market.session.take()]
 
 
 @pytest.mark.desk("F6", "RECON-44", "DESK-D11")

@@ -9,10 +9,12 @@ from lockstep_desk.adapters.exchange import ExchangeAccount
 from lockstep_desk.adapters.exchange.account import deployment_of, error_of, lineage_of
 from lockstep_desk.core.commands import (
     BalanceReport,
+    FundingReport,
     PositionReport,
     RecordBalance,
     RecordCancelResponse,
     RecordFill,
+    RecordFunding,
     RecordL1,
     RecordOrder,
 )
@@ -207,11 +209,13 @@ def test_funding_and_cash_move_the_balance(account: ExchangeAccount) -> None:
         NOW,
         [
             told.CashMoved(OURS, int(CashReason.DEPOSIT), 10, 10),
-            told.FundingPaid(PERP, OURS, 0, 1, 1, -3, 7),
+            told.FundingPaid(PERP, OURS, 5, 2, 1, -3, 7),
         ],
     )
     totals = [event.balance.total_e9 for event in of(RecordBalance, events)]
     assert [10_000, 7_000] == totals
+    paid = FundingReport("1-5", "BTC-PERP", 2 * LOT, -3_000, 5)
+    assert [RecordFunding("main", paid)] == of(RecordFunding, events)
 
 
 def test_only_a_change_of_the_best_prices_is_told_each_at_a_time_of_its_own(

@@ -14,11 +14,13 @@ from lockstep_desk.adapters.exchange.units import E9_PER_E6, Units, units_of
 from lockstep_desk.core.commands import (
     BalanceReport,
     FillReport,
+    FundingReport,
     OrderReport,
     PositionReport,
     RecordBalance,
     RecordCancelResponse,
     RecordFill,
+    RecordFunding,
     RecordL1,
     RecordOrder,
     RecordTrade,
@@ -59,17 +61,23 @@ class Logged:
 
 
 class ExchangeAccount:
-    """The projection. `names` gives the client order id of a number that the desk asked for."""
+    """The projection. `names` gives the client order id of a number that the desk asked for.
 
-    def __init__(self, name: str, number: int) -> None:
+    Without `tells_market` it tells of the account only, not of trades and best prices of others.
+    `fundings` has each payment with the number of fills that were before it.
+    """
+
+    def __init__(self, name: str, number: int, *, tells_market: bool = True) -> None:
         self.name = name
         self.number = number
+        self.tells_market = tells_market
         self.names: dict[int, str] = {}
         self.units: dict[int, Units] = {}
         self.live: dict[int, Logged] = {}
         self.of_client: dict[int, Logged] = {}
         self.failed: dict[int, OrderError] = {}
         self.fills: list[FillReport] = []
+        self.fundings: list[tuple[int, FundingReport]] = []
         self.positions: dict[int, int] = {}
         self.cash_e6 = 0
         self.time_ns = 0
@@ -124,6 +132,15 @@ class ExchangeAccount:
             for number, lots in sorted(self.positions.items())
             if lots
         )
+
+    def history(self, fills: int, fundings: int) -> list[RecordFill | RecordFunding]:
+        """Return fills and funding payments as they came, without the first so many of each."""
+        told: list[RecordFill | RecordFunding] = []
+        for before, funding in self.fundings[fundings:]:
+            told += [RecordFill(self.name, fill) for fill in self.fills[fills:before]]
+            told.append(RecordFunding(self.name, funding))
+            fills = max(fills, before)
+        return told + [RecordFill(self.name, fill) for fill in self.fills[fills:]]
 
     # What the events do
 
@@ -185,15 +202,18 @@ class ExchangeAccount:
             self._found.append(RecordOrder(self.name, self.report(order)))
 
     def trade(self, event: told.Trade) -> None:
-        units = self.units[event.instrument]
-        taker = Side(event.taker_side)
-        price, qty = units.price_e9(event.price_ticks), units.qty_e8(event.qty_lots)
-        shown = self._next_ns(event.instrument)
-        self._found.append(RecordTrade(units.name, price, qty, taker, shown))
+        if self.tells_market:
+            units = self.units[event.instrument]
+            taker = Side(event.taker_side)
+            price, qty = units.price_e9(event.price_ticks), units.qty_e8(event.qty_lots)
+            shown = self._next_ns(event.instrument)
+            self._found.append(RecordTrade(units.name, price, qty, taker, shown))
         self._trade_side(event, event.maker, 0)
         self._trade_side(event, event.taker, 1)
 
     def change_book(self, event: told.BookChanged) -> None:
+        if not self.tells_market:
+            return
         bids, asks = self._books[event.instrument]
         before = _best(bids, asks)
         for levels, changes in ((bids, event.bids), (asks, event.asks)):
@@ -222,8 +242,19 @@ class ExchangeAccount:
             self._set_cash(event.balance_e6)
 
     def pay_funding(self, event: told.FundingPaid) -> None:
-        if event.account == self.number:
-            self._set_cash(event.cash_e6)
+        if event.account != self.number:
+            return
+        units = self.units[event.instrument]
+        funding = FundingReport(
+            f"{event.instrument}-{event.funding_ns}",
+            units.name,
+            units.qty_e8(event.qty_lots),
+            event.amount_e6 * E9_PER_E6,
+            event.funding_ns,
+        )
+        self.fundings.append((len(self.fills), funding))
+        self._found.append(RecordFunding(self.name, funding))
+        self._set_cash(event.cash_e6)
 
     def settle(self, event: told.PositionSettled) -> None:
         if event.account != self.number:

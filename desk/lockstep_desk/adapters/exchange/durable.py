@@ -18,7 +18,7 @@ from lockstep_desk.adapters.exchange.broker import scopes_of
 from lockstep_desk.adapters.exchange.session import ExchangeSession, Membership, Past
 from lockstep_desk.adapters.exchange.venue import (
     ACCOUNT,
-    DESK_NUMBER,
+    FIRST,
     VENUE,
     CounterSide,
     Listing,
@@ -40,17 +40,8 @@ from lockstep_kernel import CannotRunError, Genesis, find_machine
 from lockstep_replay import Live, LiveOptions, begin, resume, steps
 
 EXCHANGE: Final = "exchange"
-_OWNER, _AGENT, _STOP = "desk", "agent of the desk", "native stop"
+_AGENT, _STOP = "agent of the desk", "native stop"
 _PROTECTION_BPS: Final = 2_000
-
-
-class Protection(msgspec.Struct, frozen=True):
-    """Market-maker protection: `qty_e8` filled in `interval_ms` freezes for `frozen_ms`."""
-
-    underlying: str
-    interval_ms: int
-    frozen_ms: int
-    qty_e8: int
 
 
 class NativeStop(msgspec.Struct, frozen=True):
@@ -72,12 +63,14 @@ class NativeStop(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an exchange is: its journal, when it began, and what it lists and protects."""
+    """Where an exchange is: its journal, when it began, and what it lists and protects.
+
+    The desk has the first account of the options.
+    """
 
     directory: Path
     begun_ns: int
     options: VenueOptions
-    protections: tuple[Protection, ...] = ()
 
 
 class DurableVenue(CounterSide):
@@ -91,14 +84,12 @@ class DurableVenue(CounterSide):
     def __init__(
         self, place: Place, clock: Callable[[], int], numbers: Sequence[tuple[int, str]] = ()
     ) -> None:
-        self._protections = place.protections
         self.stop: NativeStop | None = None
         self.shown_e9: dict[str, int] = {}
         past = read_past(place.directory)
         self.moved = past.moved
-        self._owner = past.party(_OWNER, DESK_NUMBER)
-        self._stopper = past.party(_STOP, DESK_NUMBER)
-        member = Membership(VENUE, ACCOUNT, DESK_NUMBER, key_of(_AGENT), _PROTECTION_BPS)
+        self._stopper = past.party(_STOP, FIRST)
+        member = Membership(VENUE, ACCOUNT, FIRST, key_of(_AGENT), _PROTECTION_BPS)
         self.session = ExchangeSession(
             member, lambda: live.sequencer.state.ts_ns, Past(past.history, numbers)
         )
@@ -124,23 +115,20 @@ class DurableVenue(CounterSide):
     def scopes(self) -> KeyScope:
         """Return what the key of the desk may do."""
         core = cast(ExchangeCore, self.sequencer.state.core)
-        return scopes_of(core, DESK_NUMBER, key_of(_AGENT))
+        return scopes_of(core, FIRST, key_of(_AGENT))
 
     def close(self) -> None:
         """Close the journal."""
         self._live.close()
 
     def _opening(self) -> list[tuple[Party, asked.Action]]:
-        """Return what every exchange begins with, then what the account's owner asks for."""
-        mine: list[asked.Action] = [
-            asked.AuthorizeAgent(key_of(_AGENT)),
-            asked.AuthorizeAgent(self._stopper.key),
+        """Return what every exchange begins with, then the keys that the account's owner adds."""
+        owner = self._owners[0]
+        return [
+            *super()._opening(),
+            (owner, asked.AuthorizeAgent(key_of(_AGENT))),
+            (owner, asked.AuthorizeAgent(self._stopper.key)),
         ]
-        mine += [
-            asked.SetMmpConfig(one.underlying, one.interval_ms, one.frozen_ms, one.qty_e8)
-            for one in self._protections
-        ]
-        return [*super()._opening(), *((self._owner, action) for action in mine)]
 
     def _size(self, listing: Listing) -> int:
         """Quote at least the whole depth: a native stop finds all of its quantity there."""

@@ -10,7 +10,7 @@ import msgspec
 
 from lockstep_desk.adapters.exchange.account import ExchangeAccount
 from lockstep_desk.adapters.exchange.durable import EXCHANGE
-from lockstep_desk.adapters.exchange.venue import ACCOUNT, DESK_NUMBER, key_of
+from lockstep_desk.adapters.exchange.venue import ACCOUNT, FIRST, key_of
 from lockstep_desk.core.commands import FillReport
 from lockstep_engine.commands import Command
 from lockstep_engine.events import OrderAccepted, Trade
@@ -63,7 +63,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 def read_evidence(directory: Path) -> Evidence:
     """Return what a journal says; raises what reading and re-executing it raise."""
-    account = ExchangeAccount(ACCOUNT, DESK_NUMBER)
+    account = ExchangeAccount(ACCOUNT, FIRST)
     placed: dict[int, Placed] = {}
     stopped: list[FillReport] = []
     seq, hash_ = 0, b""
@@ -85,11 +85,11 @@ def read_evidence(directory: Path) -> Evidence:
 def _count(placed: dict[int, Placed], events: Sequence[msgspec.Struct]) -> None:
     """Take note of orders and trades of numbers that the desk gave; 0 is none of its."""
     for event in events:
-        if isinstance(event, OrderAccepted) and event.account == DESK_NUMBER and event.client_id:
+        if isinstance(event, OrderAccepted) and event.account == FIRST and event.client_id:
             one = placed.setdefault(event.client_id, Placed())
             one.accepted += 1
             one.qty_lots = event.qty_lots
         elif isinstance(event, Trade):
             for side in (event.maker, event.taker):
-                if side.account == DESK_NUMBER and side.client_id:
+                if side.account == FIRST and side.client_id:
                     placed.setdefault(side.client_id, Placed()).filled_lots += event.qty_lots

@@ -21,6 +21,7 @@ from lockstep_desk.core.commands import (
     RecordAccountDisconnect,
     RecordCancelResponse,
     RecordFill,
+    RecordFunding,
     RecordMarketDisconnect,
     RecordOrder,
     ReplaceAccount,
@@ -66,7 +67,8 @@ class ExchangeSequencer(Protocol):
 class Membership(msgspec.Struct, frozen=True):
     """Who the desk is at the exchange: its account, and the key that trades for it.
 
-    `protection_bps` is how far beyond its value a market order may trade.
+    `protection_bps` is how far beyond its value a market order may trade. Of several sessions of
+    one desk at one venue a single one `tells_market`: the others tell of their accounts only.
     """
 
     venue: str
@@ -74,6 +76,7 @@ class Membership(msgspec.Struct, frozen=True):
     number: int
     signer: bytes
     protection_bps: int = 500
+    tells_market: bool = True
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -98,14 +101,16 @@ class ExchangeSession:
         past: Past | None = None,
     ) -> None:
         self.member = member
-        self.account = ExchangeAccount(member.account, member.number)
+        self.account = ExchangeAccount(
+            member.account, member.number, tells_market=member.tells_market
+        )
         self._clock = clock
         self._sequencer: ExchangeSequencer | None = None
         self._queue: deque[msgspec.Struct] = deque()
         self._is_connected = False
         self._is_open = True
         self._last_nonce = -1
-        self._taken = 0
+        self._taken = (0, 0)
         past = past or Past()
         for number, client_order_id in past.numbers:
             self.account.know(number, client_order_id)
@@ -163,7 +168,7 @@ class ExchangeSession:
         told = list(self._queue)
         self._queue.clear()
         if told and self._is_connected:
-            self._taken = len(self.account.fills)
+            self._taken = (len(self.account.fills), len(self.account.fundings))
         return told
 
     take = drain
@@ -173,22 +178,30 @@ class ExchangeSession:
     def connect(self, since_ns: int = -1) -> None:
         """Deliver again, the account's snapshot first ([DESK-71]).
 
-        What was missed comes with it: fills that were never taken from here, from `since_ns` on.
-        The desk drops those that it has. Of very many, the older ones come before the snapshot.
+        What was missed comes with it: fills and funding that were never taken from here, from
+        `since_ns` on. The desk drops those that it has. The fills after the last funding come in
+        the snapshot, of very many the newest; all else comes before it, in its order.
         """
         self._is_connected = True
         account = self.account
-        missed = [fill for fill in account.fills[self._taken :] if fill.ts_ns >= since_ns]
-        early, late = missed[:-FILLS_IN_SNAPSHOT], missed[-FILLS_IN_SNAPSHOT:]
-        self._queue.extend(RecordFill(account.name, fill) for fill in early)
-        self._queue.append(self.snapshot(tuple(late)))
+        missed = [told for told in account.history(*self._taken) if _ts_ns(told) >= since_ns]
+        late: list[FillReport] = []
+        while missed and len(late) < FILLS_IN_SNAPSHOT:
+            newest = missed[-1]
+            if not isinstance(newest, RecordFill):
+                break
+            late.append(newest.fill)
+            missed.pop()
+        self._queue.extend(missed)
+        self._queue.append(self.snapshot(tuple(reversed(late))))
 
     def disconnect(self) -> None:
         """Lose the link: nothing is delivered until `connect`, and what was queued is lost."""
         self._is_connected = False
         self._queue.clear()
         self._queue.append(RecordAccountDisconnect(self.member.account))
-        self._queue.append(RecordMarketDisconnect(self.member.venue))
+        if self.member.tells_market:
+            self._queue.append(RecordMarketDisconnect(self.member.venue))
 
     def snapshot(self, fills: tuple[FillReport, ...] = ()) -> ReplaceAccount:
         """Return all that the account holds, with these of its fills."""
@@ -316,6 +329,10 @@ class InProcessFeed:
         """Yield what came back, and what comes back meanwhile, until all is quiet."""
         while told := [reply for session in self._sessions for reply in session.take()]:
             yield from told
+
+
+def _ts_ns(told: RecordFill | RecordFunding) -> int:
+    return told.fill.ts_ns if isinstance(told, RecordFill) else told.funding.ts_ns
 
 
 def _tif(request: OrderRequested) -> ExchangeTif:

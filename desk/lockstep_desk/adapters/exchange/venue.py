@@ -29,6 +29,7 @@ from lockstep_engine import commands as asked
 from lockstep_engine.codes import Code, OrderType, Role, SelfTradeMode, TimeInForce
 from lockstep_engine.events import CommandRejected, InstrumentCreated, OrderRejected
 from lockstep_engine.exchange import exchange_genesis
+from lockstep_engine.views import account as account_view
 from lockstep_journal import Outlets, Sequencer, SequencerJournal
 from lockstep_kernel import CannotRunError, Genesis, Machine, find_machine, initial
 from lockstep_kernel.arith import div_ceil
@@ -36,8 +37,10 @@ from lockstep_kernel.arith import div_ceil
 VENUE: Final = "lockstep"
 ACCOUNT: Final = "main"
 
-DESK_NUMBER: Final = 1
-_COUNTER: Final = 2
+_COUNTER: Final = 1
+FIRST: Final = 2
+"""The number of the first account at the exchange; the others follow."""
+
 _TIER: Final = 1
 _QUOTE_SET: Final = 1
 _FUNDS_E6: Final = 2**58
@@ -51,10 +54,22 @@ _BPS: Final = 10_000
 OpenJournal = Callable[[Machine, Genesis], SequencerJournal]
 
 
+class FundingRate(msgspec.Struct, frozen=True):
+    """What longs pay shorts from a time on: a share of the mark's value, at each interval.
+
+    Funding times are the multiples of the interval since 1970; the first one is after `from_ns`.
+    """
+
+    from_ns: int
+    rate_e9: int
+    interval_s: int
+
+
 class Listing(msgspec.Struct, frozen=True):
     """A perpetual to list, and how the counter-side quotes it where no recording says how.
 
-    Quotes stand `half_spread_ticks` off the price on both sides; sizes are 1 to twice `depth_lots`.
+    `funding` are its rates in the order of their times; without one it has no funding. Quotes stand
+    `half_spread_ticks` off the price on both sides; sizes are 1 to twice `depth_lots`.
     """
 
     name: str
@@ -63,6 +78,7 @@ class Listing(msgspec.Struct, frozen=True):
     half_spread_ticks: int = 1
     depth_lots: int = 10_000
     price_max_ticks: int = 10_000_000
+    funding: tuple[FundingRate, ...] = ()
 
     @property
     def value_e6(self) -> int:
@@ -75,14 +91,47 @@ class Listing(msgspec.Struct, frozen=True):
         return min(_LOTS_MAX, _VALUE_MAX_E6 // worth_e6)
 
 
+class VenueAccount(msgspec.Struct, frozen=True):
+    """An account of the desk at the exchange, and what it begins with."""
+
+    name: str = ACCOUNT
+    capital_cents: int = 100_000_000
+
+
+class Protection(msgspec.Struct, frozen=True):
+    """What MMP orders of an account may trade of an underlying in an interval before they freeze.
+
+    A frozen account's MMP orders are cancelled, and none is taken for `frozen_ms`.
+    """
+
+    qty_e8: int = 10**17
+    interval_ms: int = 1_000
+    frozen_ms: int = 1_000
+
+
 class VenueOptions(msgspec.Struct, frozen=True):
-    """What all runs of a backtest share: instruments, the counter-side's seed, capital and fees."""
+    """What all runs of a backtest share: instruments, the counter-side's seed, accounts and fees.
+
+    Of several accounts the first one tells of the market.
+    """
 
     listings: tuple[Listing, ...]
     seed: int = 1
-    capital_cents: int = 100_000_000
+    accounts: tuple[VenueAccount, ...] = (VenueAccount(),)
+    protection: Protection = Protection()
     maker_fee_e9: int = 200_000
     taker_fee_e9: int = 500_000
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """An account as the exchange has it; `cost_e9` is what its open positions cost, signed.
+
+    `positions` are (instrument, quantity), sorted; negative is short.
+    """
+
+    cash_e9: int
+    cost_e9: int
+    positions: tuple[tuple[str, int], ...]
 
 
 class Party:
@@ -136,6 +185,10 @@ class CounterSide:
         self._random = SplitMix64(options.seed)
         self._staff = past.party("staff", 0)
         self._counter = past.party("counter-side", _COUNTER)
+        self._owners = [
+            past.party(owner_name(account.name), FIRST + place)
+            for place, account in enumerate(options.accounts)
+        ]
         self.sequencer = sequencer
         self.listed: list[InstrumentCreated] = []
         self._units: dict[str, Units] = {}
@@ -185,6 +238,11 @@ class CounterSide:
         )
         self._send(self._counter, order)
 
+    def fund(self, name: str, rate: FundingRate) -> None:
+        """Let longs pay shorts at a rate from the next funding time on."""
+        number = self._units[name].number
+        self._send(self._staff, asked.UpdateFundingRate(number, rate.rate_e9, rate.interval_s))
+
     def _opening(self) -> list[tuple[Party, asked.Action]]:
         """Return the commands that an exchange begins with, each with who asks for it."""
         options, staff = self._options, self._staff
@@ -197,21 +255,38 @@ class CounterSide:
             asked.GrantRole(staff.key, roles),
             free,
             fees,
-            asked.OpenAccount(DESK_NUMBER, key_of("desk")),
-            asked.SetFeeTier(DESK_NUMBER, _TIER),
-            asked.Deposit(DESK_NUMBER, options.capital_cents * 10**4),
             asked.OpenAccount(_COUNTER, self._counter.key),
             asked.Deposit(_COUNTER, _FUNDS_E6),
         ]
-        underlyings = sorted({_underlying(listing.name) for listing in options.listings})
+        for owner, account in zip(self._owners, options.accounts, strict=True):
+            actions += [
+                asked.OpenAccount(owner.account, owner.key),
+                asked.SetFeeTier(owner.account, _TIER),
+                asked.Deposit(owner.account, account.capital_cents * 10**4),
+            ]
         actions += [
             asked.CreateUnderlying(underlying, self._index_max_e6(underlying))
-            for underlying in underlyings
+            for underlying in self._underlyings()
         ]
         actions += [
             self._create(number, listing) for number, listing in enumerate(options.listings, 1)
         ]
-        return [(staff, action) for action in actions]
+        return [*((staff, action) for action in actions), *self._protections()]
+
+    def _protections(self) -> list[tuple[Party, asked.Action]]:
+        """Return what protects the accounts: without it the exchange takes no MMP order of them."""
+        wanted = self._options.protection
+        return [
+            (
+                owner,
+                asked.SetMmpConfig(underlying, wanted.interval_ms, wanted.frozen_ms, wanted.qty_e8),
+            )
+            for owner in self._owners
+            for underlying in self._underlyings()
+        ]
+
+    def _underlyings(self) -> list[str]:
+        return sorted({_underlying(listing.name) for listing in self._options.listings})
 
     def _index_max_e6(self, underlying: str) -> int:
         return max(
@@ -238,12 +313,8 @@ class CounterSide:
 
     def _mark(self, name: str, ticks: int) -> None:
         """Move mark and index once the price is 10 bps off the mark: they follow, and seldom."""
-        units, most = self._units[name], self._listing[name].price_max_ticks
-        if ticks > most:
-            raise CannotRunError(
-                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
-                f"found {ticks}"
-            )
+        units = self._units[name]
+        self._check_price(name, ticks)
         price_e6 = ticks * units.tick_e9 // E9_PER_E6
         before_e6 = self._marked_e6.get(name, 0)
         if before_e6 and abs(price_e6 - before_e6) * _BPS <= before_e6 * _MARK_BPS:
@@ -252,7 +323,16 @@ class CounterSide:
         self._send(self._staff, asked.UpdateIndexPrice(_underlying(name), price_e6))
         self._send(self._staff, asked.UpdateMarkPrice(units.number, price_e6))
 
+    def _check_price(self, name: str, ticks: int) -> None:
+        most = self._listing[name].price_max_ticks
+        if ticks > most:
+            raise CannotRunError(
+                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
+                f"found {ticks}"
+            )
+
     def _quote(self, units: Units, bid: tuple[int, int], ask: tuple[int, int]) -> None:
+        self._check_price(units.name, ask[0])
         quote = asked.Quote(units.number, *bid, *ask)
         allow = int(SelfTradeMode.ALLOW)
         set_ = _QUOTE_SET + units.number
@@ -283,7 +363,7 @@ class CounterSide:
 
 
 class CounterVenue(CounterSide):
-    """The exchange of a backtest: new, with its counter-side and the account of the desk."""
+    """The exchange of a backtest: new, with its counter-side and the accounts of the desk."""
 
     def __init__(
         self,
@@ -294,16 +374,41 @@ class CounterVenue(CounterSide):
     ) -> None:
         genesis = venue_genesis(start_ns)
         machine = find_machine(genesis.machine)
-        member = Membership(VENUE, ACCOUNT, DESK_NUMBER, key_of("desk"))
-        self.session = ExchangeSession(member, lambda: sequencer.state.ts_ns)
+        members = [
+            Membership(
+                *(VENUE, account.name, FIRST + place, key_of(owner_name(account.name))),
+                tells_market=place == 0,
+            )
+            for place, account in enumerate(options.accounts)
+        ]
+        self.sessions = {
+            member.account: ExchangeSession(member, lambda: sequencer.state.ts_ns)
+            for member in members
+        }
         sequencer = Sequencer(
             initial(machine, genesis),
             open_journal(machine, genesis),
             clock,
-            Outlets(sinks=[self.session]),
+            Outlets(sinks=list(self.sessions.values())),
         )
-        self.session.attach(sequencer)
+        for session in self.sessions.values():
+            session.attach(sequencer)
         super().__init__(options, clock, sequencer)
+
+    def standing(self, account: str) -> Standing:
+        """Return an account as the exchange has it."""
+        session = self.sessions[account]
+        view, units = account_view(self.sequencer.state, session.member.number), self._units
+        held = {one.instrument: one.qty_lots for one in view.positions}
+        return Standing(
+            view.cash_e6 * E9_PER_E6,
+            sum(one.cost_e6 for one in view.positions) * E9_PER_E6,
+            tuple(
+                (name, units[name].qty_e8(held[units[name].number]))
+                for name in sorted(units)
+                if units[name].number in held
+            ),
+        )
 
 
 def venue_genesis(start_ns: int) -> Genesis:
@@ -311,8 +416,13 @@ def venue_genesis(start_ns: int) -> Genesis:
     return exchange_genesis(asked.ExchangeParams(key_of("staff"), start_ns, max_step_ns=2**60))
 
 
+def owner_name(account: str) -> str:
+    """Return what the party is called that owns an account."""
+    return f"account {account}"
+
+
 def key_of(name: str) -> bytes:
-    """Return the key of a party of a backtest, which is no secret."""
+    """Return the key of a party, which is no secret."""
     return sha256(b"lockstep backtest key of " + name.encode()).digest()
 
 

@@ -13,6 +13,7 @@ from lockstep_desk.core.commands import (
     RecordCancelResponse,
     RecordFee,
     RecordFill,
+    RecordFunding,
     RecordOrder,
     ReplaceAccount,
     SettleOrder,
@@ -20,6 +21,7 @@ from lockstep_desk.core.commands import (
 from lockstep_desk.core.events import BalanceChanged
 from lockstep_desk.core.fees import take_fee
 from lockstep_desk.core.fills import take_fill
+from lockstep_desk.core.funding import take_funding
 from lockstep_desk.core.links import heal, lose
 from lockstep_desk.core.notes import Events, Finding, diverge, ignore, refuse, tag_of
 from lockstep_desk.core.orders import end, forget_cancel, query
@@ -36,6 +38,7 @@ AccountCommand = (
     | RecordCancelResponse
     | RecordFill
     | RecordFee
+    | RecordFunding
     | SettleOrder
 )
 
@@ -116,6 +119,16 @@ def record_fee(core: DeskCore, command: RecordFee, events: Events) -> None:
     account = _account(core, command, events)
     if account is not None:
         take_fee(core, events, account, command.fee)
+
+
+def record_funding(core: DeskCore, command: RecordFunding, events: Events) -> None:
+    """Book a funding payment."""
+    account = _account(core, command, events)
+    funding = command.funding
+    if account is not None and _is_at_home(
+        core, events, account, funding.instrument, funding.funding_id
+    ):
+        take_funding(core, events, account, funding)
 
 
 def record_account_disconnect(

@@ -71,6 +71,14 @@ class Turns(BuysAt):
         self._number += 1
 
 
+class BuysTwiceAt(BuysAt):
+    """Buys two lots there, by two orders at once."""
+
+    def _act(self, context: Context, actions: Actions) -> None:
+        super()._act(context, actions)
+        super()._act(context, actions)
+
+
 class RaisesAt(BuysAt):
     """Raises there."""
 
@@ -103,6 +111,7 @@ class Answers:
 CATALOG: Catalog = {
     **STRATEGIES,
     "buys_at": Entry(At, BuysAt),
+    "buys_twice_at": Entry(At, BuysTwiceAt),
     "turns": Entry(At, Turns),
     "raises_at": Entry(At, RaisesAt),
     "dies_at": Entry(At, DiesAt),
@@ -110,14 +119,15 @@ CATALOG: Catalog = {
 }
 
 
-def run_text(run_id: str, *traders: tuple[str, str], risk: str = "") -> str:
-    """Return a [[run]] of (strategy, options as TOML), each named after its strategy."""
+def run_text(run_id: str, *traders: tuple[str, ...], risk: str = "") -> str:
+    """Return a [[run]] of (strategy, options as TOML, account if any), named after its strategy."""
     text = f'[[run]]\nid = "{run_id}"\n'
     if risk:
         text += f"[run.risk]\n{risk}\n"
-    for strategy, options in traders:
+    for strategy, options, *accounts in traders:
         text += f'[[run.trader]]\nname = "{strategy}"\ninstrument = "BTC-PERP"\n'
         text += f'strategy = "{strategy}"\noptions = {{ {options} }}\n'
+        text += "".join(f'account = "{account}"\n' for account in accounts)
     return text
 
 

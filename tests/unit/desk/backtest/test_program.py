@@ -48,6 +48,12 @@ def test_data_is_on_stdout_and_the_same_for_any_number_of_jobs(site: Path) -> No
     assert one.stderr.startswith("lockstep desk backtest: 2 runs, ")
     assert 1 == one.stderr.count("\n")
     plain = lockstep(site, "desk", "backtest", site / "plan.toml")
+    rows = [line.split() for line in plain.stdout.splitlines()]
+    assert ["account", "capital", "cash", "fees", "funding", "holds"] in rows
+    for run in told["runs"]:
+        (books,) = run["books"]
+        cash = f"{books['cash_e9'] / 10**9:,.2f}"
+        assert [f"{run['run_id']}/main", "100,000.00", cash] in [row[:3] for row in rows]
     for run in told["runs"]:
         assert run["desk_hash"][:16] in plain.stdout
 
@@ -61,7 +67,10 @@ def test_a_page_and_journals_are_written_and_the_journals_recover(
         *("--journal", journals, "--jobs", 2),
     )
     assert 0 == done.returncode, done.stderr
-    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    html = page.read_text("utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert "<h2>Accounts</h2>" in html
+    assert "<th>a/main</th>" in html
     assert [page, journals] == sorted(tmp_path.iterdir(), reverse=True)
     (first, _second) = json.loads(done.stdout)["runs"]
     recovered = lockstep(site, "replay", "recover", journals / "a" / "desk")

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lockstep_desk.backtest import BacktestResult, parse_plan, run, run_one
+from lockstep_desk.adapters.exchange.venue import Protection, VenueAccount
+from lockstep_desk.backtest import BacktestResult, Plan, parse_plan, run, run_one
 from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_kernel import CannotRunError, Machine
@@ -101,6 +102,31 @@ def test_no_data_is_an_error_that_says_of_what() -> None:
         run_one(plan, 0, None, CATALOG)
 
 
+def test_a_recording_without_what_a_trader_trades_is_an_error() -> None:
+    text = SHARED[SHARED.index("[venue]") :].replace(
+        'name = "BTC-PERP"', 'name = "BTC-PERP"\nsource = "BTCUSDT"'
+    )
+    text += '[[instrument]]\nname = "ETH-PERP"\ntick_e9 = 10_000_000\nlot_e8 = 1_000_000\n'
+    text += "[[instrument.funding]]\nrate_e9 = 1\n" + run_text("one", FLAT, SMA)
+    feed = f'[feed]\npath = "{SAMPLE}"\nlimit = 100\n'
+    last = text.rindex('instrument = "BTC-PERP"')
+    plan = parse_plan(
+        feed + text[:last] + text[last:].replace("BTC-PERP", "ETH-PERP", 1), "plan.toml", CATALOG
+    )
+    with pytest.raises(CannotRunError, match="expected market data of ETH-PERP, found none in the"):
+        run_one(plan, 0, None, CATALOG)
+
+
+def test_orders_that_the_exchange_does_not_take_are_counted() -> None:
+    poor = plan_of(run_text("one", ("buys_twice_at", "number = 2")), count=3)
+    accounts = (VenueAccount(capital_cents=1),)
+    venue = msgspec.structs.replace(poor.shared.venue, accounts=accounts)
+    poor = replace(poor, shared=replace(poor.shared, venue=venue))
+    found = run_one(poor, 0, None, CATALOG)
+    assert (0, 0, 2) == (found.fills, found.refused, found.rejected)
+    assert (("exchange: balance insufficient", 2),) == found.refusals
+
+
 def test_a_recorded_market_is_quoted_and_traded_as_it_was() -> None:
     text = SHARED[SHARED.index("[venue]") :].replace(
         'name = "BTC-PERP"', 'name = "BTC-PERP"\nsource = "BTCUSDT"'
@@ -128,13 +154,84 @@ def test_the_risk_of_a_run_is_held() -> None:
     assert held.fills == 0 < held.refused
 
 
-def test_a_price_beyond_what_was_listed_is_named() -> None:
+@pytest.mark.desk("DESK-50", "DESK-53")
+def test_what_the_checks_of_a_run_refuse_is_counted_by_the_check() -> None:
+    # A lot of 0.001 at about 60,000 is worth 6,000 cents, two orders of it are apart.
+    twice = run_text("one", ("buys_twice_at", "number = 2"), risk="max_orders_per_sec = 1")
+    free, (held, capped) = plan_of(twice, count=3), checked_plans(twice)
+    assert (("gate: orders per second", 1),) == run_one(free, 0, None, CATALOG).refusals
+    found = run_one(held, 0, None, CATALOG)
+    assert (0, 2, (("risk: order notional", 2),)) == (found.fills, found.refused, found.refusals)
+    assert {"risk: order notional": 2} == found.plain()["refusals"]
+    assert 1 == run_one(capped, 0, None, CATALOG).fills
+
+
+def checked_plans(text: str) -> tuple[Plan, Plan]:
+    """Return the plan with a check that holds its orders, and with one of the run's own over it."""
+    top = "[checks]\nmax_notional_cents = 5_000\nmax_deviation_bps = 50\n"
+    own = "[run.checks]\nmax_notional_cents = 7_000\n[[run.trader]]"
+    return (
+        plan_of(text, count=3, more=top),
+        plan_of(text.replace("[[run.trader]]", own), count=3, more=top),
+    )
+
+
+MAKER = "qty_e8 = 1_000_000, tick_e9 = 100_000_000, half_spread_bps = 2"
+
+
+def test_a_market_maker_trades_under_the_protection_of_its_account() -> None:
+    text = run_text("one", ("market_maker", MAKER)).replace(
+        "strategy =", "cadence_ms = 60_000\nstrategy ="
+    )
+    plan = plan_of(text, count=60)
+    free = run_one(plan, 0, None, CATALOG)
+    assert free.fills > 20
+    # One fill freezes it for a day, and what it wants meanwhile the exchange refuses.
+    tight = Protection(qty_e8=1_000_000, frozen_ms=86_400_000)
+    venue = msgspec.structs.replace(plan.shared.venue, protection=tight)
+    held = run_one(replace(plan, shared=replace(plan.shared, venue=venue)), 0, None, CATALOG)
+    assert 0 < held.fills < 5
+    assert held.rejected > free.rejected
+
+
+def test_a_price_far_from_that_of_now_is_refused_by_the_check() -> None:
+    quotes = MAKER.replace("= 2", "= 30")
+    text = run_text("one", ("market_maker", quotes)).replace(
+        "strategy =", "cadence_ms = 600_000\nstrategy ="
+    )
+    more = "[checks]\nmax_deviation_bps = 20\n"
+    found = run_one(plan_of(text, count=30, more=more), 0, None, CATALOG)
+    assert [("risk: price deviation", found.refused)] == list(found.refusals)
+    assert 0 < found.refused
+
+
+def test_a_strict_gate_binds_closing_orders_too() -> None:
+    turns, loss = ("turns", "number = 2"), "max_daily_loss_cents = 1\n"
+    assert 2 == result_of(turns, count=5, risk=loss).fills
+    assert 1 == result_of(turns, count=5, risk=loss + "strict = true").fills
+
+
+def test_working_orders_count_if_the_gate_caps_them() -> None:
+    # A lot of 0.001 at about 60,000: the cap is one and a half of them.
+    twice, cap = ("buys_twice_at", "number = 2"), "max_position_cents = 9_000\n"
+    assert (2, 0) == filled_and_refused(result_of(twice, count=3, risk=cap))
+    capped = result_of(twice, count=3, risk=cap + "caps_open = true")
+    assert (1, 1) == filled_and_refused(capped)
+
+
+def filled_and_refused(found: BacktestResult) -> tuple[int, int]:
+    return found.fills, found.refused
+
+
+@pytest.mark.parametrize(("most", "found"), [(599_000, "6000"), (600_002, "60000")])
+def test_a_price_beyond_what_was_listed_is_named(most: int, found: str) -> None:
+    """Of a candle's path, or of the quote around it."""
     plan = plan_of(run_text("one", FLAT))
     (listing,) = plan.shared.venue.listings
-    low = msgspec.structs.replace(listing, price_max_ticks=599_000)
+    low = msgspec.structs.replace(listing, price_max_ticks=most)
     venue = msgspec.structs.replace(plan.shared.venue, listings=(low,))
     plan = replace(plan, shared=replace(plan.shared, venue=venue))
-    with pytest.raises(CannotRunError, match="expected prices up to its price_max_ticks 599000"):
+    with pytest.raises(CannotRunError, match=f"up to its price_max_ticks {most}, found {found}"):
         run_one(plan, 0, None, CATALOG)
 
 

@@ -8,6 +8,7 @@ from lockstep_desk.core.commands import RecordFill, RecordL1, RecordTrade
 from lockstep_desk.strategy import MarketTrade, Quote
 from lockstep_desk.types import Side
 from lockstep_engine.commands import Command, PlaceOrder
+from lockstep_engine.events import OrderAccepted
 from lockstep_journal import MemoryJournal
 
 BTC, LOT, DOLLAR, START_NS = "BTC-PERP", 10**5, 10**9, 10**18
@@ -17,21 +18,24 @@ def opened() -> tuple[CounterVenue, SequencedClock]:
     clock = SequencedClock(START_NS)
     options = VenueOptions((Listing(BTC, DOLLAR, LOT),))
     venue = CounterVenue(options, START_NS, clock.now_ns, lambda _machine, g: MemoryJournal(g))
-    venue.session.connect()
-    venue.session.take()
+    venue.sessions["main"].connect()
+    venue.sessions["main"].take()
     return venue, clock
 
 
 def bid(venue: CounterVenue, clock: SequencedClock, price: int, lots: int) -> None:
     """Let the desk's account rest an order."""
-    member = venue.session.member
+    member = venue.sessions["main"].member
     order = PlaceOrder(1, int(Side.BUY), price, lots)
-    command = Command(member.signer, clock.now_ns() // 10**6, order, member.number)
-    assert not isinstance(venue.sequencer.submit([command])[0], Exception)
+    # The nonce of this millisecond is that of the account's protection.
+    command = Command(member.signer, clock.now_ns() // 10**6 + 1, order, member.number)
+    result = venue.sequencer.submit([command])[0]
+    assert not isinstance(result, Exception)
+    assert any(isinstance(event, OrderAccepted) for event in result[1])
 
 
 def told(venue: CounterVenue, kind: type[msgspec.Struct]) -> list[msgspec.Struct]:
-    return [report for report in venue.session.take() if isinstance(report, kind)]
+    return [report for report in venue.sessions["main"].take() if isinstance(report, kind)]
 
 
 def quote(bid_price: int, ask_price: int) -> Quote:
@@ -39,7 +43,7 @@ def quote(bid_price: int, ask_price: int) -> Quote:
 
 
 def fills(venue: CounterVenue) -> list[tuple[int, int]]:
-    reports = [one for one in venue.session.take() if isinstance(one, RecordFill)]
+    reports = [one for one in venue.sessions["main"].take() if isinstance(one, RecordFill)]
     return [(one.fill.price_e9 // DOLLAR, one.fill.qty_e8 // LOT) for one in reports]
 
 
@@ -47,7 +51,7 @@ def test_a_recorded_trade_reaches_orders_of_the_desk_that_stand_better() -> None
     venue, clock = opened()
     venue.quote(BTC, quote(59_990, 60_010))
     bid(venue, clock, 60_000, 3)
-    venue.session.take()
+    venue.sessions["main"].take()
     venue.trade(BTC, MarketTrade(BTC, START_NS, 60_000 * DOLLAR, 2 * LOT, Side.SELL))
     assert [(60_000, 2)] == fills(venue)
     venue.trade(BTC, MarketTrade(BTC, START_NS, 60_001 * DOLLAR, 2 * LOT, Side.SELL))
@@ -58,7 +62,7 @@ def test_at_one_price_who_came_first_trades_first() -> None:
     venue, clock = opened()
     venue.quote(BTC, quote(60_000, 60_010))
     bid(venue, clock, 60_000, 3)
-    venue.session.take()
+    venue.sessions["main"].take()
     venue.trade(BTC, MarketTrade(BTC, START_NS, 60_000 * DOLLAR, 6 * LOT, Side.SELL))
     assert [(60_000, 1)] == fills(venue)
 

@@ -6,7 +6,7 @@ import sqlite3
 import msgspec
 import pytest
 
-from lockstep_desk import Fill, InvalidValueError, LineageTag, Side
+from lockstep_desk import Fill, Funding, InvalidValueError, LineageTag, Side
 from lockstep_desk.fund import (
     Admit,
     DeploymentGate,
@@ -187,6 +187,37 @@ def test_sums_are_exact_and_scaled_once_towards_zero() -> None:
     assert (-1, 1) == (bucket.pnl.realized_e9, bucket.gross_volume_e9)
     (short,) = compute_pnl([msgspec.structs.replace(tiny[0], side=Side.SELL)], 0, 1).buckets
     assert (0, E8 // 2 - 1) == (short.pnl.realized_e9, short.pnl.realized_e17)
+
+
+def paid(name: str, amount: int, ts_ns: int, owner: str | None = None) -> Funding:
+    return Funding(
+        funding_id=name,
+        instrument="BTC",
+        amount_e9=amount,
+        ts_ns=ts_ns,
+        deployment_id=owner,
+    )
+
+
+def test_funding_is_profit_of_its_owner_and_its_window() -> None:
+    paying = [paid("x", -7, 10, "a"), paid("x", 3, 10, "b"), paid("y", 5, 30), paid("z", 9, 50)]
+    report = compute_pnl(OWNED, 0, 50, GroupBy.DEPLOYMENT, paying)
+    plain = compute_pnl(OWNED, 0, 50, GroupBy.DEPLOYMENT)
+    assert [("a", -7), ("b", 3), (None, 5)] == [(one.key, one.funding_e9) for one in report.buckets]
+    for bucket, without in zip(report.buckets, plain.buckets, strict=True):
+        gained = bucket.pnl.realized_e17 - without.pnl.realized_e17
+        assert bucket.funding_e9 * E8 == gained
+        assert without.fill_count == bucket.fill_count
+    assert 1 == compute_pnl(OWNED, 0, 50, fundings=paying).bucket().funding_e9
+    (only,) = compute_pnl([], 50, 51, GroupBy.DEPLOYMENT, paying).buckets
+    assert (0, 9) == (only.fill_count, only.pnl.realized_e9)
+
+
+@pytest.mark.desk("FUND-5C")
+def test_funding_that_comes_again_counts_once_and_another_content_is_named() -> None:
+    one = paid("x", -7, 10, "a")
+    report = compute_pnl([], 0, 50, GroupBy.TOTAL, [one, one, paid("x", -8, 10, "a")])
+    assert (-7, 2, ("x",)) == (report.bucket().funding_e9, report.duplicates, report.conflicts)
 
 
 @pytest.mark.desk("FUND-5B")

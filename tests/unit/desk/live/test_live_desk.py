@@ -12,14 +12,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lockstep_desk.adapters.halts import HaltMonitor
 from lockstep_desk.adapters.strategies import market_command, market_event
 from lockstep_desk.core.codes import Refusal, TradingState
 from lockstep_desk.core.commands import (
     CancelOrders,
     ClosePositions,
+    Limits,
     RecordL1,
     RecordSendResults,
     SendOpenRequests,
+    SetLimits,
     SetTradingState,
     SubmitIntents,
 )
@@ -29,6 +32,7 @@ from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_desk.core.replica import StateReplica
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.errors import InvalidValueError
+from lockstep_desk.fund import MANUAL
 from lockstep_desk.live import DeskEndedError, LiveDesk, Turns
 from lockstep_desk.pipeline import (
     Address,
@@ -51,7 +55,7 @@ from lockstep_kernel import CannotRunError, apply, initial
 from lockstep_kernel.record import unpack_record
 from lockstep_validator import Status, validate
 from tests.support.desk import GENESIS
-from tests.support.desk_exchange import ACCOUNT, DESK_NUMBER, LOT, SYMBOL, want
+from tests.support.desk_exchange import ACCOUNT, DESK_NUMBER, LOT, SYMBOL, Market, want
 from tests.support.desk_live import LiveMarket
 from tests.unit.desk.pipeline.support import CATALOG, GATE, pool_of, spec
 
@@ -321,6 +325,15 @@ def halted(market: LiveMarket) -> HaltAction | None:
     gate = market.desk.read(lambda view: view.gate(deployment))
     assert gate is not None
     return HaltAction(gate.halted) if gate.halted else None
+
+
+def test_a_breach_is_answered_in_its_own_turn() -> None:
+    desk = LiveDesk(Market(monitor=HaltMonitor()).engine, Router([]))
+    desk.process(SetLimits(MANUAL, Limits(10, 10, 10**6, HaltAction.HARD_HALT)))
+    desk.process(SendOpenRequests((want(Side.BUY, 100, 100),)))
+    gate = desk.read(lambda view: view.gate(MANUAL))
+    assert gate is not None
+    assert HaltAction.HARD_HALT == gate.halted
 
 
 def test_after_the_end_every_call_says_so() -> None:
