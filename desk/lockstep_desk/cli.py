@@ -39,7 +39,8 @@ Examples:
   lockstep desk demo --keep data/desk-demo     after Ctrl-C or a crash: the same line goes on
 
 \b
-Exit codes: 0 both journals are good, 1 one is not, 3 could not run, 130 interrupted.
+Exit codes: 0 both journals are good, 1 one is not, 3 could not run, 130 interrupted (Ctrl-C),
+143 ended by SIGTERM, 129 by SIGHUP.
 """
 
 

@@ -51,7 +51,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args(argv)
     with ThreadPoolExecutor(asked.jobs) as pool:
-        crashes = [told(one) for one in pool.map(crash, points(asked.points, asked.seed))]
+        try:
+            crashes = [told(one) for one in pool.map(crash, points(asked.points, asked.seed))]
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     wrong = [one for one in crashes if one.wrong]
     died_in = Counter(part for one in crashes for part in one.died_in)
     if asked.json:

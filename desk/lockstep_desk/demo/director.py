@@ -65,11 +65,11 @@ class Director:
         self._started_s = time.monotonic()
         self._done = {note.part for note in folder.notes()}
         self._seen: Marks | None = None
+        self._is_welcome = False
 
     def play(self) -> None:
         """Play the demo, or the rest of it; raises `CannotRunError` if a host cannot go on."""
         if self._folder.is_resumed:
-            self._note(Note(RESUMED, "what is left of this demo is played"))
             self._read_script()
         while ENDED not in self._done:
             self._play_host()
@@ -120,6 +120,9 @@ class Director:
         return message.moved >= self._folder.plan.killed_at and message.is_linked
 
     def _welcome(self, opened: Opened) -> None:
+        if self._folder.is_resumed and not self._is_welcome:
+            self._note(Note(RESUMED, "what is left of this demo is played"))
+        self._is_welcome = True
         if opened.marks.desk.seq == 0:
             self._note(Note(STARTED, "exchange, desk and four strategies started"))
             return

@@ -4,48 +4,22 @@ Owns the verdicts. Nothing is taken from the process that ran the demo: the book
 account are read from the journals, and the journals are re-executed by the real validator program.
 """
 
-import json
-import subprocess
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from lockstep_desk.adapters.exchange.evidence import Evidence, read_evidence
-from lockstep_desk.demo.director import environment, python
 from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in
 from lockstep_desk.demo.history import History, Read, read_history
 from lockstep_desk.demo.messages import Mark
 from lockstep_desk.demo.post import is_of_stop
 from lockstep_desk.demo.script import KILLED, WORKER
+from lockstep_desk.demo.validation import Judgement, validating
 from lockstep_desk.fund import GroupBy, PnlReport, compute_pnl
 
-_PROCESSES: Final = 2
 _E9_PER_E6: Final = 1_000
-_JOBS: Final = (("exchange", "exchange.naive"), ("exchange", "exchange"), ("desk", "desk"))
-"""Which journal is validated with which machine, the slow one first."""
-
-
 _DEATHS: Final = (WORKER, KILLED)
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """The verdict of the validator with one machine on one journal."""
-
-    journal: str
-    machine: str
-    exit_code: int
-    commands: int
-    seconds: float
-    sentence: str
-
-    @property
-    def is_good(self) -> bool:
-        """Return whether every hash was equal."""
-        return self.exit_code == 0
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -70,13 +44,9 @@ def judge(folder: Folder) -> Verdict:
     """Read both journals, hold them against each other, and have them validated."""
     deaths = deaths_in(folder.notes())
     expected = _expected(deaths)
-    with ThreadPoolExecutor(_PROCESSES) as pool:
-        jobs = [
-            pool.submit(_validate, folder.directory / journal, machine, expected[journal])
-            for journal, machine in _JOBS
-        ]
+    with validating(folder.directory, expected) as validations:
         read, evidence = read_history(folder.desk), read_evidence(folder.exchange)
-        judgements = tuple(job.result() for job in reversed(jobs))
+        judgements = tuple(validation.judgement() for validation in validations)
     history = read.history
     window = (history.start_ns, history.end_ns + 1)
     fills = tuple(history.fills.values())
@@ -166,30 +136,3 @@ def _expected(deaths: list[Death]) -> dict[str, list[Mark]]:
     told = [marks for death in deaths for marks in (death.acknowledged, death.recovered)]
     desk, exchange = [marks.desk for marks in told], [marks.exchange for marks in told]
     return {"desk": desk, "exchange": exchange}
-
-
-def _validate(directory: Path, machine: str, expected: list[Mark]) -> Judgement:
-    arguments = [str(directory), "--machine", machine, "--json"]
-    for mark in expected:
-        arguments += ["--expect", f"{mark.seq}:{mark.hash}"]
-    started_s = time.perf_counter()
-    done = subprocess.run(
-        python("lockstep_validator", *arguments),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    seconds = time.perf_counter() - started_s
-    verdict = _parsed(done.stdout)
-    sentence = str(verdict.get("message") or done.stderr.strip())
-    commands = int(str(verdict.get("commands") or 0))
-    return Judgement(directory.name, machine, done.returncode, commands, seconds, sentence)
-
-
-def _parsed(text: str) -> dict[str, object]:
-    try:
-        verdict: dict[str, object] = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return verdict

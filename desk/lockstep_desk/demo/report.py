@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lockstep_desk.demo.folder import Folder
-from lockstep_desk.demo.judge import Judgement, Verdict
+from lockstep_desk.demo.judge import Verdict
 from lockstep_desk.demo.messages import Marks
 from lockstep_desk.demo.plan import names
 from lockstep_desk.demo.screen import shown
+from lockstep_desk.demo.validation import Judgement
 from lockstep_desk.demo.words import fill_text, price, quantity, seconds
 from lockstep_desk.fund.pnl import PnlBucket
 from lockstep_desk.recon.findings import Status
