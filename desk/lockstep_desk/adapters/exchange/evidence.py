@@ -90,6 +90,6 @@ def _count(placed: dict[int, Placed], events: Sequence[msgspec.Struct]) -> None:
             one.accepted += 1
             one.qty_lots = event.qty_lots
         elif isinstance(event, Trade):
-            for side in (event.maker, event.taker):
-                if side.account == FIRST and side.client_id:
-                    placed.setdefault(side.client_id, Placed()).filled_lots += event.qty_lots
+            ours = [side for side in (event.maker, event.taker) if side.account == FIRST]
+            for number in [side.client_id for side in ours if side.client_id]:
+                placed.setdefault(number, Placed()).filled_lots += event.qty_lots
