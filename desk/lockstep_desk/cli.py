@@ -19,10 +19,55 @@ Exit codes: 0 ok, 2 a recording is damaged, 3 could not run, 4 a recording ends 
 130 interrupted, 141 the reader of the output went away.
 """
 
+_DEMO_EPILOG = """
+\b
+A host process runs the exchange, the desk and their two journals, and four strategies in worker
+processes of their own; a director shows them, and does the killing:
+  1. a strategy's worker is killed with SIGKILL, and its strategy goes on in another one
+  2. the link to the broker is lost
+  3. meanwhile a native stop at the exchange closes a position
+  4. the link is back: a sweep finds the close in the fills and books it at its real price
+  5. the host is killed with SIGKILL; both journals are recovered, and a new host goes on
+At the end lockstep-validator re-executes both journals. Strategies run free: prices are those of
+the seed, but no two demos have the same orders or hashes. A journal that is kept is re-executed to
+the same hashes by whoever has it.
+
+\b
+Examples:
+  lockstep desk demo
+  lockstep desk demo --quick --json
+  lockstep desk demo --keep data/desk-demo     after Ctrl-C or a crash: the same line goes on
+
+\b
+Exit codes: 0 both journals are good, 1 one is not, 3 could not run, 130 interrupted (Ctrl-C),
+143 ended by SIGTERM, 129 by SIGHUP.
+"""
+
 
 @click.group()
 def desk() -> None:
-    """Trade: backtests of the desk on the exchange core, and how fast it runs."""
+    """Trade: a demo and backtests of the desk on the exchange core, and how fast it runs."""
+
+
+@desk.command(epilog=_DEMO_EPILOG)
+@click.option("--quick", "is_quick", is_flag=True, help="A shorter demo, for continuous checks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="The seed of the market's prices.  [default: 7]",
+)
+@click.option("--keep", metavar="DIR", help="Keep the demo in DIR, or go on with the one there.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
+def demo(is_quick: bool, seed: int | None, keep: str | None, is_json: bool) -> int:
+    """Trade with real processes, let things go wrong, and prove the books.
+
+    Four strategies trade on an exchange core. A worker is killed, the link to the broker is lost, a
+    native stop closes a position unseen, and the whole host is killed; the desk finds out.
+    """
+    from lockstep_desk.demo.program import Wishes, run
+
+    return run(Wishes(is_quick, seed, keep, is_json))
 
 
 @desk.command(epilog=_EPILOG)

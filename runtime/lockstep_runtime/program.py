@@ -26,7 +26,7 @@ EXIT_CLOSED_PIPE = 141
 _SUMMARIES = {
     "bench": "Measure speed against a bare matcher on the same machine.",
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
-    "desk": "Trade: backtests of the desk on the exchange core.",
+    "desk": "Trade: a demo and backtests of the desk on the exchange core, and how fast it runs.",
     "head": "Sign what a journal holds, so that it can be held against its writer.",
     "journal": "Look after a journal: verify, measure, back up, archive, compact, repair.",
     "replay": "Recover a journal, look into its past, compare two, move it.",

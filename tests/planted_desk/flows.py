@@ -125,7 +125,7 @@ FLOWS: tuple[Mistake, ...] = (
         "the simulated exchange takes no fee",
         ("DESK-73",),
         "adapters/exchange/venue.py",
-        "            asked.SetFeeTier(member.number, _TIER),\n",
+        "                asked.SetFeeTier(owner.account, _TIER),\n",
         "",
         _SIMULATED,
     ),

@@ -2,6 +2,7 @@
 
 from tests.planted_desk.backtest import BACKTEST
 from tests.planted_desk.core import CORE
+from tests.planted_desk.demo import DEMO
 from tests.planted_desk.flows import FLOWS
 from tests.planted_desk.fund import FUND
 from tests.planted_desk.live import LIVE
@@ -17,6 +18,7 @@ MISTAKES: tuple[Mistake, ...] = (
     *BACKTEST,
     *FLOWS,
     *LIVE,
+    *DEMO,
 )
 
 QUICK = ("equality with the position cap is refused", "a window holds its end")

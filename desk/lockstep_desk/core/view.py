@@ -142,6 +142,14 @@ class DeskView:
         book = self._core.books.get((account, instrument, deployment))
         return None if book is None else book.view()
 
+    def profit_e17(self, account: str, instrument: str, deployment: str) -> int:
+        """Return what a deployment, or nobody (""), made in an instrument so far, after fees.
+
+        What it holds is taken at the price now.
+        """
+        book = self._core.books.get((account, instrument, deployment))
+        return 0 if book is None else book.total_e17 + book.realised_e17 + book.unrealised_e17
+
     def positions(self) -> tuple[Position, ...]:
         """Return all open positions of accounts, by account and instrument."""
         core = self._core

@@ -122,8 +122,8 @@ def changed(old: str, new: str) -> str:
         (
             changed('"rsi"', '"rsj"'),
             (
-                "line 35: trader[0].strategy: expected one of buy_when_flat, market_maker, rsi, "
-                "sma_cross, found 'rsj' (did you mean 'rsi'?)"
+                "line 35: trader[0].strategy: expected one of buy_when_flat, heikin_ashi, "
+                "market_maker, rsi, sma_cross, found 'rsj' (did you mean 'rsi'?)"
             ),
         ),
         (
