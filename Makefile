@@ -4,6 +4,7 @@
 PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 DEMO    ?=
+DESK_DEMO ?= $(DEMO)
 PROOFS  ?=
 FAULTS  ?=
 BEFORE  ?= HEAD
@@ -70,8 +71,9 @@ no-so:
 	@found=$$(find $(FOLDERS) -name '*.so' -o -name '*.pyd'); test -z "$$found" || \
 	  { echo "make: compiled files hide the sources beside them, delete:" $$found >&2; exit 1; }
 
-run: setup ## Install and run the demo: trade, kill, recover, validate
+run: setup ## Install and run the demos of exchange and desk: trade, kill, recover, validate
 	@$(BIN)/lockstep demo $(DEMO)
+	@$(BIN)/lockstep desk demo $(DESK_DEMO)
 
 test: setup-test no-so ## Run the tests on the interpreted build
 	@LOCKSTEP_EXPECT=interpreted $(PY) -m pytest -q -n $(WORKERS) --dist worksteal

@@ -19,10 +19,55 @@ Exit codes: 0 ok, 2 a recording is damaged, 3 could not run, 4 a recording ends 
 130 interrupted, 141 the reader of the output went away.
 """
 
+_DEMO_EPILOG = """
+\b
+A host process runs the exchange, the desk and their two journals, and four strategies in worker
+processes of their own; a director shows them, and does the killing:
+  1. a strategy's worker is killed with SIGKILL, and its strategy goes on in another one
+  2. the link to the broker is lost
+  3. meanwhile a native stop at the exchange closes a position
+  4. the link is back: a sweep finds the close in the fills and books it at its real price
+  5. the host is killed with SIGKILL; both journals are recovered, and a new host goes on
+At the end lockstep-validator re-executes both journals. Strategies run free: prices are those of
+the seed, but no two demos have the same orders or hashes. A journal that is kept is re-executed to
+the same hashes by whoever has it.
+
+\b
+Examples:
+  lockstep desk demo
+  lockstep desk demo --quick --json
+  lockstep desk demo --keep data/desk-demo     after Ctrl-C or a crash: the same line goes on
+
+\b
+Exit codes: 0 both journals are good, 1 one is not, 3 could not run, 130 interrupted (Ctrl-C),
+143 ended by SIGTERM, 129 by SIGHUP.
+"""
+
 
 @click.group()
 def desk() -> None:
-    """Trade: backtests of the desk on the exchange core."""
+    """Trade: a demo and backtests of the desk on the exchange core, and how fast it runs."""
+
+
+@desk.command(epilog=_DEMO_EPILOG)
+@click.option("--quick", "is_quick", is_flag=True, help="A shorter demo, for continuous checks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="The seed of the market's prices.  [default: 7]",
+)
+@click.option("--keep", metavar="DIR", help="Keep the demo in DIR, or go on with the one there.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
+def demo(is_quick: bool, seed: int | None, keep: str | None, is_json: bool) -> int:
+    """Trade with real processes, let things go wrong, and prove the books.
+
+    Four strategies trade on an exchange core. A worker is killed, the link to the broker is lost, a
+    native stop closes a position unseen, and the whole host is killed; the desk finds out.
+    """
+    from lockstep_desk.demo.program import Wishes, run
+
+    return run(Wishes(is_quick, seed, keep, is_json))
 
 
 @desk.command(epilog=_EPILOG)
@@ -71,6 +116,58 @@ def backtest(config: str, jobs: int, is_json: bool, html: str | None, journal: s
     seconds = found.duration_ns / 1e9
     runs = "run" if found.num == 1 else "runs"
     print(f"lockstep desk backtest: {found.num} {runs}, {seconds:.1f} s", file=sys.stderr)
+
+
+@desk.command()
+@click.option(
+    "--events",
+    type=click.IntRange(100, 10_000_000),
+    default=20_000,
+    metavar="N",
+    help="Show the strategies so many market events.  [default: 20000]",
+)
+@click.option(
+    "--cores",
+    type=click.IntRange(1, 1_024),
+    default=2,
+    metavar="N",
+    help="Use so many.  [default: 2]",
+)
+@click.option("--directory", default=".", metavar="DIR", help="Write the journals on this disk.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
+def bench(events: int, cores: int, directory: str, is_json: bool) -> None:
+    """Measure market events a second, beside a plain loop over the same strategies.
+
+    Feed, channels, strategies, risk, gates and order engine run on few cores, and every command of
+    the desk is synced to disk before anything comes of it. A venue fills every order at once.
+    """
+    import tempfile
+
+    from lockstep_desk.live.bench import measure, on_cores, rows, sync_us
+    from lockstep_kernel import CannotRunError
+
+    place = Path(directory)
+    if not place.is_dir():
+        raise CannotRunError(f"{directory}: expected a directory, found none")
+    cores = on_cores(cores)
+    with tempfile.TemporaryDirectory(prefix="lockstep-desk-bench-", dir=place) as scratch:
+        sync, found = sync_us(Path(scratch)), measure(events, Path(scratch))
+    if is_json:
+        from dataclasses import asdict
+
+        import msgspec
+
+        ways = [
+            {**asdict(one), "events_per_s": one.events_per_s, "commands_per_s": one.commands_per_s}
+            for one in found
+        ]
+        report = {"cores": cores, "sync_us": sync, "ways": ways}
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+        return
+    from lockstep_desk.stats.display import aligned
+
+    print(aligned(rows(found)), end="")
+    print(f"\n{cores} cores; a synced write of 512 bytes takes {sync:,} us")
 
 
 def _run(plan: "Plan", how: "HowToRun") -> "MultiBacktestSummary":

@@ -232,7 +232,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     `side` and `qty_e8` say how much is open, `qty_max_e8` the most that ever was. `cost_e17` is
     what the open quantity cost, exact: a reduction takes its share out of it, so nothing is lost to
     rounding and the average price is derived. `realised_e17` includes the fees of both ways.
-    `version` counts the changes. `mark_e9` None means that no price is known.
+    `version` counts the changes. `mark_e9` None means that no price is known; `best_e9` is the best
+    mark since it was opened.
     """
 
     position_id: str
@@ -251,6 +252,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     time_update_ns: int
     fill_ids: tuple[str, ...]
     mark_e9: int | None = None
+    best_e9: int | None = None
 
     @property
     def entry_price_e9(self) -> int:

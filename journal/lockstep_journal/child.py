@@ -60,13 +60,30 @@ def run(module: str, command: str, arguments: Mapping[str, Any], subject: str) -
 
 
 def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
-    """Do the work that `run` asked for and return the exit code; never raises."""
+    """Do the work that `run` asked for and return the exit code; never raises.
+
+    A signal that comes when the work is done and told changes nothing any more.
+    """
     command, arguments = argv[0], json.loads(argv[1])
     _speaker[:] = [command]
     # A stream on stdout is no place for an object.
     is_json = bool(arguments.get("is_json")) and arguments.get("destination") != "-"
     try:
         _take_interrupts()
+        code = _served(works, command, arguments, is_json)
+        _ignore_interrupts()
+    except _EndedError as ending:
+        return _refuse_ended(command, ending.number, is_json)
+    except KeyboardInterrupt:
+        return refuse(command, "interrupted", EXIT_INTERRUPTED, is_json)
+    return code
+
+
+def _served(
+    works: Mapping[str, Work], command: str, arguments: Mapping[str, Any], is_json: bool
+) -> int:
+    """Do the work and return the exit code; raises nothing but an interrupt."""
+    try:
         _show_any_name()
         code = works[command.rpartition(" ")[2]](**arguments)
         sys.stdout.flush()
@@ -76,10 +93,6 @@ def serve(works: Mapping[str, Work], argv: Sequence[str]) -> int:
         # Whoever read the output has seen enough.
         drop_output()
         return EXIT_CLOSED_PIPE
-    except _EndedError as ending:
-        return _refuse_ended(command, ending.number, is_json)
-    except KeyboardInterrupt:
-        return refuse(command, "interrupted", EXIT_INTERRUPTED, is_json)
     except OSError as error:
         return refuse(command, told(error), EXIT_CANNOT_RUN, is_json)
     except Exception as error:  # noqa: BLE001  # the top guard: one sentence, no traceback
@@ -196,9 +209,13 @@ def _show_any_name() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def _ignore_interrupts() -> None:
+    for number in (signal.SIGINT, *_ENDINGS):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    for each in (signal.SIGINT, *_ENDINGS):
-        signal.signal(each, signal.SIG_IGN)
+    _ignore_interrupts()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise _EndedError(number)

@@ -260,7 +260,11 @@ def _publish(
 
 
 def heads_between(heads: HeadDirectory, journal: Journal, last_seq: int) -> Mapping[int, bytes]:
-    """Return the heads of a journal up to `last_seq`, by size; raise `DamagedError` for others."""
+    """Return the heads of a journal up to `last_seq`, by size. A hash per record.
+
+    Raises `DamagedError` for a head of another genesis, and `DivergedError` for one that does not
+    sign these records; the latter cannot be told once the first records are archived.
+    """
     found: dict[int, bytes] = {}
     expected = genesis_digest(journal.genesis)
     for size in heads.sizes():
@@ -268,7 +272,22 @@ def heads_between(heads: HeadDirectory, journal: Journal, last_seq: int) -> Mapp
             raise DamagedError(f"{heads.path(size)}: it is the head of another history", size)
         if size <= last_seq:
             found[size] = heads.note(size)
+    if journal.end().first_seq == 1:
+        _check_signed(journal, heads, list(found))
     return found
+
+
+def _check_signed(journal: Journal, heads: HeadDirectory, sizes: Sequence[int]) -> None:
+    """Raise `DivergedError` for the first head that signs other records than these."""
+    tree = Tree()
+    for size in sizes:
+        _grow(journal, tree, size)
+        if heads.head(size).root != tree.root():
+            raise DivergedError(
+                f"{journal.directory}: the first {size} records are not those that the head "
+                f"{heads.path(size)} signs",
+                size,
+            )
 
 
 def _sizes(journal: Journal, newest: TreeHead | None, wanted: HeadRequest) -> list[int]:

@@ -69,14 +69,16 @@ def replace_data(directory: Path, new_data: Path, seen: os.stat_result) -> None:
     process has it open, or if the data file is not as `check_replaceable` saw it.
     """
     path = data_path(directory)
-    with _all_readers_out(directory) as lock_path:
+    with _all_readers_out(directory) as lock_file:
         now = path.stat()
         if _identity(now) != _identity(seen):
             raise CannotRunError(f"{path}: it changed meanwhile: nothing was replaced")
         _take_over(new_data, seen)
         new_data.rename(path)
-        # It holds the old file's transaction number; whoever opens the journal makes a new one.
-        lock_path.unlink()
+        # It holds the old file's transaction number; whoever opens the journal fills it anew. The
+        # name stays: whoever waits for it waits for that of the journal, and a journal that loses
+        # its data file later is no directory with the owner's lock alone, a creation cut short.
+        os.ftruncate(lock_file, 0)
     sync_directory(directory)
 
 
@@ -90,8 +92,11 @@ def sync_file(path: Path) -> None:
 
 
 @contextmanager
-def _all_readers_out(directory: Path) -> Generator[Path]:
-    """Keep LMDB from opening the journal; raise `CannotRunError` if a process has it open."""
+def _all_readers_out(directory: Path) -> Generator[int]:
+    """Keep LMDB from opening the journal meanwhile; yield its open lock file.
+
+    Raises `CannotRunError` if a process has the journal open.
+    """
     path = directory / LOCK_NAME
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -102,7 +107,7 @@ def _all_readers_out(directory: Path) -> Generator[Path]:
                 f"{directory}: expected nobody to have it open, found a process that reads it: "
                 f"end that first, `fuser {directory / DATA_NAME}` names it"
             ) from None
-        yield path
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -381,6 +381,7 @@ def create_unchecked(
         _begin_creation(path)
         environment = open_for_writing(path, policy.first_bytes)
         try:
+            _settle_beginning(environment, path)
             write_empty(environment, path, genesis, keep_events)
             _end_creation(path)
             return Owner(environment, path, lock, policy)
@@ -480,6 +481,19 @@ def _begin_creation(directory: Path) -> None:
         data.unlink(missing_ok=True)
     except OSError as error:
         raise CannotRunError(f"{mark}: cannot be written: {error.strerror}") from None
+
+
+def _settle_beginning(environment: Environment, directory: Path) -> None:
+    """Make the first two pages durable before any other is written.
+
+    LMDB syncs them with the others alone. If a power cut took them and left one of the others,
+    nobody could tell this from a journal whose first pages were lost.
+    """
+    try:
+        environment.settle()
+    except OSError as error:
+        data = data_path(directory)
+        raise CannotRunError(f"{data}: cannot be written: {error.strerror}") from None
 
 
 def _end_creation(directory: Path) -> None:

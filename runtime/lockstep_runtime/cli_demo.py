@@ -29,7 +29,8 @@ Examples:
   lockstep demo --keep data/demo
 
 \b
-Exit codes: 0 every verdict is good, 1 one is not, 3 could not run.
+Exit codes: 0 every verdict is good, 1 one is not, 3 could not run, 130 interrupted (Ctrl-C),
+143 ended by SIGTERM, 129 by SIGHUP.
 """
 
 

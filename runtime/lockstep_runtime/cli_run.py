@@ -145,7 +145,7 @@ def _reporter(
     for place in paths:
         places.check(place)
     with ExitStack() as files:
-        writes = [files.enter_context(opened_report(place)) for place in paths]
+        writes = [files.enter_context(opened_report(place, is_overwriting)) for place in paths]
         yield reporter_of(feed, name, writes[0], writes[1] if has_book else None)
 
 

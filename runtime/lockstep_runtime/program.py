@@ -15,6 +15,7 @@ import click
 from lockstep_kernel import CannotRunError, LockstepError
 from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_OK
 from lockstep_kernel.note import is_private, without_keys
+from lockstep_runtime.endings import EXIT_SIGNALLED, EndedError, taken_endings
 
 NAME = "lockstep"
 GROUP = "lockstep.commands"
@@ -25,7 +26,7 @@ EXIT_CLOSED_PIPE = 141
 _SUMMARIES = {
     "bench": "Measure speed against a bare matcher on the same machine.",
     "demo": "Trade, kill the writer, recover, validate: a table of what happened.",
-    "desk": "Trade: backtests of the desk on the exchange core.",
+    "desk": "Trade: a demo and backtests of the desk on the exchange core, and how fast it runs.",
     "head": "Sign what a journal holds, so that it can be held against its writer.",
     "journal": "Look after a journal: verify, measure, back up, archive, compact, repair.",
     "replay": "Recover a journal, look into its past, compare two, move it.",
@@ -48,7 +49,7 @@ Examples:
 
 \b
 Exit codes: 0 ok, 1 diverged, 2 damaged, 3 could not run, 4 torn tail, 130 interrupted,
-143 ended by SIGTERM, 141 the reader of the output went away.
+143 ended by SIGTERM, 129 by SIGHUP, 141 the reader of the output went away.
 With --json a refusal is an object with `error` and `exit_code` on stdout, too.
 """
 
@@ -112,12 +113,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _replace_closed_stdout()
-        code = _run(given)
+        with taken_endings():
+            code = _run(given)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not flush again.
         _drop_output()
         return EXIT_CLOSED_PIPE
+    except EndedError as ending:
+        return _fail(given, ending.sentence, EXIT_SIGNALLED + ending.number)
     except KeyboardInterrupt:
         return _fail(given, "interrupted", EXIT_INTERRUPTED)
     except LockstepError as error:

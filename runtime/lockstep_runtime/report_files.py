@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from lockstep_journal.newfiles import new_file
 from lockstep_journal.places import check_place
 from lockstep_kernel import CannotRunError
 
@@ -68,26 +69,22 @@ def is_stream(path: str) -> bool:
 
 
 @contextmanager
-def opened_report(path: str) -> Generator[Write]:
+def opened_report(path: str, is_overwriting: bool = False) -> Generator[Write]:
     """Yield what writes to a report whose place was checked; raises `CannotRunError` if it fails.
 
-    A file is under its name when this ends without an exception, and not there otherwise.
+    A file is under its name when this ends without an exception, and not there otherwise. What
+    took the name meanwhile stays unless it may be overwritten.
     """
-    unfinished = None if is_stream(path) else _unfinished(Path(path))
+    if not is_stream(path):
+        with new_file(Path(path), "report", is_replacing=is_overwriting) as new:
+            yield _Writer(path, new.file).write
+            new.publish()
+        return
     try:
-        file = _opened(path, unfinished)
-        try:
-            with file:
-                yield _Writer(path, file).write
-        except OSError as error:
-            raise _not_written(path, error) from error
-        if unfinished is not None:
-            unfinished.rename(path)
+        with _opened(path) as file:
+            yield _Writer(path, file).write
     except OSError as error:
-        raise _not_written(path, error) from None
-    finally:
-        if unfinished is not None:
-            unfinished.unlink(missing_ok=True)
+        raise _not_written(path, error) from error
 
 
 class _Writer:
@@ -105,14 +102,9 @@ class _Writer:
             raise _not_written(self._path, error) from error
 
 
-def _opened(path: str, unfinished: Path | None) -> BinaryIO:
+def _opened(path: str) -> BinaryIO:
     descriptor = _descriptor(path)
-    if descriptor is not None:
-        return os.fdopen(os.dup(descriptor), "wb")
-    if unfinished is None:
-        return open(path, "wb")
-    unfinished.unlink(missing_ok=True)
-    return unfinished.open("xb")
+    return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 
 def _descriptor(path: str) -> int | None:

@@ -43,7 +43,14 @@ from lockstep_validator import Options, Status, Verdict, validate
 from tests.evidence.forge import Forgetful
 from tests.evidence.world import COUNT, HONEST, KEY, KEYS, ORIGIN, OTHER, World, key_of
 from tests.machines.counter import COUNTER
-from tests.machines.histories import GENESIS, reading, stream, submit_all, write_journal
+from tests.machines.histories import (
+    GENESIS,
+    applied,
+    reading,
+    stream,
+    submit_all,
+    write_journal,
+)
 from tests.unit.journal.damage import edit
 
 SECRET_MODE = 0o600
@@ -459,6 +466,27 @@ def test_heads_travel_in_the_stream_after_the_records_that_they_sign(journal: Pa
     assert [14, 21, COUNT] == [
         seq for kind, seq, _ in StreamReader(reading(tail)).frames() if kind == FrameType.HEAD
     ]
+
+
+def test_heads_of_other_records_with_the_same_genesis_are_not_exported(
+    tmp_path: Path, journal: Path
+) -> None:
+    publish(journal, 7)
+    publish(journal)
+    (tmp_path / "other").mkdir()
+    write_other_journal(tmp_path / "other" / "journal")
+    (tmp_path / "heads").rename(tmp_path / "other" / "heads")
+    words = "other/journal: the first 7 records are not those that the head .*07.head signs"
+    for from_seq in (None, COUNT):
+        with pytest.raises(DivergedError, match=words):
+            exported(tmp_path / "other" / "journal", from_seq)
+
+
+def write_other_journal(directory: Path) -> None:
+    """Write a journal of the same genesis that holds other commands."""
+    with create(directory, COUNTER, GENESIS) as owner:
+        owner.claim()
+        owner.append(applied(COUNT, seed=2)[1])
 
 
 def test_an_import_leaves_heads_out_and_says_how_many(tmp_path: Path, journal: Path) -> None:

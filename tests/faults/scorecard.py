@@ -93,10 +93,9 @@ HEAD = f"{'':<4}{'fault':<52}{'runs':>8}{'fired':>9}  {'':<5}{'s':>8}"
 
 
 def total(rows: Sequence[Row]) -> str:
-    """Return the last line of the table."""
-    counts = [
-        f"{sum(row.result == result for row in rows)} {result}" for result in (PASS, FAIL, NOT_RUN)
-    ]
+    """Return the last line of the table, in which the row of the replication is one, too."""
+    results = [*(row.result for row in rows), NOT_RUN]
+    counts = [f"{results.count(result)} {result}" for result in (PASS, FAIL, NOT_RUN)]
     runs, fired = sum(row.runs for row in rows), sum(row.fired for row in rows)
     seconds = sum(row.seconds for row in rows)
     return f"{', '.join(counts)}; {runs:,} runs, {fired:,} faults fired, {seconds:.0f} s"

@@ -88,6 +88,7 @@ def test_the_document_has_a_line_for_every_check_and_no_date() -> None:
     assert "| X1 | a fault | a mark | 5 | 0 | FAIL |" in text
     assert "- X1: seen.\n" in text
     assert "R1-R3" in text
+    assert "The full form: 1 pass, 1 FAIL, 1 n/a; 10 runs" in text
 
 
 def test_the_program_runs_checks_with_real_faults() -> None:

@@ -1,8 +1,9 @@
-"""Bytes as the events of one command, for the exchange and the counter."""
+"""Bytes as the events of one command, for the exchange, the counter and the desk."""
 
 import random
 from collections.abc import Iterator
 
+from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_kernel import FrameType, MalformedCommand, StreamReader
 from tests.fuzz.mutation import mutated_msgpack
@@ -11,7 +12,7 @@ from tests.golden.record import GOLDENS
 from tests.machines.counter import COUNTER
 
 DICTIONARY = (b"\x91\x93\x01", b"\x92\x02", b"\xcf", b"\xd3", b"\xdc", b"\xc4\x20")
-_CODECS = (EXCHANGE.codec, COUNTER.codec)
+_CODECS = (EXCHANGE.codec, COUNTER.codec, DESK.codec)
 
 
 def seeds() -> dict[str, bytes]:

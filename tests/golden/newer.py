@@ -1,7 +1,7 @@
 """What a release that does not exist yet might leave behind: one newer thing in each place.
 
-A newer release is the counter with rules 3, and formats with higher numbers. Every value has good
-checks, as a newer release would write them.
+A newer release is the counter with rules 3, the desk with rules 2, and formats with higher numbers.
+Every value has good checks, as a newer release would write them.
 """
 
 import shutil
@@ -12,6 +12,10 @@ from pathlib import Path
 import lmdb
 from xxhash import xxh3_64_digest
 
+from lockstep_desk.core.commands import RegisterVenue
+from lockstep_desk.core.machine import MACHINE as DESK
+from lockstep_desk.core.machine import DeskMachine, desk_genesis
+from lockstep_desk.core.params import DeskParams
 from lockstep_journal import Sequencer, SnapshotPolicy, create, layout
 from lockstep_journal.environment import DATA_NAME
 from lockstep_kernel import Genesis, StreamWriter, genesis_hash, initial, pack_frame
@@ -19,6 +23,7 @@ from tests.machines.counter import COUNTER, ActivateRules, Add, CounterMachine, 
 from tests.machines.histories import stream
 
 NEWER_RULES = 3
+NEWER_DESK_RULES = 2
 SWITCH_SEQ = 20
 COUNT = 30
 _LMDB_VERSION_OFFSETS = (20, 4096 + 20)
@@ -28,6 +33,12 @@ class NewerCounter(CounterMachine):
     """The counter of the next release: under rules 3 `Add` adds three times."""
 
     rules_versions = range(1, NEWER_RULES + 1)
+
+
+class NewerDesk(DeskMachine):
+    """The desk of the next release, which has rules of its own."""
+
+    rules_versions = range(1, NEWER_DESK_RULES + 1)
 
 
 NEWER = NewerCounter()
@@ -41,6 +52,17 @@ def journal_of_older_rules(directory: Path) -> None:
 def newer_genesis(directory: Path) -> None:
     """Write a journal that begins under rules 3."""
     _write(directory, counter_genesis(NEWER_RULES), is_switching=False)
+
+
+def newer_desk(directory: Path) -> None:
+    """Write a journal of a desk that begins under its rules 2."""
+    genesis = Genesis(DESK.name, NEWER_DESK_RULES, 1, desk_genesis(DeskParams("newer")).params)
+    newer = NewerDesk()
+    with create(directory, newer, genesis) as owner:
+        owner.claim()
+        sequencer = Sequencer(initial(newer, genesis), owner, lambda: 0)
+        for seq in range(1, COUNT + 1):
+            sequencer.submit([(10 * seq, DESK.codec.encode(RegisterVenue(f"venue {seq}")))])
 
 
 def newer_switch(directory: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from lockstep_desk.core.machine import MACHINE as DESK
+from lockstep_desk.core.machine import desk_genesis
 from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_kernel import (
     Applied,
@@ -23,6 +25,7 @@ from lockstep_kernel import (
     initial,
 )
 from lockstep_runtime import open_feed
+from tests.golden.desk import DESK_PARAMS, desk_day
 from tests.golden.files import FOLDER, Recorded, write_files
 from tests.machines.counter import COUNTER, ActivateRules, Add, counter_genesis
 
@@ -123,6 +126,15 @@ GOLDENS = (
         commands=exchange_market,
         snapshots=(200, 1_560),
         restarts=(300,),
+    ),
+    Golden(
+        name="desk-day",
+        machine=DESK,
+        genesis=desk_genesis(DESK_PARAMS),
+        commands=desk_day,
+        keeps_events=True,
+        snapshots=(45, 123),
+        restarts=(90,),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_kernel import FrameType, StreamReader, unpack_record
 from lockstep_naive.machine import MACHINE as NAIVE
 from lockstep_validator import Mark, Options, Status, validate
@@ -49,6 +50,16 @@ def test_one_golden_switches_the_rules_inside_the_journal() -> None:
     early = validate(golden.path, Options(machine=COUNTER, until=31))
     late = validate(golden.path, Options(machine=COUNTER))
     assert (1, 2) == (early.rules_version, late.rules_version)
+
+
+def test_the_golden_desk_has_every_command_and_every_event_but_that_of_newer_rules() -> None:
+    made = recorded(next(golden for golden in GOLDENS if golden.name == "desk-day"))
+    decode = DESK.codec.decode
+    commands = {type(decode(step[1], step[2]).command) for step in made.steps}
+    events = {type(event) for step in made.steps for event in step[3]}
+    assert [] == [kind.__name__ for kind in DESK.codec.commands if kind not in commands]
+    missing = [kind.__name__ for kind in DESK.codec.events if kind not in events]
+    assert ["RulesActivated"] == missing
 
 
 def test_a_wrong_pin_would_be_seen() -> None:

@@ -35,6 +35,11 @@ CASES += [
     for line in (*REPLAYING, *WRITING, "validator j")
     if "export" not in line
 ]
+DESK_RULES = ("rules version 1 to 1 of machine 'desk'", "found 2", "run a release that has it")
+CASES += [
+    (newer.newer_desk, line, DESK_RULES)
+    for line in ("replay recover j", "replay show j", "replay at j 25", "validator j", *WRITING)
+]
 CASES += [
     (newer.newer_switch, line, (*RULES, " 20: "))
     for line in (

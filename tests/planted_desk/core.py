@@ -30,6 +30,14 @@ CORE: tuple[Mistake, ...] = (
         "contract/desk/test_funding.py",
     ),
     Mistake(
+        "funding is not in an account's equity",
+        ("RECON-21",),
+        "core/equity.py",
+        "    return traded_e17 + (funded_e9 - fees_e9) * E8\n",
+        "    return traded_e17 - fees_e9 * E8\n",
+        "contract/desk/test_funding.py",
+    ),
+    Mistake(
         "what no holding explains of a funding is dropped",
         ("I2",),
         "core/funding.py",
@@ -491,8 +499,8 @@ CORE: tuple[Mistake, ...] = (
         "after an unrecoverable error strategies are asked",
         ("DESK-04", "DESK-1A"),
         "core/engine.py",
-        "        if not call.errors:\n            self._ask_strategies(call)",
-        "        self._ask_strategies(call)",
+        "        if not call.errors and self._may_trade():",
+        "        if self._may_trade():",
         _ENGINE,
     ),
     Mistake(

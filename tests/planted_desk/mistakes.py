@@ -2,8 +2,10 @@
 
 from tests.planted_desk.backtest import BACKTEST
 from tests.planted_desk.core import CORE
+from tests.planted_desk.demo import DEMO
 from tests.planted_desk.flows import FLOWS
 from tests.planted_desk.fund import FUND
+from tests.planted_desk.live import LIVE
 from tests.planted_desk.mistake import Mistake
 from tests.planted_desk.pipeline import PIPELINE_AND_STRATEGIES
 from tests.planted_desk.recon import RECON
@@ -15,6 +17,8 @@ MISTAKES: tuple[Mistake, ...] = (
     *PIPELINE_AND_STRATEGIES,
     *BACKTEST,
     *FLOWS,
+    *LIVE,
+    *DEMO,
 )
 
 QUICK = ("equality with the position cap is refused", "a window holds its end")

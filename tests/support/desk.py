@@ -316,12 +316,23 @@ def _alpha() -> str:
 ALPHA = _alpha()
 
 
-def all_events(journal: MemoryJournal, after: int) -> list[msgspec.Struct]:
+def all_events(journal: MemoryJournal, after: int = 0) -> list[msgspec.Struct]:
     """Return the events of all commands of a desk's journal after a number, made again."""
+    return [event for _, events in told_by(journal)[after:] for event in events]
+
+
+def all_commands(journal: MemoryJournal) -> list[msgspec.Struct]:
+    """Return all commands of a desk's journal."""
+    return [command for command, _ in told_by(journal)]
+
+
+def told_by(journal: MemoryJournal) -> list[tuple[msgspec.Struct, Sequence[msgspec.Struct]]]:
+    """Return each command of a desk's journal with its events, made again."""
     state = initial(MACHINE, GENESIS)
-    said: list[msgspec.Struct] = []
+    told: list[tuple[msgspec.Struct, Sequence[msgspec.Struct]]] = []
     for seq, packed in enumerate(journal.records, 1):
         record = unpack_record(packed, seq)
-        state, events, _ = apply(state, MACHINE.codec.decode(record.ts_ns, record.body))
-        said += events if seq > after else ()
-    return said
+        sequenced = state.machine.codec.decode(record.ts_ns, record.body)
+        state, events, _ = apply(state, sequenced)
+        told.append((sequenced.command, events))
+    return told

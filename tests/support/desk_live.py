@@ -92,8 +92,7 @@ class LiveMarket:
         """Let the desk take the account's snapshot, enable, and start all."""
         self.pool.start(self.pipeline.portfolio.router.traders)
         self.link.act(lambda: None)
-        for report in self.link.take():
-            self.desk.process(report)
+        self.desk.take(self.link.take())
         self.desk.process(SetTradingState(TradingState.ENABLED))
         self.supervisor.start()
 

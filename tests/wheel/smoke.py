@@ -22,6 +22,7 @@ PACKAGES = (
 )
 PROGRAMS = ("lockstep", "lockstep-validator")
 MACHINES = {"desk", "exchange", "exchange.naive"}
+DESK_COMMANDS = ("backtest", "demo")
 COMMANDS = {"bench", "demo", "desk", "head", "journal", "replay", "run", "simulate", "status"}
 
 
@@ -66,6 +67,10 @@ def check_programs() -> None:
         done = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
         expect(done.returncode == 0, f"{name} --help ended with {done.returncode}: {done.stderr}")
         expect("--help" in done.stdout, f"{name} --help says {done.stdout!r}")
+    for name in DESK_COMMANDS:
+        command = [Path(sys.executable).parent / "lockstep", "desk", name, "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        expect(done.returncode == 0, f"lockstep desk {name} --help ended with {done.stderr}")
 
 
 def main() -> None:

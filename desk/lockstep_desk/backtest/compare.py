@@ -66,12 +66,15 @@ def comparison_html(title: str, found: MultiBacktestSummary) -> str:
 
 def hash_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
     """Return a heading and, for each run of `ranked`, what happened in it and its final hashes."""
-    heading = ("run", "events", "intents", "refused", "fills", "desk hash", "exchange hash")
+    heading = (
+        *("run", "events", "intents", "refused", "rejected", "fills"),
+        *("desk hash", "exchange hash"),
+    )
     rows: list[tuple[str, ...]] = [heading]
     rows += [
         (
             *(one.run_id, f"{one.events:,}", f"{one.intents:,}"),
-            *(f"{one.refused:,}", f"{one.fills:,}"),
+            *(f"{one.refused:,}", f"{one.rejected:,}", f"{one.fills:,}"),
             *(one.desk_hash[:16], one.exchange_hash[:16]),
         )
         for one in ranked(results)
@@ -92,7 +95,7 @@ def books_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
 
 
 def refusal_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
-    """Return a heading and, for each run of `ranked`, how many orders were refused by what."""
+    """Return a heading and, for each run of `ranked`, how many orders came to nothing by what."""
     rows: list[tuple[str, ...]] = [("run", "refused by", "orders")]
     for one in ranked(results):
         rows += [(one.run_id, why, f"{count:,}") for why, count in one.refusals]

@@ -11,6 +11,7 @@ from lockstep_desk.adapters.exchange.venue import (
     ACCOUNT,
     FundingRate,
     Listing,
+    Protection,
     VenueAccount,
     VenueOptions,
 )
@@ -30,14 +31,15 @@ from lockstep_desk.pipeline.config import (
 )
 from lockstep_desk.pipeline.section import Section
 from lockstep_desk.stats import ANNUAL_252, ANNUAL_365, DAILY, HOURLY, Basis
-from lockstep_desk.strategy.catalog import STRATEGIES, Catalog
+from lockstep_desk.strategy.catalog import STRATEGIES, Catalog, StrategySpec
 from lockstep_desk.types import HaltAction
 
 _CENTS_MAX = 2**44
 _CAPITAL_CENTS = 100_000_000
 _E9_MAX = 10**8
 _FUNDING_E9_MAX = 10**8
-_HOUR_S, _WEEK_S = 3_600, 604_800
+_HOUR_S, _WEEK_S, _DAY_MS = 3_600, 604_800, 86_400_000
+_MMP = Protection()
 _INTERVALS = {
     "hourly": HOURLY,
     "daily": DAILY,
@@ -45,6 +47,10 @@ _INTERVALS = {
     "annual_365": ANNUAL_365,
 }
 _HALTS = {action.name.lower(): action for action in HaltAction}
+_TABLES = (
+    *("account", "checks", "failures", "feed", "instrument", "pool", "risk", "run"),
+    *("statistics", "venue"),
+)
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,15}-PERP")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VALUE = 10**11
@@ -66,10 +72,9 @@ def parse_plan(
 ) -> Plan:
     """Return the plan in a text; `name` is what messages call it."""
     root = root_of(text, name)
+    root.expect(*_TABLES)
     shared = _shared(root, folder or Path())
-    runs = _runs(root, shared, catalog)
-    root.finish()
-    return Plan(shared, runs)
+    return Plan(shared, _runs(root, shared, catalog))
 
 
 def _shared(root: Section, folder: Path) -> Shared:
@@ -84,6 +89,11 @@ def _shared(root: Section, folder: Path) -> Shared:
             listings=listings,
             seed=venue.number("seed", 1),
             accounts=_accounts(root, venue.number("capital_cents", _CAPITAL_CENTS, 1, _CENTS_MAX)),
+            protection=Protection(
+                venue.number("mmp_qty_e8", _MMP.qty_e8, 1, _MMP.qty_e8),
+                venue.number("mmp_interval_ms", _MMP.interval_ms, 1, _DAY_MS),
+                venue.number("mmp_frozen_ms", _MMP.frozen_ms, 1, _DAY_MS),
+            ),
             maker_fee_e9=venue.number("maker_fee_e9", 200_000, 0, _E9_MAX),
             taker_fee_e9=venue.number("taker_fee_e9", 500_000, 0, _E9_MAX),
         ),
@@ -238,11 +248,13 @@ def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
 
 
 def _check_traders(named: tuple[Named, ...], sections: list[Section], shared: Shared) -> None:
-    known = [listing.name for listing in shared.venue.listings]
+    listings = {listing.name: listing for listing in shared.venue.listings}
     accounts = [account.name for account in shared.venue.accounts]
     names = [PORTFOLIO, *map(account_sheet, accounts)]
-    for (_trader, name, _version, _ordinal), section in zip(named, sections, strict=True):
-        section.word("instrument", known)
+    for (trader, name, _version, _ordinal), section in zip(named, sections, strict=True):
+        listing = listings[section.word("instrument", tuple(listings))]
+        _check_market(listing, section, shared)
+        _check_steps(trader.strategy, section.section("options"), listing)
         section.word("account", accounts, accounts[0])
         if name in names:
             raise section.error(
@@ -251,6 +263,28 @@ def _check_traders(named: tuple[Named, ...], sections: list[Section], shared: Sh
         if len(name) > 64:
             raise section.error("name", f"expected at most 64 characters, found {len(name)}")
         names.append(name)
+
+
+def _check_market(listing: Listing, section: Section, shared: Shared) -> None:
+    """Raise if no walk moves what a trader trades; what a recording holds is seen by its run."""
+    walks = [walk.instrument for walk in shared.feed.walks]
+    sources = [source for source, name in shared.sources if name == listing.name]
+    if shared.feed.path is None and not set(sources) & set(walks):
+        raise section.error(
+            "instrument",
+            f"expected one with a [[feed.walk]] ({', '.join(walks)}), found '{listing.name}'",
+        )
+
+
+def _check_steps(strategy: StrategySpec, options: Section, listing: Listing) -> None:
+    """Raise for a quantity or a tick of which the instrument would refuse every order."""
+    steps = {"qty_e8": ("lot", listing.lot_e8), "tick_e9": ("tick", listing.tick_e9)}
+    for key, value in strategy.options:
+        what, step = steps.get(key, ("", 1))
+        if value % step:
+            raise options.error(
+                key, f"expected a multiple of {step}, the {what} of {listing.name}, found {value}"
+            )
 
 
 def _limits(section: Section, default: Limits) -> Limits:

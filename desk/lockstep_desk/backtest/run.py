@@ -16,6 +16,7 @@ import msgspec
 
 from lockstep_desk.adapters.exchange import registration
 from lockstep_desk.adapters.exchange.venue import VENUE, CounterVenue, FundingRate, VenueOptions
+from lockstep_desk.adapters.halts import HaltMonitor
 from lockstep_desk.adapters.risk import risk_of
 from lockstep_desk.adapters.strategies import PoolAlgo
 from lockstep_desk.backtest.books import AccountBooks, BookKeeper
@@ -104,6 +105,7 @@ class _Simulation:
             Outlets(sinks=[self._scores, self._keeper]),
         )
         self._events = 0
+        self._moved: set[str] = set()
 
     def play(self, path: Iterator[Move], catalog: Catalog) -> BacktestResult:
         """Let everything happen, and return what came of it."""
@@ -113,11 +115,13 @@ class _Simulation:
         pool.start(router.traders)
         try:
             algo = PoolAlgo(router, pool, self._shared.failures)
-            parts = Parts(self._link, algo, risk_of(self._run.checks))
+            risk = risk_of(self._run.checks)
+            parts = Parts(self._link, algo, risk, monitor=HaltMonitor())
             engine = Engine(self._sequencer, parts, self._clock, Auditor())
             self._trade(engine, algo, path)
         finally:
             pool.stop(_STOP_S)
+        self._need_data()
         return self._result(algo, self._books(engine.view))
 
     def _register(self) -> None:
@@ -183,6 +187,8 @@ class _Simulation:
     def _move(self, move: Move) -> None:
         venue = self._venue
         self._events += isinstance(move.event, MarketEvent)
+        if not isinstance(move.event, FundingRate):
+            self._moved.add(move.instrument)
         match move.event:
             case Quote():
                 venue.quote(move.instrument, move.event)
@@ -192,6 +198,13 @@ class _Simulation:
                 venue.fund(move.instrument, move.event)
             case _:
                 venue.show(move.instrument, move.price_e9)
+
+    def _need_data(self) -> None:
+        """Raise if the feed never moved what a trader trades."""
+        still = {named.trader.instrument for named in self._run.traders} - self._moved
+        wanted = ", ".join(sorted(source for source, name in self._shared.sources if name in still))
+        if wanted:
+            raise CannotRunError(f"expected market data of {wanted}, found none in the feed")
 
     def _books(self, view: DeskView) -> tuple[AccountBooks, ...]:
         """Return the books of each account, which are the same at its broker."""
@@ -206,14 +219,15 @@ class _Simulation:
         return BacktestResult(
             run_id=self._run.run_id,
             summary=self._scores.report(self._clock.now_ns()),
-            curves=self._scores.curves(),
+            curves=self._scores.curves(self._clock.now_ns()),
             books=books,
             events=self._events,
             intents=totals.intents,
             refused=counts.refused,
+            rejected=counts.rejected,
             refusals=tuple(sorted(counts.refusals.items())),
             failures=totals.failures,
-            halts=totals.halts,
+            halts=counts.halts,
             fills=counts.fills,
             desk_seq=desk.seq,
             desk_hash=desk.hash.hex(),

@@ -13,8 +13,16 @@ from typing import Final
 import msgspec
 
 from lockstep_desk.core.codes import Refusal
-from lockstep_desk.core.events import BalanceChanged, FillBooked, HoldingExited, OrderRefused
+from lockstep_desk.core.events import (
+    BalanceChanged,
+    DeploymentHalted,
+    FillBooked,
+    HoldingExited,
+    OrderEnded,
+    OrderRefused,
+)
 from lockstep_desk.core.view import DeskView
+from lockstep_desk.oms.states import OrderState
 from lockstep_desk.pipeline.router import Trader
 from lockstep_desk.reports import Curve, CurveTracker
 from lockstep_desk.stats import Basis, ClosedTrade, SummaryTracker, TradingSummary
@@ -30,14 +38,16 @@ def account_sheet(account: str) -> str:
 
 
 class Counts(msgspec.Struct):
-    """How often what happened: executions, positions closed, orders that the desk refused.
+    """How often what happened: executions, positions closed, halts, orders that came to nothing.
 
-    `refusals` counts these by what was against them.
+    `refused` by the desk, `rejected` by the exchange; `refusals` counts both by what was against.
     """
 
     fills: int = 0
     exits: int = 0
+    halts: int = 0
     refused: int = 0
+    rejected: int = 0
     refusals: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
 
@@ -82,8 +92,14 @@ class Scores:
                     self._close(event)
                 case BalanceChanged():
                     self._balance(event)
+                case DeploymentHalted():
+                    self.counts.halts += 1
                 case OrderRefused():
-                    self._refuse(event)
+                    self.counts.refused += 1
+                    self._count(_refused_by(event))
+                case OrderEnded(state=OrderState.OPEN_FAILED):
+                    self.counts.rejected += 1
+                    self._count(f"exchange: {_word(event.error)}")
                 case _:
                     pass
 
@@ -106,9 +122,9 @@ class Scores:
         """Return the sheets up to a time."""
         return self._tracker.report(end_ns)
 
-    def curves(self) -> tuple[Curve, ...]:
-        """Return the course of the portfolio's equity, of each account's, of each trader's."""
-        return tuple(tracker.report() for tracker in self._curves.values())
+    def curves(self, end_ns: int) -> tuple[Curve, ...]:
+        """Return the courses up to a time: the portfolio's, each account's, each trader's."""
+        return tuple(tracker.report(end_ns) for tracker in self._curves.values())
 
     def _close(self, exited: HoldingExited) -> None:
         name = self._name_of.get(exited.deployment)
@@ -121,10 +137,9 @@ class Scores:
         for sheet in (name, *self._sums_of[name]):
             self._tracker.close(sheet, trade)
 
-    def _refuse(self, event: OrderRefused) -> None:
-        counts, why = self.counts, _refused_by(event)
-        counts.refused += 1
-        counts.refusals[why] = counts.refusals.get(why, 0) + 1
+    def _count(self, why: str) -> None:
+        refusals = self.counts.refusals
+        refusals[why] = refusals.get(why, 0) + 1
 
     def _balance(self, changed: BalanceChanged) -> None:
         """Take the balance of an account, and the sum over all once each has told its own."""

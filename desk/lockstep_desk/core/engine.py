@@ -22,11 +22,21 @@ from lockstep_desk.core.commands import (
     ClosePositions,
     Filter,
     RecordAccountDisconnect,
+    RecordBalance,
+    RecordCancelResponse,
+    RecordCandle,
+    RecordFee,
+    RecordFill,
+    RecordL1,
     RecordMarketDisconnect,
+    RecordOrder,
     RecordSendResults,
+    RecordTrade,
+    ReplaceAccount,
     Resume,
     RiskRefusal,
     SendResult,
+    SettleOrder,
     SetTradingState,
     Shutdown,
     SubmitIntents,
@@ -74,6 +84,21 @@ Event = TypeVar("Event", bound=msgspec.Struct)
 
 _ROUNDS_MAX: Final = 4
 """How often a monitor is asked after one event: to halt, to cancel, to close, and what is left."""
+
+
+OBSERVED: Final = (
+    RecordTrade,
+    RecordL1,
+    RecordCandle,
+    ReplaceAccount,
+    RecordBalance,
+    RecordOrder,
+    RecordCancelResponse,
+    RecordFill,
+    RecordFee,
+    SettleOrder,
+)
+"""What markets and accounts say, and no hook answers to: many of them may share a commit."""
 
 
 class CommandSequencer(Protocol):
@@ -152,16 +177,17 @@ class Engine:
         return self._tick(Processed(event, tuple(call.journaled), is_shutdown), call)
 
     def observe(self, events: Sequence[msgspec.Struct]) -> AuditTick:
-        """Take market events with one commit, each as a command of its own, and return their tick.
+        """Take `OBSERVED` events with one commit, each as a command of its own; return their tick.
 
-        They ask for nothing to be sent. Strategies are asked once, after the last. If one of them
-        cannot be encoded, the others are taken, and it raises.
+        What they ask for goes out after all of them, and strategies are asked once. If one cannot
+        be encoded, the others are taken, and it raises.
         """
         call = _Call()
         for event in events:
             self._observe(event)
         told = self._submit_all(call, events)
-        self._guarded(call, self._ask_strategies)
+        made = [event for one in told if not isinstance(one, Exception) for event in one]
+        self._guarded(call, lambda call: self._follow(call, made))
         tick = self._tick(Processed(Observed(tuple(events)), tuple(call.journaled), False), call)
         for refused in told:
             if isinstance(refused, Exception):
@@ -198,8 +224,15 @@ class Engine:
     def _take_and_trade(self, call: _Call, event: msgspec.Struct) -> None:
         """Take an event, then ask the strategies."""
         self._take(call, event)
-        if not call.errors:
-            self._ask_strategies(call)
+        self._ask_strategies(call)
+
+    def _follow(self, call: _Call, events: Sequence[msgspec.Struct]) -> None:
+        """Do what observed events ask for, then ask the strategies."""
+        orders = self._carry_out(call, events)
+        if not orders.is_empty:
+            call.outputs.append(Commanded(orders))
+        call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
+        self._ask_strategies(call)
 
     def _guarded(self, call: _Call, work: Callable[[_Call], None]) -> None:
         """Do what calls host code, then ask the monitor; an error of either ends the desk."""
@@ -255,8 +288,8 @@ class Engine:
         return view.trading is TradingState.ENABLED and not view.is_shut_down
 
     def _ask_strategies(self, call: _Call) -> None:
-        """Let strategies decide on one view, unless they are disabled."""
-        if self._may_trade():
+        """Let strategies decide on one view, unless they are disabled or the desk is ending."""
+        if not call.errors and self._may_trade():
             view = self.view
             self._trade(call, self._parts.algo.generate(view), view.seq)
 

@@ -146,7 +146,7 @@ class Processed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Observed(msgspec.Struct, frozen=True, tag=True):
-    """Market events that the engine took together, with one commit; stands in `Processed.event`."""
+    """What the engine was told and took together, with one commit; stands in `Processed.event`."""
 
     events: tuple[msgspec.Struct, ...]
 

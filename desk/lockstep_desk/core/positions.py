@@ -62,12 +62,13 @@ class Book(Entity):
     """One position, open or flat. A book without fills is no entity.
 
     `opens` counts the positions that were opened, `version` all changes; `total_e17` is the
-    realised profit of the closed ones, `realised_e17` that of the open one, both after fees.
+    realised profit of the closed ones, `realised_e17` that of the open one, both after fees;
+    `best_e9` is the best mark of the open one.
     """
 
     __slots__ = (
-        *("cost_e17", "fees_enter_e9", "fees_exit_e9", "fill_ids", "key", "mark_e9", "open_seq"),
-        *("opened_ns", "opens", "qty_e8", "qty_max_e8", "realised_e17", "total_e17"),
+        *("best_e9", "cost_e17", "fees_enter_e9", "fees_exit_e9", "fill_ids", "key", "mark_e9"),
+        *("open_seq", "opened_ns", "opens", "qty_e8", "qty_max_e8", "realised_e17", "total_e17"),
         *("updated_ns", "version"),
     )
 
@@ -86,7 +87,7 @@ class Book(Entity):
         self.opened_ns = 0
         self.updated_ns = 0
         self.open_seq = 0
-        self.mark_e9 = -1
+        self.mark_e9 = self.best_e9 = -1
         self.fill_ids: list[str] = []
 
     def record(self) -> Record | None:
@@ -98,7 +99,7 @@ class Book(Entity):
             *(self.opens, self.version, self.qty_e8, self.qty_max_e8),
             *(*split(self.cost_e17), *split(self.realised_e17), *split(self.total_e17)),
             *(self.fees_enter_e9, self.fees_exit_e9, self.opened_ns, self.updated_ns),
-            *(self.open_seq, self.mark_e9, self.fill_ids),
+            *(self.open_seq, self.mark_e9, self.best_e9, self.fill_ids),
         )
 
     @property
@@ -121,6 +122,12 @@ class Book(Entity):
         """The id of the position that is open, or was last."""
         account, instrument, deployment = self.key
         return position_id(account, instrument, deployment or None, self.open_seq)
+
+    def mark(self, price_e9: int) -> None:
+        """Value the open position at a price; the best of its life only gets better."""
+        self.mark_e9 = price_e9
+        better = max if self.qty_e8 > 0 else min
+        self.best_e9 = better(self.best_e9, price_e9) if self.best_e9 >= 0 else price_e9
 
     def view(self) -> Position | None:
         """Return the open position as the desk's parts share it, None when flat."""
@@ -145,19 +152,23 @@ class Book(Entity):
             time_update_ns=self.updated_ns,
             fill_ids=tuple(self.fill_ids),
             mark_e9=self.mark_e9 if self.mark_e9 >= 0 else None,
+            best_e9=self.best_e9 if self.best_e9 >= 0 else None,
         )
 
 
 def restored_book(fields: Record) -> Book:
     """Return the book of a dumped record."""
-    _kind, key, opens, version, qty, qty_max, *money, opened, updated, seq, mark, fills = fields
+    _kind, key, opens, version, qty, qty_max, *money, opened, updated, seq, mark, best, fills = (
+        fields
+    )
     book = Book((key[0], key[1], key[2]))
     book.opens, book.version, book.qty_e8, book.qty_max_e8 = opens, version, qty, qty_max
     book.cost_e17 = joined(money[0], money[1])
     book.realised_e17 = joined(money[2], money[3])
     book.total_e17 = joined(money[4], money[5])
     book.fees_enter_e9, book.fees_exit_e9 = money[6], money[7]
-    book.opened_ns, book.updated_ns, book.open_seq, book.mark_e9 = opened, updated, seq, mark
+    book.opened_ns, book.updated_ns = opened, updated
+    book.open_seq, book.mark_e9, book.best_e9 = seq, mark, best
     book.fill_ids = list(fills)
     return book
 
@@ -207,6 +218,7 @@ def _enter(book: Book, fill: Execution) -> None:
         book.open_seq = fill.seq
         book.opened_ns = fill.ts_ns
         book.qty_max_e8 = 0
+        book.best_e9 = -1
         book.realised_e17 = book.fees_enter_e9 = book.fees_exit_e9 = 0
         book.fill_ids = []
     book.qty_e8 += fill.qty_e8

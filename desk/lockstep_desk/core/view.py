@@ -103,6 +103,15 @@ class DeskView:
         end = self._core.link(link, key)
         return None if end is None else end.health
 
+    def quarantined(self) -> tuple[tuple[str, str], ...]:
+        """Return what takes no opens as (venue, account); account "" is the whole venue."""
+        core = self._core
+        venues = [(name, "") for name, end in sorted(core.venues.items()) if end.is_quarantined]
+        accounts = [
+            (end.venue, name) for name, end in sorted(core.accounts.items()) if end.is_quarantined
+        ]
+        return (*venues, *accounts)
+
     def accounts(self) -> tuple[str, ...]:
         """Return the registered accounts, sorted."""
         return tuple(sorted(self._core.accounts))
@@ -132,6 +141,14 @@ class DeskView:
         """Return what a deployment, or nobody (""), holds of it, None when flat."""
         book = self._core.books.get((account, instrument, deployment))
         return None if book is None else book.view()
+
+    def profit_e17(self, account: str, instrument: str, deployment: str) -> int:
+        """Return what a deployment, or nobody (""), made in an instrument so far, after fees.
+
+        What it holds is taken at the price now.
+        """
+        book = self._core.books.get((account, instrument, deployment))
+        return 0 if book is None else book.total_e17 + book.realised_e17 + book.unrealised_e17
 
     def positions(self) -> tuple[Position, ...]:
         """Return all open positions of accounts, by account and instrument."""

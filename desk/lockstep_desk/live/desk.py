@@ -10,7 +10,7 @@ Who owns what:
   meanwhile) and what an operator or the guard asks for.
 - The order engine's loop brings answers (`send`). It waits for its turn like everybody; there is
   one journal, so an answer of another trader could not overtake this one.
-- For each link one thread brings what the account reports (`process`), beside the market feed:
+- For each link one thread brings what the account reports (`take`), beside the market feed:
   a full channel of market data delays no fill. Another one publishes what the market says.
 
 What a call returned or raised is all that becomes of it: an answer that was not taken raises, and
@@ -25,8 +25,8 @@ import msgspec
 from lockstep_desk.adapters.strategies import intents_of, market_command, standing_of
 from lockstep_desk.clock import NS_PER_S
 from lockstep_desk.core.codes import TradingState
-from lockstep_desk.core.commands import ClearHalt, Halt, Shutdown
-from lockstep_desk.core.engine import Engine
+from lockstep_desk.core.commands import ClearHalt, Halt, SetTradingState, Shutdown
+from lockstep_desk.core.engine import OBSERVED, Engine
 from lockstep_desk.core.outputs import Processed, is_terminal
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.errors import InvalidValueError
@@ -36,14 +36,20 @@ from lockstep_desk.pipeline.router import Router, Trader
 from lockstep_desk.strategy.market import MarketEvent
 from lockstep_desk.types import AuditTick, HaltAction
 from lockstep_kernel import CannotRunError
+from lockstep_kernel.chain import State
 
 T = TypeVar("T")
 
 _REASON_MAX = 256
+_COMMIT_MAX = 256
 
 
 class DeskEndedError(CannotRunError):
     """The desk has ended: nothing is taken any more."""
+
+
+class NotBootedError(CannotRunError):
+    """Strategies may not be enabled yet (F5)."""
 
 
 class LiveDesk:
@@ -59,6 +65,8 @@ class LiveDesk:
         self._candle_ns = candle_ns
         self._turns = Turns("the desk")
         self._ended = ""
+        self._why_not: Callable[[], str] = str
+        self.driver = _Driver(self._turns, engine, self._process)
         for trader in router.traders:
             _check_known(trader, engine.view)
         self._is_trading = _may_trade(engine.view)
@@ -118,22 +126,43 @@ class LiveDesk:
     # What others call
 
     def process(self, event: msgspec.Struct) -> AuditTick:
-        """Take a report of an account, or an operator's command, to its end."""
-        return self._act(lambda engine: engine.process(event))
+        """Take a report of an account, or an operator's command, to its end.
+
+        Raises `NotBootedError` for one that enables strategies before they may be.
+        """
+        with self._turns:
+            return self._process(event)
+
+    def take(self, reports: Sequence[msgspec.Struct]) -> None:
+        """Take what an account reports, in order; what lies between lost links shares a commit."""
+        together: list[msgspec.Struct] = []
+        for report in reports:
+            if isinstance(report, OBSERVED) and len(together) < _COMMIT_MAX:
+                together.append(report)
+                continue
+            self._observe(together)
+            together = [report] if isinstance(report, OBSERVED) else []
+            if not together:
+                self.process(report)
+        self._observe(together)
 
     def read(self, look: Callable[[DeskView], T]) -> T:
         """Return what somebody makes of the desk as it is now; the view is stale afterwards."""
         with self._turns:
             return look(self._engine.view)
 
-    def drive(self, work: Callable[[Engine], T]) -> T:
-        """Let somebody drive the engine for one turn: a sweep, for example."""
+    def drive(self, work: Callable[[], T]) -> T:
+        """Let somebody work with `driver` for one turn: a sweep asks and books, and nobody between.
+
+        All others wait for it, also while it waits for its broker.
+        """
         with self._turns:
             self.check_running()
-            try:
-                return work(self._engine)
-            finally:
-                self._is_trading = _may_trade(self._engine.view)
+            return work()
+
+    def guard_enabling(self, why_not: Callable[[], str]) -> None:
+        """Enable strategies only while `why_not` says "" from now on; it is asked in the turn."""
+        self._why_not = why_not
 
     def shutdown(self) -> AuditTick:
         """End the desk: the ways to the venues close, and what still comes back is taken."""
@@ -144,21 +173,57 @@ class LiveDesk:
         if self._ended:
             raise DeskEndedError(f"expected a desk that runs, found it ended: {self._ended}")
 
+    def _observe(self, reports: Sequence[msgspec.Struct]) -> None:
+        if reports:
+            self._act(lambda engine: engine.observe(reports))
+
     def _act(self, work: Callable[[Engine], AuditTick]) -> AuditTick:
         """Do something in a turn of its own; an error of the engine raises here and from now on."""
         with self._turns:
-            self.check_running()
-            try:
-                tick = work(self._engine)
-            except Exception as error:
-                self._ended = f"{type(error).__name__}: {error}"
-                raise
-            self._is_trading = _may_trade(self._engine.view)
-            if is_terminal(tick):
-                self._ended = "; ".join(tick.errors) or "it was shut down"
-            if tick.errors:
-                raise DeskEndedError(f"the desk ended with {self._ended}")
-            return tick
+            return self._done(work)
+
+    def _done(self, work: Callable[[Engine], AuditTick]) -> AuditTick:
+        """Do something in the turn that this thread has."""
+        self.check_running()
+        try:
+            tick = work(self._engine)
+        except BaseException as error:
+            # Also an interrupt: nobody knows how far the engine came, and its journal does.
+            self._ended = f"{type(error).__name__}: {error}"
+            raise
+        self._is_trading = _may_trade(self._engine.view)
+        if is_terminal(tick):
+            self._ended = "; ".join(tick.errors) or "it was shut down"
+        if tick.errors:
+            raise DeskEndedError(f"the desk ended with {self._ended}")
+        return tick
+
+    def _process(self, event: msgspec.Struct) -> AuditTick:
+        if isinstance(event, SetTradingState) and event.state is TradingState.ENABLED:
+            why_not = self._why_not()
+            if why_not:
+                raise NotBootedError(f"strategies stay disabled: {why_not}")
+        return self._done(lambda engine: engine.process(event))
+
+
+class _Driver:
+    """The engine for whoever has the desk's turn: a `Driver` of sweeps."""
+
+    def __init__(
+        self, turns: Turns, engine: Engine, process: Callable[[msgspec.Struct], AuditTick]
+    ) -> None:
+        self._turns = turns
+        self._engine = engine
+        self._process = process
+
+    @property
+    def state(self) -> State:
+        self._turns.check_mine()
+        return self._engine.state
+
+    def process(self, event: msgspec.Struct) -> AuditTick:
+        self._turns.check_mine()
+        return self._process(event)
 
 
 def _may_trade(view: DeskView) -> bool:

@@ -89,8 +89,7 @@ class _Reports:
     def __call__(self, stop: threading.Event) -> None:
         while True:
             is_last = stop.is_set()
-            for report in self._link.take():
-                self._desk.process(report)
+            self._desk.take(self._link.take())
             if is_last:
                 return
             self._desk.check_running()

@@ -48,6 +48,11 @@ class Turns:
         with self._guard:
             self._hand_over()
 
+    def check_mine(self) -> None:
+        """Raise `CannotRunError` unless this thread has the turn."""
+        if self._holder != threading.get_ident():
+            raise CannotRunError(f"{self.what}: expected its turn to be held, found no such call")
+
     @property
     def waiting(self) -> int:
         """Return how many threads wait for their turn."""

@@ -106,6 +106,8 @@ class Pipeline:
         self._answered: deque[tuple[Answer, str]] = deque()
         self._commands: deque[TraderCommand] = deque()
         self._is_waiting = False
+        self._half_rounds = 0
+        """Odd while the dispatcher works, even while it waits for outcomes."""
         self.unrouted = 0
         self.send_failures: deque[tuple[Answer, str]] = deque(maxlen=_FAILURES_KEPT)
 
@@ -136,12 +138,17 @@ class Pipeline:
 
     @property
     def is_quiet(self) -> bool:
-        """Return whether nothing is under way: no event, task or unanswered order."""
-        return not (
+        """Return whether nothing is under way: no event, task or unanswered order.
+
+        What the dispatcher has in its hands stands nowhere else: while it works, nothing is quiet.
+        """
+        before = self._half_rounds
+        is_still = not (
             any(len(channel) for channel in self._channels.values())
             or any(p.is_asked or p.unanswered for p in self._places)
             or any(map(self.backlog, range(len(self._places))))
         )
+        return is_still and before % 2 == 0 and before == self._half_rounds
 
     def backlog(self, trader: int) -> int:
         """Return how many events a trader has yet to see, with those that it is asked about."""
@@ -165,13 +172,17 @@ class Pipeline:
     def _dispatch(self, stop: threading.Event) -> None:
         """Move events to mailboxes, ask who is free, pass answers on; end when none is asked."""
         while not (stop.is_set() and not any(place.is_asked for place in self._places)):
+            self._half_rounds += 1
             self._carry_out_commands()
             pulled = self._pull()
             if not stop.is_set() and self._desk.is_trading:
                 self._ask()
             self._is_waiting = True
             has_news = pulled or any(len(channel) for channel in self._channels.values())
-            for outcome in self._pool.collect(0 if has_news else _IDLE_S):
+            self._half_rounds += 1
+            outcomes = self._pool.collect(0 if has_news else _IDLE_S)
+            self._half_rounds += 1
+            for outcome in outcomes:
                 place = self._places[outcome.trader]
                 place.is_asked = False
                 del place.shown[: outcome.used]
@@ -181,6 +192,7 @@ class Pipeline:
                     self._orders.submit(answer)
             self._is_waiting = False
             self._hear_all()
+            self._half_rounds += 1
 
     def _carry_out_commands(self) -> None:
         while self._commands:

@@ -102,6 +102,11 @@ class Section:
             found.append(Section(self._name, self._text, path, cast(Mapping[str, Any], table)))
         return found
 
+    def expect(self, *keys: str) -> None:
+        """Let keys be there, and raise as `finish` does if another one is."""
+        self._known += keys
+        self.finish()
+
     def finish(self) -> None:
         """Raise if a key is left that nobody asked for; the message names the nearest known one."""
         for key in self._values:
@@ -128,7 +133,7 @@ class Section:
         return ConfigError(f"{self._name}: line {self.line(key)}: {_dotted(path)}: {message}")
 
     def line(self, key: str | None) -> int:
-        """Return the line where a key stands, or else the heading of its table, or else 1."""
+        """Return the line where a key or its table stands, or else its parent's heading, or 1."""
         return _line_of(self._text, self._path, key)
 
     def _value(self, key: str, default: object, expected: str) -> Any:
@@ -157,8 +162,9 @@ def _line_of(text: str, path: tuple[Step, ...], key: str | None) -> int:
         match = _KEY.match(lines[number])
         if match and match[1] == key:
             return number + 1
-    if start or not path:
-        return max(start, 1)
+    heading = _heading_of(lines, path if key is None else (*path, key))
+    if heading or start or not path:
+        return heading or max(start, 1)
     # An inline table, or no table at all: the line of what holds it.
     parent = path[:-1] if isinstance(path[-1], str) else path[:-2]
     return _line_of(text, parent, str(path[len(parent)]))
@@ -179,6 +185,16 @@ def _table_lines(lines: Sequence[str], path: tuple[Step, ...]) -> tuple[int, int
         if at == path:
             start = number + 1
     return (max(start, 0), len(lines)) if at == path else (0, 0)
+
+
+def _heading_of(lines: Sequence[str], path: tuple[Step, ...]) -> int:
+    """Return the line of the first heading of what is at `path` or within it, 0 without one."""
+    counts: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        match = _HEADING.match(line)
+        if match and _path_of(match[2], match[1] == "[[", counts)[: len(path)] == path:
+            return number
+    return 0
 
 
 def _path_of(heading: str, is_array: bool, counts: dict[str, int]) -> tuple[Step, ...]:
@@ -204,6 +220,16 @@ def _hint(word: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value as TOML has it, cut if it is long."""
+    """Return a value as TOML has it, cut if it is long; of tables only that they are some."""
+    if isinstance(value, dict):
+        return "a table"
+    if _are_tables(value):
+        return "an array of tables"
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _are_tables(value: object) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(one, dict) for one in cast(Sequence[object], value)
+    )

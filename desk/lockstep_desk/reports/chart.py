@@ -16,6 +16,7 @@ _PLOT_WIDTH = WIDTH - _LEFT - _RIGHT
 _PLOT_HEIGHT = HEIGHT - _TOP - _BOTTOM
 _LABELS = 4
 _BAR_HEIGHT, _BAR_GAP = 18, 8
+_NAME_MAX = 28
 
 Shown = Callable[[int], str]
 """Turns a value into the text of a label."""
@@ -106,10 +107,17 @@ def bar_chart(title: str, bars: Sequence[Bar], shown: Shown) -> str:
                 f'<rect class="{kind}" x="{min(zero, end)}" y="{top}" '
                 f'width="{abs(end - zero)}" height="{_BAR_HEIGHT}"/>'
             ),
-            _text(2 * _LEFT - 8, top + 14, bar.name, "end"),
+            _text(2 * _LEFT - 8, top + 14, _fitting(bar.name), "end"),
             _text(max(zero, end) + 6, top + 14, shown(bar.value), "start"),
         ]
     return _drawing(title, height, parts)
+
+
+def _fitting(name: str) -> str:
+    """Return a name, or both ends of one that there is no room for beside a bar."""
+    if len(name) <= _NAME_MAX:
+        return name
+    return f"{name[: _NAME_MAX // 2 - 1]}…{name[-_NAME_MAX // 2 :]}"
 
 
 def _round_step(low: int, high: int) -> int:

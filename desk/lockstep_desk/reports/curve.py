@@ -31,7 +31,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A whole course: name, capital it began with, steps, and the time of the last point."""
+    """A whole course: name, capital it began with, steps, and the time up to which it holds."""
 
     name: str
     capital_e9: int
@@ -73,9 +73,10 @@ class CurveTracker:
         self._steps.append(point)
         self._points_in_last = 1
 
-    def report(self) -> Curve:
-        """Return the curve so far; changes nothing."""
-        return Curve(self._name, self._capital_e9, tuple(self._steps), self._last_ns)
+    def report(self, end_ns: int = 0) -> Curve:
+        """Return the curve up to `end_ns`, to its last point at least; changes nothing."""
+        end_ns = max(end_ns, self._last_ns)
+        return Curve(self._name, self._capital_e9, tuple(self._steps), end_ns)
 
     def _halve(self) -> None:
         """Join each two steps: half as many, each of twice as many points."""

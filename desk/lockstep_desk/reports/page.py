@@ -23,10 +23,12 @@ _STYLE = """\
   --back: #0d1117; --equity: #58a6ff; --band: #58a6ff33; --loss: #ff7b72; --gain: #56d364; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back);
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block;
-  overflow-x: auto; }
-th, td { padding: .15rem .75rem; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child { text-align: left; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums;
+  display: block; overflow-x: auto; }
+th, td { padding: 2px 12px; line-height: 22px; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
+th:first-child { text-align: left; position: sticky; left: 0; background: var(--back); }
+p.dim { margin: .5rem 0 0; }
 svg { width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--dim); }
 polyline { fill: none; stroke-width: 1.5; }
@@ -82,7 +84,8 @@ def as_html(
     for heading, rows in tables:
         parts += [f"<h2>{escape(heading)}</h2>", _table(rows)]
     for curve in curves:
-        parts += [f"<h2>{escape(curve.name)}</h2>", _equity(curve), _drawdown(curve)]
+        parts += [f"<h2>{escape(curve.name)}</h2>", _caption("Equity"), _equity(curve)]
+        parts += [_caption("Drawdown"), _drawdown(curve)]
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -90,6 +93,10 @@ def as_html(
         f"<title>{escape(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def _caption(text: str) -> str:
+    return f'<p class="dim">{text}</p>'
 
 
 def _equity(curve: Curve) -> str:
@@ -103,6 +110,8 @@ def _equity(curve: Curve) -> str:
 
 def _drawdown(curve: Curve) -> str:
     points = [(step.ts_ns, -step.depth_e9) for step in curve.steps]
+    if curve.steps:
+        points.append((curve.end_ns, -curve.steps[-1].depth_e9))
     band = Band([(ts_ns, depth, 0) for ts_ns, depth in points])
     lines = [Line("drawdown", points)]
     return line_chart(f"drawdown of {curve.name}", lines, [band], percent, _ends(curve))

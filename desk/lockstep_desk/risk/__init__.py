@@ -15,6 +15,7 @@ from lockstep_desk.risk.checks import (
     notional_e9,
     signed_delta_e8,
 )
+from lockstep_desk.risk.exits import ExitReason, ExitRules, exit_due
 from lockstep_desk.risk.monitor import (
     DeploymentView,
     Exposure,
@@ -44,4 +45,7 @@ __all__ = [
     "Exposure",
     "Step",
     "StepKind",
+    "ExitRules",
+    "ExitReason",
+    "exit_due",
 ]

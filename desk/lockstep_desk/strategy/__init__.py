@@ -22,6 +22,8 @@ from lockstep_desk.strategy.catalog import STRATEGIES, Catalog, Entry, StrategyS
 from lockstep_desk.strategy.examples import (
     BuyWhenFlat,
     FlatOptions,
+    HeikinAshiOptions,
+    HeikinAshiTrend,
     RsiOptions,
     RsiReversion,
     SmaCross,
@@ -84,6 +86,8 @@ __all__ = [
     "RsiOptions",
     "SmaCross",
     "SmaOptions",
+    "HeikinAshiTrend",
+    "HeikinAshiOptions",
     "BuyWhenFlat",
     "FlatOptions",
     "MarketMaker",

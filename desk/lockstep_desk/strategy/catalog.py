@@ -12,6 +12,8 @@ from lockstep_desk.strategy.base import Algo
 from lockstep_desk.strategy.examples import (
     BuyWhenFlat,
     FlatOptions,
+    HeikinAshiOptions,
+    HeikinAshiTrend,
     RsiOptions,
     RsiReversion,
     SmaCross,
@@ -42,6 +44,7 @@ Catalog = Mapping[str, Entry]
 
 STRATEGIES: Catalog = {
     "buy_when_flat": Entry(FlatOptions, BuyWhenFlat),
+    "heikin_ashi": Entry(HeikinAshiOptions, HeikinAshiTrend),
     "market_maker": Entry(MakerOptions, MarketMaker),
     "rsi": Entry(RsiOptions, RsiReversion),
     "sma_cross": Entry(SmaOptions, SmaCross),

@@ -1,4 +1,4 @@
-"""Example strategies: RSI mean reversion, crossing averages, buy when flat.
+"""Example strategies: RSI mean reversion, crossing averages, Heikin-Ashi trend, buy when flat.
 
 All trade with market orders, one turn at a time, and do nothing while an order is in flight.
 """
@@ -14,7 +14,7 @@ from lockstep_desk.strategy.base import (
     TradeSignal,
     orders_of,
 )
-from lockstep_desk.strategy.indicators import RSI_MAX_E6, Rsi, Sma
+from lockstep_desk.strategy.indicators import RSI_MAX_E6, HeikinAshi, Rsi, Sma
 from lockstep_desk.strategy.market import Candle
 from lockstep_desk.types import ORDER_QTY_E8_MAX, Side
 
@@ -99,6 +99,36 @@ class SmaCross:
             signal = TradeSignal.LONG if stands > 0 else TradeSignal.SHORT
             for order in orders_of(signal, context, self._options.qty_e8):
                 actions.add(order)
+
+
+@dataclass(frozen=True, slots=True)
+class HeikinAshiOptions:
+    """Options of `HeikinAshiTrend`."""
+
+    qty_e8: int
+
+    def __post_init__(self) -> None:
+        need_int("qty_e8", self.qty_e8, 1)
+
+
+class HeikinAshiTrend:
+    """Long while the averaged candles rise, short while they fall: nearly always in the market."""
+
+    def __init__(self, options: HeikinAshiOptions) -> None:
+        self._qty_e8 = options.qty_e8
+        self._bars = HeikinAshi()
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        """Take closed candles; a bar that stands still is no signal."""
+        event = context.market.event
+        if not isinstance(event, Candle):
+            return
+        bar = self._bars.update(event)
+        if bar.close_e9 == bar.open_e9:
+            return
+        signal = TradeSignal.LONG if bar.close_e9 > bar.open_e9 else TradeSignal.SHORT
+        for order in orders_of(signal, context, self._qty_e8):
+            actions.add(order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,21 +90,31 @@ def _write_until_killed(trial: Trial, directory: Path) -> Mark:
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
-        last: Mark = (0, b"")
-        is_killed = False
-        for line in child.stdout or ():
-            mark = _mark(line)
-            if mark is None:
-                continue
-            last = mark
-            if last[0] >= trial.kill_seq and not is_killed:
-                is_killed = True
-                child.send_signal(signal.SIGKILL)
+        try:
+            last = _killed_half_way(child, trial.kill_seq)
+        except BaseException:
+            child.kill()
+            raise
         said = child.stderr.read() if child.stderr is not None else ""
         code = child.wait()
     if code != -signal.SIGKILL:
         reason = said.strip() or f"it ended by itself with {code} at {last[0]}"
         raise CannotRunError(f"{trial.title}: the writer was not killed in its work: {reason}")
+    return last
+
+
+def _killed_half_way(child: "subprocess.Popen[str]", kill_seq: int) -> Mark:
+    """Kill a child that acknowledges `kill_seq`; return the last acknowledgement that came out."""
+    last: Mark = (0, b"")
+    is_killed = False
+    for line in child.stdout or ():
+        mark = _mark(line)
+        if mark is None:
+            continue
+        last = mark
+        if last[0] >= kill_seq and not is_killed:
+            is_killed = True
+            child.send_signal(signal.SIGKILL)
     return last
 
 

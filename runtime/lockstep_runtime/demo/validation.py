@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import msgspec
 
+from lockstep_kernel import CannotRunError
 from lockstep_runtime.demo.trial import Mark, Outcome, environment, python
 
 MACHINES = ("exchange", "exchange.naive")
@@ -36,13 +38,55 @@ class Judgement(msgspec.Struct, frozen=True):
 def validate_all(
     outcomes: Sequence[Outcome], watch: Watch = lambda _done, _jobs: None
 ) -> list[tuple[Judgement, ...]]:
-    """Return the judgements of both machines on each journal, in order. It takes minutes."""
+    """Return the judgements of both machines on each journal, in order. It takes minutes.
+
+    If the watching is interrupted no validator goes on.
+    """
+    children = _Children()
     with ThreadPoolExecutor(_PROCESSES) as pool:
-        # The slow machine first, so that both processors are busy to the end.
-        slow = [pool.submit(_validate, outcome, MACHINES[1]) for outcome in outcomes]
-        fast = [pool.submit(_validate, outcome, MACHINES[0]) for outcome in outcomes]
-        _wait([*slow, *fast], watch)
-        return [(one.result(), two.result()) for one, two in zip(fast, slow, strict=True)]
+        try:
+            # The slow machine first, so that both processors are busy to the end.
+            slow = [pool.submit(_validate, children, one, MACHINES[1]) for one in outcomes]
+            fast = [pool.submit(_validate, children, one, MACHINES[0]) for one in outcomes]
+            _wait([*slow, *fast], watch)
+            return [(one.result(), two.result()) for one, two in zip(fast, slow, strict=True)]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            children.end()
+            raise
+
+
+class _Children:
+    """The processes of the pool's threads, which no signal reaches: they are ended from outside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: list[subprocess.Popen[str]] = []
+        self._is_ended = False
+
+    def run(self, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end and return what it said."""
+        with self._lock:
+            if self._is_ended:
+                raise CannotRunError("the demonstration was ended")
+            process = subprocess.Popen(
+                command,
+                env=environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self._running.append(process)
+        with process:
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+    def end(self) -> None:
+        """Kill what runs, and start nothing any more."""
+        with self._lock:
+            self._is_ended = True
+            for process in self._running:
+                process.kill()
 
 
 def _wait(jobs: Sequence[Future[Judgement]], watch: Watch) -> None:
@@ -51,19 +95,13 @@ def _wait(jobs: Sequence[Future[Judgement]], watch: Watch) -> None:
         wait(jobs, timeout=_PAUSE_S)
 
 
-def _validate(outcome: Outcome, machine: str) -> Judgement:
+def _validate(children: _Children, outcome: Outcome, machine: str) -> Judgement:
     """Validate from genesis; the hashes that were acknowledged and finished must be there."""
     arguments = [str(outcome.directory), "--machine", machine, "--json"]
     for mark in (outcome.acknowledged, outcome.recovered, outcome.final):
         arguments += ["--expect", _text(mark)]
     started = time.perf_counter()
-    done = subprocess.run(
-        python("lockstep_validator", *arguments),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = children.run(python("lockstep_validator", *arguments))
     seconds = time.perf_counter() - started
     verdict = _verdict(done.stdout)
     sentence = str(verdict.get("message") or done.stderr.strip())

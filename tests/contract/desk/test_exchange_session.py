@@ -6,14 +6,25 @@ import msgspec
 import pytest
 
 from lockstep_desk import ids
-from lockstep_desk.adapters.exchange import Units, registration, session, units_of
+from lockstep_desk.adapters.exchange import (
+    ExchangeSession,
+    Membership,
+    Past,
+    Units,
+    registration,
+    session,
+    units_of,
+)
 from lockstep_desk.core.codes import Divergence, OrderKind, SendError, TimeInForce, TradingState
 from lockstep_desk.core.commands import (
     CancelOrders,
     ClosePositions,
+    RecordAccountDisconnect,
     RecordFill,
     RecordFunding,
+    RecordL1,
     RecordOrder,
+    RecordTrade,
     RegisterInstrument,
     ReplaceAccount,
     SendOpenRequests,
@@ -256,6 +267,22 @@ def test_what_happens_while_the_link_is_lost_is_made_up_for(market: Market) -> N
     assert 2 * LOT == held.qty_e8
     assert [Divergence.ORDER_VANISHED] == codes(market)
     assert () == market.engine.view.orders()
+
+
+def test_of_several_sessions_one_tells_of_the_market(market: Market) -> None:
+    exchange = market.exchange
+    member = Membership(VENUE, "other", DESK_NUMBER, exchange.desk.key, tells_market=False)
+    other = ExchangeSession(member, lambda: 0, Past(list(exchange.said)))
+    exchange.sinks.append(other)
+    other.connect()
+    other.take()
+    market.process(SendOpenRequests((want(Side.BUY, 101, 1),)))
+    exchange.make(Side.SELL, 100, 1)
+    market_told = {RecordTrade, RecordL1}
+    assert market_told.isdisjoint(type(event) for event in other.take())
+    assert [RecordL1] == [type(event) for event in market.session.take()]
+    other.disconnect()
+    assert [RecordAccountDisconnect("other")] == other.take()
 
 
 def an_hour_passes(market: Market) -> None:

@@ -34,15 +34,18 @@ from lockstep_desk.core.events import (
     FillBooked,
 )
 from lockstep_desk.core.machine import MACHINE
+from lockstep_desk.core.recon.exits import ExitKeeper
 from lockstep_desk.core.recon.sweeper import Sweeper
 from lockstep_desk.core.state import DeskCore
+from lockstep_desk.core.view import DeskView
 from lockstep_desk.fund import MANUAL
 from lockstep_desk.recon import Kind, Status, SweepReason, SweepSchedule
+from lockstep_desk.risk import ExitReason, ExitRules
 from lockstep_desk.types import AuditTick, Dimension, HaltAction, RejectCode, Severity, Side
 from lockstep_engine.codes import TimeInForce
-from lockstep_engine.commands import PlaceOrder
+from lockstep_engine.commands import CancelAll, PlaceOrder
 from lockstep_engine.exchange import account as exchange_account
-from lockstep_kernel import apply, initial, unpack_record
+from lockstep_kernel import apply, dump, initial, load, unpack_record
 from tests.support.desk import ALPHA, GENESIS, of
 from tests.support.desk_exchange import (
     ACCOUNT,
@@ -318,6 +321,82 @@ def test_every_decision_about_a_position_stands_in_the_journal_with_its_time() -
     assert sorted(times) == times
     wanted = ["SubmitIntents", "RecordFill", "Reconcile", "ExitPosition", "Reconcile"]
     assert wanted == [name for name in names if name in wanted]
+
+
+# In a trade: a stop that trails, the longest hold
+
+
+class Watched(Reconciled):
+    """The same; the deployment leaves 5 % below the best price, or after a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rules = ExitRules(trail_bps=500, hold_ns=60 * SECOND_NS)
+        self.keeper = ExitKeeper(self.sweeper, {ALPHA: rules})
+
+    def price(self, middle: int) -> list[ExitReason]:
+        """Quote 5 lots a tick around a price; return why a position is left at it."""
+        exchange = self.market.exchange
+        exchange.send(exchange.maker, CancelAll())
+        exchange.make(Side.BUY, middle - 1, 5)
+        exchange.make(Side.SELL, middle + 1, 5)
+        self.market.settle()
+        return self.look()
+
+    def look(self) -> list[ExitReason]:
+        found = self.keeper.exit_if_due(self.market.clock.now_ns())
+        self.market.settle()
+        return [reason for _position_id, reason in found]
+
+
+@pytest.mark.desk("RECON-24")
+def test_a_stop_follows_the_price_up_and_never_down() -> None:
+    made = Watched()
+    assert [[], [], [], []] == [made.price(middle) for middle in (100, 120, 116, 115)]
+    assert 5 == held(made.market)
+    assert [ExitReason.TRAIL] == made.price(114)
+    assert (0, (0, 0)) == (held(made.market), at_exchange(made.market))
+    assert [] == made.price(90)
+    made.agree()
+
+
+@pytest.mark.desk("RECON-24")
+def test_a_stop_stands_where_it_stood_after_a_restart() -> None:
+    made = Watched()
+    made.price(120)
+    loaded = load(MACHINE, GENESIS, dump(made.market.sequencer.state))
+    (position,) = DeskView(loaded).holdings(ALPHA)
+    assert 120 * 10**9 == position.best_e9
+
+
+@pytest.mark.desk("RECON-24", "RECON-30")
+def test_a_position_that_is_held_too_long_is_left_after_a_look_at_the_broker() -> None:
+    made = Watched()
+    made.price(100)
+    made.market.clock.advance_ns(60 * SECOND_NS)
+    made.unseen(Side.SELL, 97, 5)
+    assert [ExitReason.HELD] == made.look()
+    assert [] == made.look()
+    assert 5 == held(made.market)
+    made.sweep()
+    assert (0, []) == (held(made.market), made.look())
+    made.agree()
+
+
+@pytest.mark.desk("RECON-24", "RECON-43")
+def test_an_exit_that_finds_nobody_is_tried_again_as_another_one() -> None:
+    made = Watched()
+    made.price(100)
+    exchange = made.market.exchange
+    exchange.send(exchange.maker, CancelAll())
+    exchange.make(Side.BUY, 99, 2)
+    made.market.clock.advance_ns(60 * SECOND_NS)
+    assert [ExitReason.HELD] == made.look()
+    assert (3, []) == (held(made.market), made.look())
+    exchange.make(Side.BUY, 99, 9)
+    made.market.clock.advance_ns(SECOND_NS)
+    assert [ExitReason.HELD] == made.look()
+    assert (0, (0, 0)) == (held(made.market), at_exchange(made.market))
 
 
 # Drift

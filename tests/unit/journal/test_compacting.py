@@ -13,6 +13,7 @@ from lockstep_journal import (
     Journal,
     archive,
     compact,
+    is_unfinished,
     layout,
     open_owner,
     open_reader,
@@ -66,7 +67,7 @@ def test_the_file_is_less_than_half_and_holds_the_same(journal: Path) -> None:
     )
     assert after < size // 2
     assert before == all_entries(journal)
-    assert ["data.mdb", "owner.lock"] == names_in(journal)
+    assert ["data.mdb", "lock.mdb", "owner.lock"] == names_in(journal)
     assert applied(COUNT)[0].hash == recover(journal, COUNTER)[0].hash == done.last_hash
 
 
@@ -98,6 +99,15 @@ def test_a_live_owner_or_reader_is_never_robbed_of_its_file(journal: Path, tmp_p
     ran.check_sentence("lockstep journal compact: ", "found a process that reads it")
     assert before == data_of(journal).read_bytes()
     assert ["data.mdb", "lock.mdb", "owner.lock"] == names_in(journal)
+
+
+def test_a_compact_journal_that_loses_its_data_file_is_no_creation_cut_short(
+    journal: Path,
+) -> None:
+    compact(journal)
+    assert ["data.mdb", "lock.mdb", "owner.lock"] == names_in(journal)
+    data_of(journal).unlink()
+    assert not is_unfinished(data_of(journal))
 
 
 def test_damage_is_named_and_nothing_is_replaced(journal: Path) -> None:

@@ -53,6 +53,21 @@ if "-m" in sys.orig_argv:
     time.sleep(600)
 '''
 
+LATE = '''\
+"""Loaded by every interpreter at its start: a signal comes when the work of a command is done."""
+
+import os
+import signal
+import sys
+import threading
+
+if "-m" in sys.orig_argv:
+    # The interpreter waits for threads when the program has returned.
+    main = threading.main_thread()
+    number = getattr(signal, os.environ["LATE"])
+    threading.Thread(target=lambda: (main.join(), os.kill(os.getpid(), number))).start()
+'''
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -141,6 +156,21 @@ def test_a_child_that_is_ended_before_it_works_is_not_left_behind(tmp_path: Path
     assert b"lockstep replay recover: ended by SIGTERM\n" == errors
     assert {"error": "ended by SIGTERM", "exit_code": 143} == json.loads(output)
     assert 143 == process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_when_the_work_is_done_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    write_journal(tmp_path / "j", COUNT)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(LATE)
+    monkeypatch.setenv("LATE", number.name)
+    with start(tmp_path, site, "journal", ["verify", "j"]) as process:
+        output, errors = process.communicate(timeout=TIMEOUT_S)
+    assert (0, b"") == (process.returncode, errors)
+    assert b"60" in output
 
 
 def test_a_command_that_outlives_its_terminal_is_not_ended_by_a_hangup(

@@ -153,6 +153,70 @@ def test_a_disk_without_hard_links_replaces_nothing_either(
     assert ["new"] == [path.name for path in tmp_path.iterdir()]
 
 
+def test_a_disk_without_hard_links_that_fails_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_link(source: Path, destination: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    def no_rename(source: Path, destination: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(Path, "rename", no_rename)
+    with (
+        pytest.raises(CannotRunError, match="new: cannot be written: Input/output"),
+        new_file(tmp_path / "new", "stream") as new,
+    ):
+        new.publish()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_may_be_replaced_is_replaced_by_this_very_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "new").write_bytes(b"old")
+    (tmp_path / "new.partial").write_bytes(b"of a killed program")
+    with new_file(tmp_path / "new", "report", is_replacing=True) as new:
+        new.file.write(b"whole")
+        assert b"old" == (tmp_path / "new").read_bytes()
+        new.publish()
+    assert b"whole" == (tmp_path / "new").read_bytes()
+    with (
+        pytest.raises(CannotRunError, match="partial: expected the file that was written"),
+        new_file(tmp_path / "new", "report", is_replacing=True) as new,
+    ):
+        (tmp_path / "other").write_bytes(b"half")
+        (tmp_path / "other").rename(new.partial)
+        new.publish()
+    assert b"whole" == (tmp_path / "new").read_bytes()
+    assert b"half" == (tmp_path / "new.partial").read_bytes()
+
+
+def test_a_reader_of_the_output_that_goes_away_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError), new_file(tmp_path / "new", "report"):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_a_place_without_a_name_is_a_taken_one(name: str) -> None:
+    with (
+        pytest.raises(CannotRunError, match="expected a new place for the backup"),
+        new_directory(Path(name), "backup"),
+    ):
+        pass
+
+
+def test_an_empty_directory_that_took_the_name_meanwhile_stays(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CannotRunError, match="new: expected a new place for the backup"),
+        new_directory(tmp_path / "new", "backup"),
+    ):
+        (tmp_path / "new").mkdir(mode=0o700)
+        made = (tmp_path / "new").stat()
+    assert os.path.samestat(made, (tmp_path / "new").stat())
+    assert ["new"] == [path.name for path in tmp_path.iterdir()]
+
+
 def test_what_is_not_published_leaves_nothing(tmp_path: Path) -> None:
     with new_file(tmp_path / "new", "stream") as new:
         new.file.write(b"half")

@@ -142,18 +142,32 @@ def test_a_mark_makes_no_damaged_journal_an_unfinished_one(
     assert not is_unfinished(tmp_path / "j" / "data.mdb")
 
 
+def creation(place: Path) -> Callable[[], int]:
+    """Return what creates a journal in a child."""
+
+    def body() -> int:
+        create(place, COUNTER, GENESIS).close()
+        return 0
+
+    return body
+
+
+def test_a_power_cut_leaves_no_page_without_the_first_two(tmp_path: Path) -> None:
+    """They are durable before the next page is written: whatever is lost, it can be told."""
+    if missing(STRACE):
+        pytest.skip(missing(STRACE))
+    calls = "pwrite64,pwritev,writev,fdatasync,fsync"
+    seen = run_child(creation(tmp_path / "j"), ["-y", "-e", f"trace={calls}"])
+    lines = [line for line in seen.trace.splitlines() if "/j/data.mdb>" in line]
+    assert ["pwrite64", "fdatasync"] == [line.split()[1].split("(")[0] for line in lines[:2]]
+    assert "8192, 0) = 8192" in lines[0]
+    assert 2 < len(lines)
+
+
 def test_a_creation_killed_at_any_write_or_sync_can_be_begun_again(tmp_path: Path) -> None:
     if missing(STRACE):
         pytest.skip(missing(STRACE))
     calls = ("pwrite64", "pwritev", "writev", "ftruncate", "fdatasync", "fsync", "unlink")
-
-    def creation(place: Path) -> Callable[[], int]:
-        def body() -> int:
-            create(place, COUNTER, GENESIS).close()
-            return 0
-
-        return body
-
     seen = run_child(creation(tmp_path / "seen"), ["-e", f"trace={','.join(calls)}"])
     counts = counted(seen.trace, calls)
     assert {"pwrite64", "ftruncate", "fdatasync", "fsync", "unlink"} <= counts.keys()

@@ -1,13 +1,23 @@
 """The demo kills, recovers and proves; and it says so when something does not hold."""
 
 import json
+import sys
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from lockstep_kernel import CannotRunError
-from lockstep_runtime.demo import Outcome, Trial, find_sample, run_trial, trials, validate_all
+from lockstep_runtime.demo import (
+    Outcome,
+    Trial,
+    find_sample,
+    run_trial,
+    trials,
+    validate_all,
+    validation,
+)
 from lockstep_runtime.demo.trial import _mark, _wrong
 from tests.unit.runtime.driving import SAMPLE, install, lockstep
 
@@ -34,6 +44,20 @@ def test_both_machines_judge_the_journal(outcome: Outcome) -> None:
     assert ("exchange.naive", True, 2_000) == (naive.machine, naive.is_good, naive.commands)
     assert (0, 2) == said[0]
     assert sorted(said) == said
+
+
+def test_no_validator_goes_on_when_the_demo_is_interrupted(
+    outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_done: int, _jobs: int) -> None:
+        raise KeyboardInterrupt
+
+    sleeping = [sys.executable, "-c", "import time; time.sleep(30)"]
+    monkeypatch.setattr(validation, "python", lambda *_arguments: sleeping)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        validate_all([outcome, outcome], interrupt)
+    assert 20 > time.monotonic() - started
 
 
 def test_a_hash_that_is_not_the_acknowledged_one_is_judged_bad(outcome: Outcome) -> None:

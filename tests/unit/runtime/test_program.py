@@ -26,7 +26,13 @@ from tests.unit.runtime.driving import (
 
 HEAVY = ("rich", "lmdb", "matplotlib", "lockstep_engine", "lockstep_journal")
 ANGRY = """
+import subprocess, sys
 import click
+
+@click.command()
+def long():
+    code = "import time; print('begun', flush=True); time.sleep(60)"
+    subprocess.run([sys.executable, "-c", code])
 
 @click.command()
 def bug():
@@ -51,6 +57,7 @@ other = lockstep_kernel:check
 bug = angry_commands:bug
 stop = angry_commands:stop
 lost = angry_commands:lost
+long = angry_commands:long
 nothing = angry_commands:nothing
 """
 
@@ -436,6 +443,30 @@ def test_a_run_that_a_signal_ends_says_how_far_it_is_and_can_go_on(
     acknowledged = [line for line in output.splitlines() if line[0].isdigit()][-1]
     seq = acknowledged.split(":")[0]
     assert f"lockstep run: {word}; durable up to {seq}, run again to go on\n" == said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_a_signal_ends_leaves_no_child_behind(
+    site: Path, number: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "lockstep_runtime", "long"],
+        env=environment(site),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "begun\n" == process.stdout.readline()
+        process.send_signal(number)
+        _output, errors = process.communicate(timeout=30)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert (128 + number, f"lockstep long: ended by {number.name}\n") == (
+        process.returncode,
+        errors,
+    )
 
 
 def test_a_refusal_is_an_object_where_json_was_asked_for(site: Path, tmp_path: Path) -> None:

@@ -133,3 +133,18 @@ def test_a_run_that_fails_leaves_no_report(tmp_path: Path) -> None:
         write(b"x" * 100_000)
         _ = 1 // 0
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_file_that_took_the_name_meanwhile_is_not_replaced_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    with (
+        pytest.raises(CannotRunError, match="r: expected no file, found one"),
+        opened_report(str(path)) as write,
+    ):
+        write(b"whole")
+        path.write_bytes(b"mine")
+    assert b"mine" == path.read_bytes()
+    with opened_report(str(path), is_overwriting=True) as write:
+        write(b"whole")
+    assert b"whole" == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())

@@ -9,6 +9,7 @@ from lockstep_desk.adapters.exchange.session import (
     Membership,
     Past,
 )
+from lockstep_desk.adapters.exchange.shared import SharedSession, SharedView
 from lockstep_desk.adapters.exchange.units import Units, registration, units_of
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "InProcessFeed",
     "Membership",
     "Past",
+    "SharedSession",
+    "SharedView",
     "Units",
     "registration",
     "scopes_of",

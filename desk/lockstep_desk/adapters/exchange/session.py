@@ -117,6 +117,11 @@ class ExchangeSession:
         for ts_ns, events in past.history:
             self.account.take(ts_ns, events)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it delivers."""
+        return self._is_connected
+
     def attach(self, sequencer: ExchangeSequencer) -> None:
         """Send to this sequencer from now on."""
         self._sequencer = sequencer

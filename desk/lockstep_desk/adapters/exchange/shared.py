@@ -15,12 +15,19 @@ from typing import TypeVar
 
 import msgspec
 
+from lockstep_desk.adapters.exchange.broker import ExchangeView
 from lockstep_desk.adapters.exchange.session import ExchangeSession
 from lockstep_desk.adapters.strategies import market_event
 from lockstep_desk.core.codes import SendError
 from lockstep_desk.core.events import CancelRequested, OrderQueried, OrderRequested
 from lockstep_desk.live.turns import Turns
 from lockstep_desk.pipeline.channel import Channel, Overflow
+from lockstep_desk.recon.pages import (
+    BalancesAnswer,
+    FillsAnswer,
+    OrdersAnswer,
+    PositionsAnswer,
+)
 from lockstep_desk.strategy.market import MarketEvent
 
 T = TypeVar("T")
@@ -66,6 +73,19 @@ class SharedSession:
 
     # The link
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is connected: in one process nobody falls silent."""
+        return self._session.is_connected
+
+    def view(self, page_size: int = 0) -> "SharedView":
+        """Return the account as a broker to be compared with; each answer is a turn of its own."""
+        session = self._session
+        looked = ExchangeView(
+            session.member.venue, session.account, lambda: session.is_connected, page_size
+        )
+        return SharedView(self, looked)
+
     def connect(self, since_ns: int = -1) -> None:
         """Deliver again, the account's snapshot first, with the fills that were missed."""
         self.act(lambda: self._session.connect(since_ns))
@@ -100,3 +120,33 @@ class SharedSession:
                 self.market.put(event)
         if self._reports:
             self._news.set()
+
+
+class SharedView:
+    """A `BrokerView` on a shared session."""
+
+    def __init__(self, shared: SharedSession, view: ExchangeView) -> None:
+        self.venue = view.venue
+        self.account = view.account
+        self._shared = shared
+        self._view = view
+
+    def positions(self, cursor: int) -> PositionsAnswer:
+        """Return a page of what the account holds."""
+        return self._shared.act(lambda: self._view.positions(cursor))
+
+    def fills(self, since_seq: int, cursor: int) -> FillsAnswer:
+        """Return a page of the account's fills after a number."""
+        return self._shared.act(lambda: self._view.fills(since_seq, cursor))
+
+    def open_orders(self, cursor: int) -> OrdersAnswer:
+        """Return a page of the account's working orders."""
+        return self._shared.act(lambda: self._view.open_orders(cursor))
+
+    def order(self, client_order_id: str) -> OrdersAnswer:
+        """Return the order of a client order id, or an empty page."""
+        return self._shared.act(lambda: self._view.order(client_order_id))
+
+    def balances(self, cursor: int) -> BalancesAnswer:
+        """Return a page of the account's cash."""
+        return self._shared.act(lambda: self._view.balances(cursor))

@@ -9,7 +9,7 @@ Owns what the counter-side asks for. What the exchange refuses of it ends the ba
 a hole in the market would look like any others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -17,6 +17,7 @@ import msgspec
 
 from lockstep_desk.adapters.exchange.session import (
     NS_PER_MS,
+    ExchangeSequencer,
     ExchangeSession,
     Membership,
 )
@@ -36,7 +37,10 @@ from lockstep_kernel.arith import div_ceil
 VENUE: Final = "lockstep"
 ACCOUNT: Final = "main"
 
-_COUNTER, _FIRST = 1, 2
+_COUNTER: Final = 1
+FIRST: Final = 2
+"""The number of the first account at the exchange; the others follow."""
+
 _TIER: Final = 1
 _QUOTE_SET: Final = 1
 _FUNDS_E6: Final = 2**58
@@ -94,6 +98,17 @@ class VenueAccount(msgspec.Struct, frozen=True):
     capital_cents: int = 100_000_000
 
 
+class Protection(msgspec.Struct, frozen=True):
+    """What MMP orders of an account may trade of an underlying in an interval before they freeze.
+
+    A frozen account's MMP orders are cancelled, and none is taken for `frozen_ms`.
+    """
+
+    qty_e8: int = 10**17
+    interval_ms: int = 1_000
+    frozen_ms: int = 1_000
+
+
 class VenueOptions(msgspec.Struct, frozen=True):
     """What all runs of a backtest share: instruments, the counter-side's seed, accounts and fees.
 
@@ -103,6 +118,7 @@ class VenueOptions(msgspec.Struct, frozen=True):
     listings: tuple[Listing, ...]
     seed: int = 1
     accounts: tuple[VenueAccount, ...] = (VenueAccount(),)
+    protection: Protection = Protection()
     maker_fee_e9: int = 200_000
     taker_fee_e9: int = 500_000
 
@@ -118,48 +134,72 @@ class Standing(msgspec.Struct, frozen=True):
     positions: tuple[tuple[str, int], ...]
 
 
-class CounterVenue:
-    """The exchange with its staff, its counter-side and the accounts of the desk, by name."""
+class Party:
+    """One key that acts for one account (0: the operator); its nonces rise with the time."""
+
+    def __init__(self, name: str, account: int, last_nonce: int = -1) -> None:
+        self.name = name
+        self.key = key_of(name)
+        self.account = account
+        self._last_nonce = last_nonce
+
+    def sign(self, now_ns: int, action: asked.Action) -> asked.Command:
+        """Wrap an action."""
+        self._last_nonce = max(now_ns // NS_PER_MS, self._last_nonce + 1)
+        return asked.Command(self.key, self._last_nonce, action, self.account)
+
+
+class VenuePast(msgspec.Struct, frozen=True):
+    """What an exchange's journal says of the time before: its events, and what was listed.
+
+    `moved` counts the quotes of the counter-side; `nonces` are the last ones by key.
+    """
+
+    history: Sequence[tuple[int, Sequence[msgspec.Struct]]] = ()
+    listed: Sequence[InstrumentCreated] = ()
+    moved: int = 0
+    nonces: Mapping[bytes, int] = {}
+
+    def party(self, name: str, account: int) -> Party:
+        """Return a party that goes on with its nonces."""
+        return Party(name, account, self.nonces.get(key_of(name), -1))
+
+
+class CounterSide:
+    """The staff and the counter-side of an exchange, and the opening of what they trade in.
+
+    The opening is the first commands of the exchange: one that holds a part of them goes on with
+    the rest. `past` is what there was of it before.
+    """
 
     def __init__(
         self,
         options: VenueOptions,
-        start_ns: int,
         clock: Callable[[], int],
-        open_journal: OpenJournal,
+        sequencer: ExchangeSequencer,
+        past: VenuePast | None = None,
     ) -> None:
+        past = past or VenuePast()
         self._options = options
         self._clock = clock
         self._random = SplitMix64(options.seed)
-        self._staff, self._counter = _Party("staff", 0), _Party("counter-side", _COUNTER)
-        genesis = exchange_genesis(
-            asked.ExchangeParams(self._staff.key, start_ns, max_step_ns=2**60)
-        )
-        machine = find_machine(genesis.machine)
-        members = [
-            Membership(
-                *(VENUE, account.name, _FIRST + place, _key_of(f"account {account.name}")),
-                tells_market=place == 0,
-            )
+        self._staff = past.party("staff", 0)
+        self._counter = past.party("counter-side", _COUNTER)
+        self._owners = [
+            past.party(owner_name(account.name), FIRST + place)
             for place, account in enumerate(options.accounts)
         ]
-        self.sessions = {
-            member.account: ExchangeSession(member, lambda: self.sequencer.state.ts_ns)
-            for member in members
-        }
-        self.sequencer = Sequencer(
-            initial(machine, genesis),
-            open_journal(machine, genesis),
-            clock,
-            Outlets(sinks=list(self.sessions.values())),
-        )
-        for session in self.sessions.values():
-            session.attach(self.sequencer)
+        self.sequencer = sequencer
         self.listed: list[InstrumentCreated] = []
         self._units: dict[str, Units] = {}
         self._listing = {listing.name: listing for listing in options.listings}
         self._marked_e6: dict[str, int] = {}
-        self._set_up(members)
+        for created in past.listed:
+            self._learn(created)
+        for party, action in self._opening()[sequencer.state.seq :]:
+            for event in self._send(party, action):
+                if isinstance(event, InstrumentCreated):
+                    self._learn(event)
 
     def show(self, name: str, price_e9: int) -> None:
         """Quote both sides around a price."""
@@ -203,50 +243,50 @@ class CounterVenue:
         number = self._units[name].number
         self._send(self._staff, asked.UpdateFundingRate(number, rate.rate_e9, rate.interval_s))
 
-    def standing(self, account: str) -> Standing:
-        """Return an account as the exchange has it."""
-        session = self.sessions[account]
-        view, units = account_view(self.sequencer.state, session.member.number), self._units
-        held = {one.instrument: one.qty_lots for one in view.positions}
-        return Standing(
-            view.cash_e6 * E9_PER_E6,
-            sum(one.cost_e6 for one in view.positions) * E9_PER_E6,
-            tuple(
-                (name, units[name].qty_e8(held[units[name].number]))
-                for name in sorted(units)
-                if units[name].number in held
-            ),
-        )
-
-    def _set_up(self, members: Sequence[Membership]) -> None:
+    def _opening(self) -> list[tuple[Party, asked.Action]]:
+        """Return the commands that an exchange begins with, each with who asks for it."""
         options, staff = self._options, self._staff
         fees = asked.SetFeeSchedule(
             _TIER, options.maker_fee_e9, options.taker_fee_e9, 0, 0, 0, 0, 0, 0, 0, 0
         )
         free = asked.SetFeeSchedule(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         roles = int(Role.ADMIN | Role.ORACLE | Role.TREASURY | Role.RISK)
-        for action in (
+        actions: list[asked.Action] = [
             asked.GrantRole(staff.key, roles),
             free,
             fees,
             asked.OpenAccount(_COUNTER, self._counter.key),
             asked.Deposit(_COUNTER, _FUNDS_E6),
-        ):
-            self._send(staff, action)
-        for member, account in zip(members, options.accounts, strict=True):
-            self._open(member, account)
-        for underlying in sorted({_underlying(listing.name) for listing in options.listings}):
-            self._send(staff, asked.CreateUnderlying(underlying, self._index_max_e6(underlying)))
-        for number, listing in enumerate(options.listings, 1):
-            self._list(number, listing)
+        ]
+        for owner, account in zip(self._owners, options.accounts, strict=True):
+            actions += [
+                asked.OpenAccount(owner.account, owner.key),
+                asked.SetFeeTier(owner.account, _TIER),
+                asked.Deposit(owner.account, account.capital_cents * 10**4),
+            ]
+        actions += [
+            asked.CreateUnderlying(underlying, self._index_max_e6(underlying))
+            for underlying in self._underlyings()
+        ]
+        actions += [
+            self._create(number, listing) for number, listing in enumerate(options.listings, 1)
+        ]
+        return [*((staff, action) for action in actions), *self._protections()]
 
-    def _open(self, member: Membership, account: VenueAccount) -> None:
-        for action in (
-            asked.OpenAccount(member.number, member.signer),
-            asked.SetFeeTier(member.number, _TIER),
-            asked.Deposit(member.number, account.capital_cents * 10**4),
-        ):
-            self._send(self._staff, action)
+    def _protections(self) -> list[tuple[Party, asked.Action]]:
+        """Return what protects the accounts: without it the exchange takes no MMP order of them."""
+        wanted = self._options.protection
+        return [
+            (
+                owner,
+                asked.SetMmpConfig(underlying, wanted.interval_ms, wanted.frozen_ms, wanted.qty_e8),
+            )
+            for owner in self._owners
+            for underlying in self._underlyings()
+        ]
+
+    def _underlyings(self) -> list[str]:
+        return sorted({_underlying(listing.name) for listing in self._options.listings})
 
     def _index_max_e6(self, underlying: str) -> int:
         return max(
@@ -255,7 +295,7 @@ class CounterVenue:
             if _underlying(listing.name) == underlying
         )
 
-    def _list(self, number: int, listing: Listing) -> None:
+    def _create(self, number: int, listing: Listing) -> asked.CreateInstrument:
         lots = listing.lots_max(len(self._listing))
         limits = asked.TradingLimits(
             max_price_ticks=listing.price_max_ticks,
@@ -263,22 +303,18 @@ class CounterVenue:
             max_position_lots=lots,
         )
         tick_e6 = listing.tick_e9 // E9_PER_E6
-        create = asked.CreateInstrument(
+        return asked.CreateInstrument(
             number, listing.name, tick_e6, listing.lot_e8, E8, limits, allows_self_trade=True
         )
-        for event in self._send(self._staff, create):
-            if isinstance(event, InstrumentCreated):
-                self.listed.append(event)
-                self._units[listing.name] = units_of(event)
+
+    def _learn(self, created: InstrumentCreated) -> None:
+        self.listed.append(created)
+        self._units[created.symbol] = units_of(created)
 
     def _mark(self, name: str, ticks: int) -> None:
         """Move mark and index once the price is 10 bps off the mark: they follow, and seldom."""
-        units, most = self._units[name], self._listing[name].price_max_ticks
-        if ticks > most:
-            raise CannotRunError(
-                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
-                f"found {ticks}"
-            )
+        units = self._units[name]
+        self._check_price(name, ticks)
         price_e6 = ticks * units.tick_e9 // E9_PER_E6
         before_e6 = self._marked_e6.get(name, 0)
         if before_e6 and abs(price_e6 - before_e6) * _BPS <= before_e6 * _MARK_BPS:
@@ -287,7 +323,16 @@ class CounterVenue:
         self._send(self._staff, asked.UpdateIndexPrice(_underlying(name), price_e6))
         self._send(self._staff, asked.UpdateMarkPrice(units.number, price_e6))
 
+    def _check_price(self, name: str, ticks: int) -> None:
+        most = self._listing[name].price_max_ticks
+        if ticks > most:
+            raise CannotRunError(
+                f"{name} at {self._clock()} ns: expected prices up to its price_max_ticks {most}, "
+                f"found {ticks}"
+            )
+
     def _quote(self, units: Units, bid: tuple[int, int], ask: tuple[int, int]) -> None:
+        self._check_price(units.name, ask[0])
         quote = asked.Quote(units.number, *bid, *ask)
         allow = int(SelfTradeMode.ALLOW)
         set_ = _QUOTE_SET + units.number
@@ -304,7 +349,7 @@ class CounterVenue:
         """A quarter of what may be held: quotes on both sides, and what is held already."""
         return max(self._listing[name].lots_max(len(self._listing)) // 4, 1)
 
-    def _send(self, party: "_Party", action: asked.Action) -> Sequence[msgspec.Struct]:
+    def _send(self, party: Party, action: asked.Action) -> Sequence[msgspec.Struct]:
         now_ns = self._clock()
         result = self.sequencer.submit([party.sign(now_ns, action)])[0]
         if isinstance(result, Exception):
@@ -317,22 +362,67 @@ class CounterVenue:
         return result[1]
 
 
-class _Party:
-    """One key that acts for one account (0: the operator); its nonces rise with the time."""
+class CounterVenue(CounterSide):
+    """The exchange of a backtest: new, with its counter-side and the accounts of the desk."""
 
-    def __init__(self, name: str, account: int) -> None:
-        self.name = name
-        self.key = _key_of(name)
-        self.account = account
-        self._last_nonce = -1
+    def __init__(
+        self,
+        options: VenueOptions,
+        start_ns: int,
+        clock: Callable[[], int],
+        open_journal: OpenJournal,
+    ) -> None:
+        genesis = venue_genesis(start_ns)
+        machine = find_machine(genesis.machine)
+        members = [
+            Membership(
+                *(VENUE, account.name, FIRST + place, key_of(owner_name(account.name))),
+                tells_market=place == 0,
+            )
+            for place, account in enumerate(options.accounts)
+        ]
+        self.sessions = {
+            member.account: ExchangeSession(member, lambda: sequencer.state.ts_ns)
+            for member in members
+        }
+        sequencer = Sequencer(
+            initial(machine, genesis),
+            open_journal(machine, genesis),
+            clock,
+            Outlets(sinks=list(self.sessions.values())),
+        )
+        for session in self.sessions.values():
+            session.attach(sequencer)
+        super().__init__(options, clock, sequencer)
 
-    def sign(self, now_ns: int, action: asked.Action) -> asked.Command:
-        """Wrap an action."""
-        self._last_nonce = max(now_ns // NS_PER_MS, self._last_nonce + 1)
-        return asked.Command(self.key, self._last_nonce, action, self.account)
+    def standing(self, account: str) -> Standing:
+        """Return an account as the exchange has it."""
+        session = self.sessions[account]
+        view, units = account_view(self.sequencer.state, session.member.number), self._units
+        held = {one.instrument: one.qty_lots for one in view.positions}
+        return Standing(
+            view.cash_e6 * E9_PER_E6,
+            sum(one.cost_e6 for one in view.positions) * E9_PER_E6,
+            tuple(
+                (name, units[name].qty_e8(held[units[name].number]))
+                for name in sorted(units)
+                if units[name].number in held
+            ),
+        )
 
 
-def _key_of(name: str) -> bytes:
+def venue_genesis(start_ns: int) -> Genesis:
+    """Return the genesis of an exchange whose operator is the staff of a counter-side."""
+    return exchange_genesis(asked.ExchangeParams(key_of("staff"), start_ns, max_step_ns=2**60))
+
+
+def owner_name(account: str) -> str:
+    """Return what the party is called that owns an account."""
+    return f"account {account}"
+
+
+def key_of(name: str) -> bytes:
+    """Return the key of a party, which is no secret."""
     return sha256(b"lockstep backtest key of " + name.encode()).digest()
 
 
@@ -340,7 +430,7 @@ def _underlying(symbol: str) -> str:
     return symbol.partition("-")[0]
 
 
-def _refused(party: _Party, action: asked.Action, now_ns: int, code: int) -> CannotRunError:
+def _refused(party: Party, action: asked.Action, now_ns: int, code: int) -> CannotRunError:
     asked_for = f"{type(action).__name__} at {now_ns} ns"
     return CannotRunError(
         f"the {party.name} of the backtest: expected the exchange to take its {asked_for}, found "

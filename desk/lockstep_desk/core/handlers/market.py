@@ -87,7 +87,7 @@ def mark_books(core: DeskCore, instrument: str) -> None:
         return
     for book in core.books_of.get(instrument, ()):
         if book.mark_e9 != price and book.qty_e8:
-            book.mark_e9 = price
+            book.mark(price)
             core.touch(book)
 
 

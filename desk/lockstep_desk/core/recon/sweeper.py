@@ -68,7 +68,7 @@ class Sweeper:
         reason = self.schedule.due(now_ns)
         if reason is None:
             return None
-        pages = gather(self.view, request_for(local_view(self._core, self.view.account)))
+        pages = gather(self.view, request_for(local_view(self.core, self.view.account)))
         # On boot no stream brings anything yet: nothing is too young to be missed.
         is_boot = not self.is_booted
         config = msgspec.structs.replace(self.config, grace_ns=0) if is_boot else self.config
@@ -84,19 +84,20 @@ class Sweeper:
 
         What is deferred demands a sweep.
         """
-        pages = gather(self.view, request_for(local_view(self._core, self.view.account)))
+        pages = gather(self.view, request_for(local_view(self.core, self.view.account)))
         self.driver.process(
             ExitPosition(
                 position_id, ordinal, qty_e8, pages.positions, pages.fills, pages.since_seq
             )
         )
-        is_deferred = position_id in self._core.reconciliation.deferred
+        is_deferred = position_id in self.core.reconciliation.deferred
         if is_deferred:
             self.demand()
         return not is_deferred
 
     @property
-    def _core(self) -> DeskCore:
+    def core(self) -> DeskCore:
+        """The inside of the desk, for reading."""
         core = self.driver.state.core
         if not isinstance(core, DeskCore):
             raise TypeError(f"expected the state of a desk, found {type(core).__name__}")
@@ -106,7 +107,7 @@ class Sweeper:
         return any(
             standing.divergence.kind is Kind.UNREACHABLE
             and standing.divergence.account == self.view.account
-            for standing in self._core.reconciliation.standing.values()
+            for standing in self.core.reconciliation.standing.values()
         )
 
     def _note_failure(self, now_ns: int) -> None:

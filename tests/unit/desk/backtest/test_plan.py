@@ -15,6 +15,7 @@ from lockstep_kernel import CannotRunError
 from tests.unit.desk.backtest.support import CATALOG, FLAT, RSI, SHARED, SMA, run_text
 from tests.unit.runtime.driving import ROOT
 
+ETH = '[[instrument]]\nname = "ETH-PERP"\ntick_e9 = 10_000_000\nlot_e8 = 1_000_000\n'
 TEXT = SHARED.format(count=10) + run_text("a", RSI, SMA) + run_text("b", FLAT)
 
 
@@ -116,6 +117,8 @@ def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
     [
         ("[venue]", "[checks]\nmax_notional = 1\n[venue]", "(did you mean 'max_notional_cents'?)"),
         ("[venue]", "[checks]\nmax_notional_cents = 0\n[venue]", "from 1 on, found 0"),
+        ("[venue]", "[venue]\nmmp_qty_e8 = 0", "venue.mmp_qty_e8: expected an integer from 1 to"),
+        ("[venue]", "[venue]\nmmp_frozen = 5", "(did you mean 'mmp_frozen_ms'?)"),
         ("[venue]", "[risk]\nstrict = 1\n[venue]", "risk.strict: expected true or false, found 1"),
         ("[venue]", '[risk]\nsliding = "no"\n[venue]', "risk.sliding: expected true or false"),
         ("[venue]", "[risk]\ncap_open = true\n[venue]", "(did you mean 'caps_open'?)"),
@@ -134,6 +137,15 @@ def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
         ("lot_e8 = 100_000", "lot_e8 = 7", "instrument[0].lot_e8: expected a lot of which one"),
         ("half_spread_ticks = 5", "price_max_ticks = 1_000_000_000_000", "price_max_ticks: exp"),
         ('name = "rsi"', 'name = "portfolio"', "run[0].trader[0].name: expected a name of its own"),
+        ("[venue]", "[venu]", "x.toml: line 11: venu: expected one of account, checks, failures"),
+        ("[venue]", "[[venue]]", "line 11: venue: expected a table, found an array of tables"),
+        ("qty_e8 = 1_000_000", "qty_e8 = 1_000_001", "qty_e8: expected a multiple of 100000, the"),
+        (
+            "qty_e8 = 1_000_000",
+            "qty_e8 = -1",
+            "options.qty_e8: expected an integer from 0 on, found",
+        ),
+        ('name = "BTC-PERP"', 'name = "BTC-20301225-1-C"', "options and dated futures cannot be"),
         ('strategy = "rsi"', 'strategy = "rsj"', "(did you mean 'rsi'?)"),
         ("period = 3", "periods = 3", "run[0].trader[0].options.periods"),
         ("[venue]", '[statistics]\nsample = "weekly"\n[venue]', "statistics.sample: expected one"),
@@ -147,6 +159,31 @@ def test_a_mistake_is_named_by_its_key(old: str, new: str, said: str) -> None:
         parse_plan(TEXT.replace(old, new, 1), "x.toml", CATALOG)
     assert str(error.value).startswith("x.toml: line ")
     assert said in str(error.value)
+
+
+def test_runs_that_are_called_otherwise_are_named_by_their_first_heading() -> None:
+    text = SHARED.format(count=10) + run_text("a", RSI).replace("[[run]]", "[[runs]]")
+    with pytest.raises(ConfigError, match=r"x: line 19: runs: .*\(did you mean 'run'\?\)"):
+        parse_plan(text, "x", CATALOG)
+
+
+def test_two_deployments_of_one_id_are_refused_with_both_lines() -> None:
+    text = SHARED.format(count=10) + run_text("a", RSI, RSI)
+    with pytest.raises(ConfigError, match=r"line 27: run\[0\].trader\[1\].name: .* of line 22$"):
+        parse_plan(text, "x.toml", CATALOG)
+
+
+def test_a_trader_of_what_no_walk_moves_is_refused() -> None:
+    text = TEXT.replace(
+        '[[instrument]]\nname = "BTC-PERP"', f'{ETH}[[instrument]]\nname = "BTC-PERP"'
+    )
+    trader = text.index('instrument = "BTC-PERP"\nstrategy')
+    text = text[:trader] + text[trader:].replace("BTC-PERP", "ETH-PERP", 1)
+    with pytest.raises(ConfigError) as error:
+        parse_plan(text, "x.toml", CATALOG)
+    assert str(error.value).endswith(
+        "trader[0].instrument: expected one with a [[feed.walk]] (BTC-PERP), found 'ETH-PERP'"
+    )
 
 
 def test_the_line_of_a_trader_is_counted_within_its_run() -> None:

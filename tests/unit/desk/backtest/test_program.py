@@ -21,7 +21,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("arguments", [["desk", "--help"], ["desk", "backtest", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["desk", "--help"], ["desk", "backtest", "--help"], ["desk", "demo", "--help"]],
+)
 def test_help_loads_nothing_heavy(site: Path, arguments: list[str]) -> None:
     code = (
         "import sys; from lockstep_runtime.cli import main; code = main(sys.argv[1:]);"

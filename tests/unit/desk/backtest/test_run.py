@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lockstep_desk.adapters.exchange.venue import Protection, VenueAccount
 from lockstep_desk.backtest import BacktestResult, Plan, parse_plan, run, run_one
 from lockstep_desk.core.machine import MACHINE as DESK
 from lockstep_engine.exchange import MACHINE as EXCHANGE
@@ -101,6 +102,31 @@ def test_no_data_is_an_error_that_says_of_what() -> None:
         run_one(plan, 0, None, CATALOG)
 
 
+def test_a_recording_without_what_a_trader_trades_is_an_error() -> None:
+    text = SHARED[SHARED.index("[venue]") :].replace(
+        'name = "BTC-PERP"', 'name = "BTC-PERP"\nsource = "BTCUSDT"'
+    )
+    text += '[[instrument]]\nname = "ETH-PERP"\ntick_e9 = 10_000_000\nlot_e8 = 1_000_000\n'
+    text += "[[instrument.funding]]\nrate_e9 = 1\n" + run_text("one", FLAT, SMA)
+    feed = f'[feed]\npath = "{SAMPLE}"\nlimit = 100\n'
+    last = text.rindex('instrument = "BTC-PERP"')
+    plan = parse_plan(
+        feed + text[:last] + text[last:].replace("BTC-PERP", "ETH-PERP", 1), "plan.toml", CATALOG
+    )
+    with pytest.raises(CannotRunError, match="expected market data of ETH-PERP, found none in the"):
+        run_one(plan, 0, None, CATALOG)
+
+
+def test_orders_that_the_exchange_does_not_take_are_counted() -> None:
+    poor = plan_of(run_text("one", ("buys_twice_at", "number = 2")), count=3)
+    accounts = (VenueAccount(capital_cents=1),)
+    venue = msgspec.structs.replace(poor.shared.venue, accounts=accounts)
+    poor = replace(poor, shared=replace(poor.shared, venue=venue))
+    found = run_one(poor, 0, None, CATALOG)
+    assert (0, 0, 2) == (found.fills, found.refused, found.rejected)
+    assert (("exchange: balance insufficient", 2),) == found.refusals
+
+
 def test_a_recorded_market_is_quoted_and_traded_as_it_was() -> None:
     text = SHARED[SHARED.index("[venue]") :].replace(
         'name = "BTC-PERP"', 'name = "BTC-PERP"\nsource = "BTCUSDT"'
@@ -128,6 +154,26 @@ def test_the_risk_of_a_run_is_held() -> None:
     assert held.fills == 0 < held.refused
 
 
+@pytest.mark.desk("F2")
+@pytest.mark.parametrize(
+    ("action", "halts", "fills", "held_e8"),
+    [("warn", 0, 2, 2 * 10**5), ("soft_halt", 1, 1, 10**5), ("liquidate", 1, 2, 0)],
+)
+def test_a_breach_is_carried_out_as_its_limit_says(
+    action: str, halts: int, fills: int, held_e8: int
+) -> None:
+    risk = f'max_orders_per_sec = 1\nhalt_action = "{action}"'
+    found = run_one(
+        plan_of(run_text("one", ("buys_twice_at", "number = 2"), risk=risk), count=9),
+        0,
+        None,
+        CATALOG,
+    )
+    (books,) = found.books
+    assert (halts, fills) == (found.halts, found.fills)
+    assert held_e8 == sum(qty_e8 for _name, qty_e8 in books.positions)
+
+
 @pytest.mark.desk("DESK-50", "DESK-53")
 def test_what_the_checks_of_a_run_refuse_is_counted_by_the_check() -> None:
     # A lot of 0.001 at about 60,000 is worth 6,000 cents, two orders of it are apart.
@@ -150,8 +196,26 @@ def checked_plans(text: str) -> tuple[Plan, Plan]:
     )
 
 
+MAKER = "qty_e8 = 1_000_000, tick_e9 = 100_000_000, half_spread_bps = 2"
+
+
+def test_a_market_maker_trades_under_the_protection_of_its_account() -> None:
+    text = run_text("one", ("market_maker", MAKER)).replace(
+        "strategy =", "cadence_ms = 60_000\nstrategy ="
+    )
+    plan = plan_of(text, count=60)
+    free = run_one(plan, 0, None, CATALOG)
+    assert free.fills > 20
+    # One fill freezes it for a day, and what it wants meanwhile the exchange refuses.
+    tight = Protection(qty_e8=1_000_000, frozen_ms=86_400_000)
+    venue = msgspec.structs.replace(plan.shared.venue, protection=tight)
+    held = run_one(replace(plan, shared=replace(plan.shared, venue=venue)), 0, None, CATALOG)
+    assert 0 < held.fills < 5
+    assert held.rejected > free.rejected
+
+
 def test_a_price_far_from_that_of_now_is_refused_by_the_check() -> None:
-    quotes = "qty_e8 = 1_000_000, tick_e9 = 100_000_000, half_spread_bps = 30"
+    quotes = MAKER.replace("= 2", "= 30")
     text = run_text("one", ("market_maker", quotes)).replace(
         "strategy =", "cadence_ms = 600_000\nstrategy ="
     )
@@ -179,13 +243,15 @@ def filled_and_refused(found: BacktestResult) -> tuple[int, int]:
     return found.fills, found.refused
 
 
-def test_a_price_beyond_what_was_listed_is_named() -> None:
+@pytest.mark.parametrize(("most", "found"), [(599_000, "6000"), (600_002, "60000")])
+def test_a_price_beyond_what_was_listed_is_named(most: int, found: str) -> None:
+    """Of a candle's path, or of the quote around it."""
     plan = plan_of(run_text("one", FLAT))
     (listing,) = plan.shared.venue.listings
-    low = msgspec.structs.replace(listing, price_max_ticks=599_000)
+    low = msgspec.structs.replace(listing, price_max_ticks=most)
     venue = msgspec.structs.replace(plan.shared.venue, listings=(low,))
     plan = replace(plan, shared=replace(plan.shared, venue=venue))
-    with pytest.raises(CannotRunError, match="expected prices up to its price_max_ticks 599000"):
+    with pytest.raises(CannotRunError, match=f"up to its price_max_ticks {most}, found {found}"):
         run_one(plan, 0, None, CATALOG)
 
 

@@ -8,6 +8,7 @@ from lockstep_desk.adapters.exchange.venue import (
     VENUE,
     CounterVenue,
     Listing,
+    VenueAccount,
     VenueOptions,
 )
 from lockstep_desk.backtest.link import DelayedLink
@@ -34,16 +35,16 @@ class Simulated:
 
     def __init__(self, capital_cents: int) -> None:
         self.clock = clock = SequencedClock(START_NS)
-        options = VenueOptions(
-            (Listing(BTC, DOLLAR, LOT),), capital_cents=capital_cents, taker_fee_e9=10**6
-        )
+        accounts = (VenueAccount(ACCOUNT, capital_cents),)
+        options = VenueOptions((Listing(BTC, DOLLAR, LOT),), accounts=accounts, taker_fee_e9=10**6)
         self.venue = CounterVenue(options, START_NS, clock.now_ns, lambda _m, g: MemoryJournal(g))
-        self.venue.session.connect()
+        self.session = self.venue.sessions[ACCOUNT]
+        self.session.connect()
         qty_e8 = LOTS * LOT
         quote = Quote(BTC, START_NS, 60_000 * DOLLAR, qty_e8, 60_001 * DOLLAR, qty_e8)
         self.venue.quote(BTC, quote)
-        self.venue.session.take()
-        self.link = DelayedLink(self.venue.session, clock, ONE_WAY_NS)
+        self.session.take()
+        self.link = DelayedLink(self.venue.sessions, clock, ONE_WAY_NS)
         self.reports: list[tuple[int, msgspec.Struct]] = []
 
     def buy(self, lots: int = LOTS) -> None:
@@ -89,7 +90,7 @@ def test_money_may_be_used_up_and_not_a_cent_more_than_all() -> None:
     enough, short = Simulated(NEEDED_CENTS), Simulated(NEEDED_CENTS - 1)
     for simulated in (enough, short):
         simulated.buy()
-    left = exchange_account(enough.venue.sequencer.state, enough.venue.session.member.number)
+    left = exchange_account(enough.venue.sequencer.state, enough.session.member.number)
     assert (LOTS, 0) == (left.positions[0].qty_lots, left.free_e6)
     (refused,) = short.told(RecordOrder)
     assert isinstance(refused, RecordOrder)

@@ -8,6 +8,7 @@ from lockstep_desk.core.commands import RecordFill, RecordL1, RecordTrade
 from lockstep_desk.strategy import MarketTrade, Quote
 from lockstep_desk.types import Side
 from lockstep_engine.commands import Command, PlaceOrder
+from lockstep_engine.events import OrderAccepted
 from lockstep_journal import MemoryJournal
 
 BTC, LOT, DOLLAR, START_NS = "BTC-PERP", 10**5, 10**9, 10**18
@@ -26,8 +27,11 @@ def bid(venue: CounterVenue, clock: SequencedClock, price: int, lots: int) -> No
     """Let the desk's account rest an order."""
     member = venue.sessions["main"].member
     order = PlaceOrder(1, int(Side.BUY), price, lots)
-    command = Command(member.signer, clock.now_ns() // 10**6, order, member.number)
-    assert not isinstance(venue.sequencer.submit([command])[0], Exception)
+    # The nonce of this millisecond is that of the account's protection.
+    command = Command(member.signer, clock.now_ns() // 10**6 + 1, order, member.number)
+    result = venue.sequencer.submit([command])[0]
+    assert not isinstance(result, Exception)
+    assert any(isinstance(event, OrderAccepted) for event in result[1])
 
 
 def told(venue: CounterVenue, kind: type[msgspec.Struct]) -> list[msgspec.Struct]:

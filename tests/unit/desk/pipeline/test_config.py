@@ -122,8 +122,8 @@ def changed(old: str, new: str) -> str:
         (
             changed('"rsi"', '"rsj"'),
             (
-                "line 35: trader[0].strategy: expected one of buy_when_flat, market_maker, rsi, "
-                "sma_cross, found 'rsj' (did you mean 'rsi'?)"
+                "line 35: trader[0].strategy: expected one of buy_when_flat, heikin_ashi, "
+                "market_maker, rsi, sma_cross, found 'rsj' (did you mean 'rsi'?)"
             ),
         ),
         (
@@ -188,6 +188,13 @@ def changed(old: str, new: str) -> str:
             "line 6: feed.seed: expected one of limit, path, found 'seed'",
         ),
         ("[feed]\n", "line 1: feed.walk: expected a path, or a [[feed.walk]] at least, found"),
+        (changed("[pool]", "[pol]"), "line 20: pol: expected one of batch, channels, checks,"),
+        (
+            changed("[pool]", "[[pool]]"),
+            "line 20: pool: expected a table, found an array of tables",
+        ),
+        ("[[feed.walks]]\n", "line 1: feed.walk: expected a path, or a [[feed.walk]] at least"),
+        ("[feed]\n[trader.x]\n", "line 1: feed.walk: expected"),
         ("feed = 3\n", "line 1: feed: expected a table, found 3"),
         ("trader = 3\n[[feed.walk]]\n", "line 2: feed.walk[0].instrument: expected a text, found"),
         ("a = \n", "expected TOML: "),

@@ -18,6 +18,12 @@ def curve_of(*equities: int) -> Curve:
     return tracker.report()
 
 
+def test_a_curve_holds_up_to_the_end_that_is_asked_for() -> None:
+    tracker = CurveTracker("x", 100 * E9, 0)
+    tracker.mark(5, E9)
+    assert [5, 5, 9] == [tracker.report(end_ns).end_ns for end_ns in (0, 4, 9)]
+
+
 def test_few_points_are_kept_as_they_are() -> None:
     start, up, down = curve_of(120, 90).steps
     assert Step(0, 100 * E9, 100 * E9, 100 * E9, 0) == start

@@ -62,6 +62,29 @@ def test_a_page_has_summary_charts_and_tables() -> None:
     assert page == as_html("a run", *run()[:1], [run()[1]])
 
 
+def test_further_tables_are_escaped_and_stand_under_their_headings() -> None:
+    summary, curve = run()
+    page = as_html("a run", summary, [curve], [(NASTY, [("account", "cash"), (NASTY, "1.00")])])
+    assert "<script>" not in page
+    assert "<tr><th>account</th><th>cash</th></tr>" in page
+    assert 2 == page.count("&lt;script&gt;")
+
+
+def test_a_curve_that_never_moves_is_a_line_up_to_its_end() -> None:
+    summary, _curve = run()
+    page = as_html("a run", summary, [CurveTracker("flat", 100 * E9, 0).report(DAY_NS)])
+    assert 2 == page.count('text-anchor="end">1970-01-02 00:00:00 UTC</text>')
+    lines = [line for line in page.splitlines() if "<polyline" in line]
+    assert ["96,102 708,102"] * 2 == [line.split('points="')[1].split('"')[0] for line in lines]
+
+
+def test_a_long_name_beside_a_bar_keeps_both_its_ends() -> None:
+    names = ["a" * 28, "left " + "x" * 60 + " right"]
+    svg = bar_chart("long", [Bar(name, 5) for name in names], str)
+    assert f'text-anchor="end">{names[0]}</text>' in svg
+    assert 'text-anchor="end">left xxxxxxxx…xxxxxxxx right</text>' in svg
+
+
 class Tags(HTMLParser):
     """Collects tags, and which of them are open."""
 

@@ -20,6 +20,8 @@ from lockstep_desk.strategy import (
     Context,
     DoNothing,
     FlatOptions,
+    HeikinAshiOptions,
+    HeikinAshiTrend,
     Holding,
     MakerOptions,
     MarketMaker,
@@ -162,6 +164,13 @@ def test_sma_cross_remembers_the_side_it_was_on_over_an_equal_one() -> None:
     assert ["", "", "", "B"] == signals(algo, [3, 2, 2, 3])
 
 
+def test_heikin_ashi_trend_is_long_while_averaged_candles_rise_and_short_while_they_fall() -> None:
+    algo = HeikinAshiTrend(HeikinAshiOptions(E8))
+    # The first bar stands still; each later one is compared with the middle of the bar before.
+    assert ["", "B", "B", "S", "S"] == signals(algo, [5, 6, 7, 4, 3])
+    assert ["", ""] == signals(HeikinAshiTrend(HeikinAshiOptions(E8)), [5, 5])
+
+
 MAKER = MakerOptions(E8, E9, half_spread_bps=100, skew_bps=100, inventory_max_e8=2 * E8)
 
 
@@ -281,6 +290,7 @@ def test_a_view_keeps_the_newest_of_each_kind() -> None:
 
 OPTIONS: dict[str, tuple[tuple[str, int], ...]] = {
     "buy_when_flat": (("qty_e8", E8),),
+    "heikin_ashi": (("qty_e8", E8),),
     "market_maker": (("qty_e8", E8), ("tick_e9", E9)),
     "rsi": (("qty_e8", E8), ("period", 3)),
     "sma_cross": (("qty_e8", E8), ("fast", 2), ("slow", 3)),

@@ -1,0 +1,192 @@
+"""Where a demo is kept: its plan, both journals, and what was noted of the script.
+
+Owns the directory. The plan is written first and never changes; notes are added, each durable
+before the script goes on. Whoever gives a directory that holds a demo goes on with that demo.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lockstep_desk.clock import WallClock
+from lockstep_desk.demo.messages import Marks
+from lockstep_desk.demo.plan import Plan, full, quick
+from lockstep_kernel import CannotRunError
+
+DEFAULT_SEED: Final = 7
+_PLAN, _NOTES = "demo.json", "notes.jsonl"
+_FORMAT: Final = 1
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file of the plan holds."""
+
+    lockstep_desk_demo: int
+    plan: Plan
+
+
+class Death(msgspec.Struct, frozen=True):
+    """A host that was killed: what it had acknowledged, what was recovered, what the next found."""
+
+    acknowledged: Marks
+    recovered: Marks
+    at_acknowledged: Marks
+    found: Marks | None = None
+
+    def faults(self) -> list[str]:
+        """Return what does not hold."""
+        checks = (
+            (self.acknowledged == self.at_acknowledged, "what was acknowledged is not recovered"),
+            (
+                self.found is None or self.found == self.recovered,
+                "the next host recovered another history",
+            ),
+        )
+        return [sentence for holds, sentence in checks if not holds]
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A part of the script that happened, in one line, `second` seconds after its director began.
+
+    `death` says what a killed host left, `found` what a host recovered as it began.
+    """
+
+    part: str
+    text: str
+    second: float = 0.0
+    death: Death | None = None
+    found: Marks | None = None
+
+
+def deaths_in(notes: Sequence[Note]) -> list[Death]:
+    """Return the deaths that were noted, each with what the next host found."""
+    deaths: list[Death] = []
+    for note in notes:
+        if note.death is not None:
+            deaths.append(note.death)
+        elif note.found is not None and deaths and deaths[-1].found is None:
+            deaths[-1] = msgspec.structs.replace(deaths[-1], found=note.found)
+    return deaths
+
+
+class Folder:
+    """The directory of one demo; `is_resumed` says whether it was begun before."""
+
+    def __init__(self, directory: Path, plan: Plan, is_resumed: bool) -> None:
+        self.directory = directory
+        self.plan = plan
+        self.is_resumed = is_resumed
+
+    @property
+    def desk(self) -> Path:
+        """Where the desk's journal is."""
+        return self.directory / "desk"
+
+    @property
+    def exchange(self) -> Path:
+        """Where the exchange's journal is."""
+        return self.directory / "exchange"
+
+    def note(self, note: Note) -> None:
+        """Add a note, durably."""
+        path = self.directory / _NOTES
+        try:
+            with path.open("ab+") as file:
+                # A line that a crash cut short must not take this one with it.
+                file.seek(max(file.tell() - 1, 0))
+                start = b"" if file.read(1) in (b"", b"\n") else b"\n"
+                file.write(start + msgspec.json.encode(note) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _unwritable(path, error) from None
+
+    def notes(self) -> list[Note]:
+        """Return all notes; one that a crash cut short was not made."""
+        try:
+            lines = (self.directory / _NOTES).read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+        found: list[Note] = []
+        for line in lines:
+            try:
+                found.append(msgspec.json.decode(line, type=Note))
+            except msgspec.DecodeError:
+                continue
+        return found
+
+
+def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None = None) -> Folder:
+    """Begin a demo in a directory that is new or empty, or go on with the one that it holds.
+
+    `plan` None is the plan that `is_quick` and `seed` ask for. Raises `CannotRunError` for any
+    other directory, and for a demo with another plan.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        found = sorted(path.name for path in directory.iterdir())
+    except FileExistsError:
+        raise CannotRunError(f"{directory}: expected a directory, found another file") from None
+    except OSError as error:
+        raise CannotRunError(f"{directory}: {_said(error)}") from None
+    if _PLAN in found:
+        return _resumed(directory, is_quick, seed)
+    # What a crash before the plan had its name left behind is no reason to refuse.
+    if [name for name in found if name != f"{_PLAN}.partial"]:
+        raise CannotRunError(
+            f"{directory}: expected a new or empty directory, or that of a demo to go on with, "
+            f"found '{found[0]}' and no {_PLAN}"
+        )
+    made = plan or (quick if is_quick else full)(DEFAULT_SEED if seed is None else seed)
+    made = msgspec.structs.replace(made, begun_ns=WallClock().now_ns())
+    _write(directory / _PLAN, msgspec.json.encode(_File(_FORMAT, made)))
+    return Folder(directory, made, is_resumed=False)
+
+
+def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
+    path = directory / _PLAN
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise CannotRunError(f"{path}: {_said(error)}") from None
+    except msgspec.DecodeError as error:
+        raise CannotRunError(f"{path}: expected the plan of a desk demo: {error}") from None
+    if file.lockstep_desk_demo != _FORMAT:
+        raise CannotRunError(
+            f"{path}: expected a demo of format {_FORMAT}, found {file.lockstep_desk_demo}"
+        )
+    if seed is not None and seed != file.plan.seed:
+        raise CannotRunError(
+            f"{directory}: holds a demo with --seed {file.plan.seed}, which cannot go on with "
+            f"--seed {seed}: leave --seed away, or give another directory"
+        )
+    if is_quick and file.plan.candles > quick(0).candles:
+        raise CannotRunError(
+            f"{directory}: holds a demo that was begun without --quick, which cannot go on with "
+            f"it: leave --quick away, or give another directory"
+        )
+    return Folder(directory, file.plan, is_resumed=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that has its name only when it is whole."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> CannotRunError:
+    return CannotRunError(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def _said(error: OSError) -> str:
+    return f"cannot be opened: {error.strerror or error}"

@@ -1,0 +1,15 @@
+"""The parts of the script, by the names under which they are noted."""
+
+from typing import Final
+
+STARTED: Final = "started"
+WORKER: Final = "worker"
+LOST: Final = "lost"
+STOPPED_OUT: Final = "stopped out"
+FOUND: Final = "found"
+KILLED: Final = "killed"
+RECOVERED: Final = "recovered"
+SWEPT: Final = "swept"
+DIVERGED: Final = "diverged"
+RESUMED: Final = "resumed"
+ENDED: Final = "ended"

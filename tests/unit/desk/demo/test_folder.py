@@ -1,0 +1,106 @@
+"""Directories of demos: new ones, those to go on with, and all others."""
+
+from pathlib import Path
+
+import pytest
+
+from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in, opened
+from lockstep_desk.demo.messages import Mark, Marks
+from lockstep_desk.demo.plan import full, quick
+from lockstep_kernel import CannotRunError
+
+FIRST, SECOND = (Marks(Mark(n, f"d{n}"), Mark(n, f"e{n}")) for n in (1, 2))
+
+
+def folder(path: Path, *, is_quick: bool = True, seed: int | None = None) -> Folder:
+    return opened(path, is_quick=is_quick, seed=seed)
+
+
+def test_a_new_directory_is_begun_with_the_plan_that_was_asked_for(tmp_path: Path) -> None:
+    made = folder(tmp_path / "a" / "b", seed=3)
+    assert (False, 3, quick(3).total) == (made.is_resumed, made.plan.seed, made.plan.total)
+    assert (7, full(7).total) == (
+        folder(tmp_path / "c", is_quick=False).plan.seed,
+        folder(tmp_path / "d", is_quick=False).plan.total,
+    )
+
+
+def test_a_demo_that_is_there_is_gone_on_with_under_its_own_plan(tmp_path: Path) -> None:
+    plan = folder(tmp_path, seed=3).plan
+    again = folder(tmp_path, is_quick=False)
+    assert (True, plan) == (again.is_resumed, again.plan)
+    assert plan == folder(tmp_path, is_quick=True, seed=3).plan
+
+
+def test_two_demos_of_one_seed_are_two(tmp_path: Path) -> None:
+    one, two = folder(tmp_path / "one"), folder(tmp_path / "two")
+    assert one.plan.desk_genesis() != two.plan.desk_genesis()
+
+
+def test_what_a_crash_left_before_there_was_a_plan_is_no_demo_yet(tmp_path: Path) -> None:
+    (tmp_path / "demo.json.partial").write_text("{")
+    assert not folder(tmp_path).is_resumed
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("letter.txt", "dear", "expected a new or empty directory.*found 'letter.txt' and no demo"),
+        ("demo.json", "{}", "demo.json: expected the plan of a desk demo"),
+        ("demo.json", "", "demo.json: expected the plan of a desk demo"),
+        (
+            "demo.json",
+            '{"lockstep_desk_demo":9,"plan":{"seed":1,"candles":1,"move_us":1,"begun_ns":1}}',
+            "expected a demo of format 1, found 9",
+        ),
+    ],
+)
+def test_a_directory_of_something_else_is_left_alone(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CannotRunError, match=words):
+        folder(tmp_path)
+    assert [name] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_demo_does_not_go_on_under_another_seed_or_size(tmp_path: Path) -> None:
+    folder(tmp_path, is_quick=False, seed=3)
+    with pytest.raises(CannotRunError, match="--seed 3, which cannot go on with --seed 4"):
+        folder(tmp_path, is_quick=False, seed=4)
+    with pytest.raises(CannotRunError, match="leave --quick away"):
+        folder(tmp_path)
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotRunError, match="file: expected a directory, found another file"):
+        folder(tmp_path / "file")
+    with pytest.raises(CannotRunError, match="cannot be opened: Not a directory"):
+        folder(tmp_path / "file" / "below")
+
+
+def test_a_note_that_a_crash_cut_short_takes_no_other_with_it(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    made.note(Note("one", "first", 0.5))
+    with (tmp_path / "notes.jsonl").open("ab") as file:
+        file.write(b'{"part":"torn')
+    made.note(Note("two", "second", 1.5))
+    assert ["one", "two"] == [note.part for note in made.notes()]
+
+
+def test_deaths_are_noted_with_what_the_next_host_found(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    death = Death(FIRST, SECOND, FIRST)
+    made.note(Note("killed", "", death=death))
+    assert [death] == deaths_in(made.notes())
+    made.note(Note("recovered", "", found=SECOND))
+    (whole,) = deaths_in(made.notes())
+    assert (SECOND, []) == (whole.found, whole.faults())
+
+
+def test_what_does_not_hold_of_a_death_is_said() -> None:
+    assert ["what was acknowledged is not recovered"] == Death(SECOND, SECOND, FIRST).faults()
+    assert ["the next host recovered another history"] == (
+        Death(FIRST, SECOND, FIRST, FIRST).faults()
+    )
