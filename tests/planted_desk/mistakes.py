@@ -4,6 +4,7 @@ from tests.planted_desk.backtest import BACKTEST
 from tests.planted_desk.core import CORE
 from tests.planted_desk.flows import FLOWS
 from tests.planted_desk.fund import FUND
+from tests.planted_desk.lies import LIES
 from tests.planted_desk.mistake import Mistake
 from tests.planted_desk.pipeline import PIPELINE_AND_STRATEGIES
 from tests.planted_desk.recon import RECON
@@ -12,6 +13,7 @@ MISTAKES: tuple[Mistake, ...] = (
     *FUND,
     *CORE,
     *RECON,
+    *LIES,
     *PIPELINE_AND_STRATEGIES,
     *BACKTEST,
     *FLOWS,
