@@ -31,6 +31,7 @@ from lockstep_desk.core.events import (
     PositionAdjusted,
     Reconciled,
 )
+from lockstep_desk.core.handlers import broker
 from lockstep_desk.core.recon.carry import Sweep, carry_out, report_of
 from lockstep_desk.core.recon.local import local_view
 from lockstep_desk.oms.states import OrderState
@@ -42,6 +43,7 @@ from lockstep_desk.recon import (
     Kind,
     OrderQuery,
     OrderStatus,
+    Outcome,
     PreState,
     SyncPoint,
     make_page,
@@ -112,6 +114,14 @@ def test_a_foreign_order_that_is_listed_twice_leaves_one_record_and_a_sound_stat
     assert quiet(book.sweep(5, orders=page))
     once = book.sweep(5, orders=make_page([order], moment(100)))
     assert [Kind.FOREIGN_ORDER] == kinds(once)
+
+
+@pytest.mark.desk("RECON-35")
+def test_a_divergence_that_comes_twice_stands_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = of(BrokerDiverged, Book().sweep(3))
+    twice = Outcome((), (found.record, found.record), (), (), SyncPoint())
+    monkeypatch.setattr(broker, "sweep", lambda view, pages, config: twice)
+    assert [Kind.SIZE_DIFFERS] == kinds(Book().sweep(3))
 
 
 @pytest.mark.desk("RECON-35")
