@@ -28,7 +28,7 @@ LIES = (
         "the books take a fill that they have",
         ("RECON-42", "I7"),
         "core/recon/carry.py",
-        "    if is_known and not is_noted:\n",
+        "    if is_known and not parts:\n",
         "    if False:\n",
         f"{_LIES}::test_the_books_refuse_a_fill_that_they_have",
     ),

@@ -112,13 +112,12 @@ def _book(core: DeskCore, events: Events, sweep: Sweep, fill: Fill) -> bool:
     """Book a fill for its deployment: first what is in the books for nobody, then what is not."""
     owner = fill.deployment_id or ""
     rest: Fill | None = fill
-    is_noted = False
-    for noted in list(core.reconciliation.fills_of(sweep.account.name)):
+    name, account = fill.fill_id, sweep.account.name
+    remembered = core.reconciliation.fills.items()
+    parts = [noted for key, noted in remembered if key[1] == name and key[0] == account]
+    for noted in parts:
         if rest is None:
             return True
-        if noted.fill.fill_id != fill.fill_id:
-            continue
-        is_noted = True
         if not noted.is_claimed:
             rest = _claim(core, events, sweep.account, noted, rest)
     if rest is None:
@@ -126,7 +125,7 @@ def _book(core: DeskCore, events: Events, sweep: Sweep, fill: Fill) -> bool:
     told = Told(core, events, sweep.account, report_of(rest))
     notes = core.fills.get(sweep.account.name)
     is_known = notes is not None and fill.fill_id in notes
-    if is_known and not is_noted:
+    if is_known and not parts:
         told.diverge(Divergence.FILL_OTHER_CONTENT, f"fill {fill.fill_id} is in the books already")
         return False
     if not enter_fill(told, owner, _order_of(told)):
