@@ -6,9 +6,6 @@ machine may have three methods more, for people, that change nothing: `views(cor
 value)` says what a number in a command or event is called (`lockstep_replay.views`).
 """
 
-# A machine's methods take its own core and commands, which no protocol can name.
-# pyright: reportExplicitAny=false
-
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -62,11 +59,19 @@ class Machine(Protocol):
         """Build the first state from canonical parameters; raise `MalformedCommand` if bad."""
         ...
 
-    def step(self, core: Any, ts_ns: int, command: Any) -> Sequence[msgspec.Struct]:
+    def step(
+        self,
+        core: Any,  # pyright: ignore[reportExplicitAny]  # its own, which no protocol can name
+        ts_ns: int,
+        command: Any,  # pyright: ignore[reportExplicitAny]  # one of its own
+    ) -> Sequence[msgspec.Struct]:
         """Change the core in place by one command and return the events, in order."""
         ...
 
-    def entities(self, core: Any) -> Iterable[Record]:
+    def entities(
+        self,
+        core: Any,  # pyright: ignore[reportExplicitAny]  # its own
+    ) -> Iterable[Record]:
         """Yield the record of every entity that is not at its default, from every container."""
         ...
 
@@ -74,10 +79,16 @@ class Machine(Protocol):
         """Build a core from dumped records, with all derived values rebuilt."""
         ...
 
-    def verify(self, core: Any) -> None:
+    def verify(
+        self,
+        core: Any,  # pyright: ignore[reportExplicitAny]  # its own
+    ) -> None:
         """Rebuild every derived value and compare; raise `InvariantError` on a difference."""
         ...
 
-    def rules_required(self, command: Any) -> int:
+    def rules_required(
+        self,
+        command: Any,  # pyright: ignore[reportExplicitAny]  # one of its own
+    ) -> int:
         """Return the rules version that this command would activate, 0 for every other command."""
         ...
