@@ -7,7 +7,7 @@ core, time is the timestamp of the command being applied. All times are nanoseco
 import time
 from typing import Protocol
 
-from lockstep_desk.errors import InvalidValueError, need_int
+from lockstep_desk.errors import InvalidValueError, need_callable, need_int
 
 NS_PER_S = 10**9
 
@@ -26,6 +26,12 @@ class ObservingClock(Clock, Protocol):
     def observe(self, ts_ns: int) -> None:
         """Take note that something happened at `ts_ns`."""
         ...
+
+
+def time_of(clock: Clock) -> int:
+    """Return what a clock says, in nanoseconds UTC; what is no clock raises."""
+    need_callable("clock.now_ns", getattr(clock, "now_ns", None), "for the time")
+    return need_int("clock.now_ns()", clock.now_ns(), 0)
 
 
 class WallClock:

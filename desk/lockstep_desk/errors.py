@@ -11,6 +11,10 @@ from enum import Enum
 from typing import Any, TypeVar
 
 _Member = TypeVar("_Member", bound=Enum)
+_Kind = TypeVar("_Kind")
+
+NAME_MAX = 64
+"""How many characters a name in a command may have."""
 
 INT_MAX = 2**63 - 1
 """The largest number in a single field: quantities, prices, fees, limits and times fit 63 bits."""
@@ -40,6 +44,29 @@ def need_text(name: str, value: Any) -> str:
     return value
 
 
+def need_string(name: str, value: Any) -> str:
+    """Return `value` if it is a text, which may be empty, else raise."""
+    if not isinstance(value, str):
+        raise InvalidValueError(f"{name}: expected a text, found {_shown(value)}")
+    return value
+
+
+def need_kind(name: str, value: Any, kind: type[_Kind]) -> _Kind:
+    """Return `value` if it is of a class, else raise."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise InvalidValueError(
+            f"{name}: expected {article} {kind.__name__}, found {_shown(value)}"
+        )
+    return value
+
+
+def need_callable(name: str, value: Any, what: str) -> None:
+    """Raise unless `value` can be called; `what` says with what and for what."""
+    if not callable(value):
+        raise InvalidValueError(f"{name}: expected a callable, {what}, found {_shown(value)}")
+
+
 def need_member(name: str, value: Any, kind: type[_Member]) -> _Member:
     """Return `value` if it is a member of the enum, else raise: an equal number is none."""
     if type(value) is not kind:
@@ -48,6 +75,44 @@ def need_member(name: str, value: Any, kind: type[_Member]) -> _Member:
             f"{name}: expected a {kind.__name__} ({members}), found {_shown(value)}"
         )
     return value
+
+
+def need_flag(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False, else raise: nothing else stands for one."""
+    if type(value) is not bool:
+        raise InvalidValueError(f"{name}: expected True or False, found {_shown(value)}")
+    return value
+
+
+def need_name(name: str, value: Any) -> str:
+    """Return `value` if it is a text of 1 to 64 characters that UTF-8 can write, else raise."""
+    if type(value) is not str or not 0 < len(value) <= NAME_MAX:
+        raise InvalidValueError(
+            f"{name}: expected a text of 1 to {NAME_MAX} characters, found {_shown(value)}"
+        )
+    if not (value.isascii() or is_writable(value)):
+        raise InvalidValueError(
+            f"{name}: expected a text that UTF-8 can write, found {_shown(value)}"
+        )
+    return value
+
+
+def is_writable(text: str) -> bool:
+    """Return whether UTF-8 can write a text: one with half of a character it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """Return a text with what cannot be printed escaped, so that it can be written anywhere."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def need_bytes(name: str, value: Any) -> bytes:

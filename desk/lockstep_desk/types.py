@@ -13,10 +13,22 @@ from typing import Any, Self
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_member, need_text
+from lockstep_desk.errors import (
+    InvalidValueError,
+    need_int,
+    need_member,
+    need_string,
+    need_text,
+)
 
 E8 = 10**8
 E9 = 10**9
+ORDER_QTY_E8_MAX = 2**58
+"""The largest quantity of one order, whatever its instrument allows."""
+
+PRICE_E9_MAX = 2**60
+"""The highest price of an order."""
+
 E17_PER_CENT = 10**15
 """One cent at the scale of quantity times price."""
 
@@ -113,6 +125,10 @@ class UsdCents(int):
 
     __slots__ = ()
 
+    def __new__(cls, cents: int = 0) -> Self:
+        """Return the amount; what is no whole number of cents raises."""
+        return super().__new__(cls, need_int("cents", cents, -(10**18), 10**18))
+
     @classmethod
     def from_dollars(cls, dollars: int) -> Self:
         """Return whole dollars as cents."""
@@ -162,14 +178,21 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         need_text("fill_id", self.fill_id)
+        need_string("order_id", self.order_id)
+        need_string("client_order_id", self.client_order_id)
+        need_string("account", self.account)
         need_text("instrument", self.instrument)
         need_member("side", self.side, Side)
         need_int("qty_e8", self.qty_e8, 1)
         need_int("price_e9", self.price_e9, 0)
         need_int("fee_e9", self.fee_e9, -(2**63))
+        need_member("liquidity", self.liquidity, Liquidity)
         need_int("ts_ns", self.ts_ns, 0)
+        need_int("seq", self.seq, 0)
         if self.deployment_id is not None:
             need_text("deployment_id", self.deployment_id)
+        if self.broker_closed_pnl_e9 is not None:
+            need_int("broker_closed_pnl_e9", self.broker_closed_pnl_e9, -(2**63))
 
     @property
     def signed_qty_e8(self) -> int:
@@ -233,8 +256,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def entry_price_e9(self) -> int:
-        """Return the average entry price, rounded down; 0 when nothing is open."""
-        return self.cost_e17 // self.qty_e8 if self.qty_e8 else 0
+        """Return the average entry price, to the nearest; 0 when nothing is open."""
+        return average_price_e9(self.cost_e17, self.qty_e8)
 
     @property
     def unrealised_mark_e17(self) -> int | None:
@@ -245,8 +268,27 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_fee_estimate_e9(self) -> int:
-        """Return the entry fees' share of the open quantity, rounded down ([DESK-34])."""
-        return self.qty_e8 * self.fees_enter_e9 // self.qty_max_e8 if self.qty_max_e8 else 0
+        """Return the entry fees' share of the open quantity, towards zero ([DESK-34])."""
+        return exit_fee_e9(self.fees_enter_e9, self.qty_e8, self.qty_max_e8)
+
+
+def average_price_e9(cost_e17: int, qty_e8: int) -> int:
+    """Return the average price of a quantity, to the nearest, of two the even one; 0 of nothing.
+
+    Both are signed alike, or the cost is 0.
+    """
+    if not qty_e8:
+        return 0
+    price, rest = divmod(abs(cost_e17), abs(qty_e8))
+    return price + (2 * rest + price % 2 > abs(qty_e8))
+
+
+def exit_fee_e9(fees_enter_e9: int, qty_e8: int, qty_max_e8: int) -> int:
+    """Return the entry fees' share of what is open, rounded towards zero ([DESK-34])."""
+    if not qty_max_e8:
+        return 0
+    share = abs(qty_e8 * fees_enter_e9) // qty_max_e8
+    return share if fees_enter_e9 > 0 else -share
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,11 @@ CannotRunError              3
   OutletFailed              3   a sink or publisher raised; the commands are durable
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
-from lockstep_kernel import CannotRunError
+from lockstep_kernel import CannotRunError, DamagedError, DivergedError, TornTailError
 
 
 class JournalFailed(CannotRunError):
@@ -48,3 +50,27 @@ def told(error: Exception) -> str:
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+@contextmanager
+def located(place: Sequence[str]) -> Generator[None]:
+    """Have every fault of data name the place that `place` holds then.
+
+    >>> with located(["data/j"]):
+    ...     raise DamagedError("record 7: check does not match its bytes", 7)
+    Traceback (most recent call last):
+    lockstep_kernel.errors.DamagedError: data/j: record 7: check does not match its bytes
+    """
+    try:
+        yield
+    except DivergedError as fault:
+        raise DivergedError(_with_place(place[0], fault), fault.seq) from fault
+    except DamagedError as fault:
+        raise DamagedError(_with_place(place[0], fault), fault.seq) from fault
+    except TornTailError as fault:
+        raise TornTailError(_with_place(place[0], fault), fault.seq) from fault
+
+
+def _with_place(place: str, fault: Exception) -> str:
+    named = re.search(rf"(?<![^\s'(]){re.escape(place)}(?![^\s:/,.)'])", str(fault))
+    return str(fault) if named or not place else f"{place}: {fault}"

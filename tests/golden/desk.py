@@ -26,6 +26,7 @@ from lockstep_desk.core.commands import (
     ExitPosition,
     FeeReport,
     Filter,
+    FundingReport,
     Halt,
     Limits,
     OpenRequest,
@@ -38,6 +39,7 @@ from lockstep_desk.core.commands import (
     RecordCandle,
     RecordFee,
     RecordFill,
+    RecordFunding,
     RecordL1,
     RecordMarketDisconnect,
     RegisterDeployment,
@@ -247,6 +249,7 @@ def _books(story: Story, alpha: str) -> None:
     story.send(RecordFill(ACCOUNT, told))
     story.send(RecordFill(ACCOUNT, msgspec.structs.replace(told, fee_e9=4 * E9)))
     story.send(RecordFee(ACCOUNT, FeeReport("one", buying.client_order_id, "bnb", 5, 7)))
+    story.send(RecordFunding(ACCOUNT, FundingReport("first", buying.instrument, 2 * E8, -E9, 8)))
     balance = RecordBalance(ACCOUNT, BalanceReport("usdt", 9 * 10**14, 8 * 10**14, 50))
     story.send(balance)
     story.send(balance)

@@ -8,6 +8,7 @@ _REDUCE = "unit/desk/fund/test_gate_reduce_ok.py"
 _OPTIONS = "unit/desk/fund/test_gate_options.py"
 _THREADS = "unit/desk/fund/test_gate_threads.py"
 _PNL = "unit/desk/fund/test_pnl.py"
+_BAD = "unit/desk/fund/test_bad_input.py"
 _IDENTITY = "desk_pnl"
 
 FUND: tuple[Mistake, ...] = (
@@ -41,11 +42,9 @@ FUND: tuple[Mistake, ...] = (
         "a check costs rate",
         ("FUND-35", "I5"),
         "fund/gate.py",
-        '"""Return whether the order may go; of several breaches the first. Changes nothing."""\n'
-        "        with self._lock:\n",
-        '"""Return whether the order may go; of several breaches the first. Changes nothing."""\n'
-        "        with self._lock:\n"
-        "            self._record(now_ns, intent)\n",
+        "            return self._verdict(intent, now_ns, working_e8)\n",
+        "            self._record(now_ns, intent)\n"
+        "            return self._verdict(intent, now_ns, working_e8)\n",
         _GATE,
     ),
     Mistake(
@@ -100,13 +99,14 @@ FUND: tuple[Mistake, ...] = (
         "an unknown deployment is let through",
         ("FUND-37",),
         "fund/gate.py",
-        "return _unregistered(deployment_id) if gate is None else gate.check(intent, now_ns)",
-        "return ADMITTED if gate is None else gate.check(intent, now_ns)",
+        "            return _unregistered(deployment_id)\n"
+        "        return gate.check(intent, now_ns, working_e8)\n",
+        "            return ADMITTED\n        return gate.check(intent, now_ns, working_e8)\n",
         _GATE,
     ),
     Mistake(
         "a second registration replaces the first",
-        ("FUND-37",),
+        ("FUND-30", "FUND-37"),
         "fund/gate.py",
         "            if name in self._gates:\n",
         "            if not name:\n",
@@ -222,9 +222,17 @@ FUND: tuple[Mistake, ...] = (
         "a position may be closed twice at once",
         ("FUND-3A", "RECON-22"),
         "fund/gate.py",
-        "max(free - self._book.open_qty.get((symbol, side), 0), 0)",
-        "free",
+        "max(working_e8, self._book.open_qty.get((symbol, side), 0))",
+        "working_e8",
         _OPTIONS,
+    ),
+    Mistake(
+        "what a caller knows to work is closed again",
+        ("RECON-22",),
+        "fund/gate.py",
+        "max(abs(held) - working_e8, 0)",
+        "abs(held)",
+        _REDUCE,
     ),
     Mistake(
         "a price below the mark does not deviate",
@@ -247,11 +255,11 @@ FUND: tuple[Mistake, ...] = (
         ("FUND-3C",),
         "fund/gate.py",
         "        with self._lock:\n"
-        "            verdict = self._verdict(intent, now_ns)\n"
+        "            verdict = self._verdict(intent, now_ns, working_e8)\n"
         "            if isinstance(verdict, Admit):\n"
         "                self._record(now_ns, intent)\n"
         "            return verdict\n",
-        "        verdict = self.check(intent, now_ns)\n"
+        "        verdict = self.check(intent, now_ns, working_e8)\n"
         "        if isinstance(verdict, Admit):\n"
         "            self.record_submitted(now_ns, intent)\n"
         "        return verdict\n",
@@ -266,6 +274,30 @@ FUND: tuple[Mistake, ...] = (
         '"""Move the position by a fill; in STRICT signed cents will do, which name no order."""\n'
         "        with Lock():\n",
         _THREADS,
+    ),
+    Mistake(
+        "a price of zero values what opens",
+        ("FUND-33", "I6"),
+        "fund/gate.py",
+        "return price if price > 0 else None",
+        "return price",
+        _BAD,
+    ),
+    Mistake(
+        "a late profit of yesterday wipes out today's loss",
+        ("FUND-37", "FUND-73"),
+        "fund/gate.py",
+        "            if day >= self._book.day:\n",
+        "            if day >= 0:\n",
+        _BAD,
+    ),
+    Mistake(
+        "two accounts share the ids of their fills",
+        ("FUND-5C",),
+        "fund/pnl.py",
+        "met.is_new((fill.fill_id, fill.account), fill)",
+        "met.is_new((fill.fill_id,), fill)",
+        _PNL,
     ),
     Mistake(
         "a cap of zero is taken",

@@ -5,6 +5,7 @@ from tests.planted_desk.core import CORE
 from tests.planted_desk.demo import DEMO
 from tests.planted_desk.flows import FLOWS
 from tests.planted_desk.fund import FUND
+from tests.planted_desk.live import LIVE
 from tests.planted_desk.mistake import Mistake
 from tests.planted_desk.pipeline import PIPELINE_AND_STRATEGIES
 from tests.planted_desk.recon import RECON
@@ -16,6 +17,7 @@ MISTAKES: tuple[Mistake, ...] = (
     *PIPELINE_AND_STRATEGIES,
     *BACKTEST,
     *FLOWS,
+    *LIVE,
     *DEMO,
 )
 

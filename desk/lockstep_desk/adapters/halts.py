@@ -16,7 +16,6 @@ from lockstep_desk.core.commands import CancelOrders, ClosePositions, Filter, Ha
 from lockstep_desk.core.events import BreachFound
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.fund import MANUAL
-from lockstep_desk.oms.spec import ORDER_QTY_E8_MAX
 from lockstep_desk.risk import (
     DeploymentView,
     Exposure,
@@ -25,7 +24,7 @@ from lockstep_desk.risk import (
     liquidation_steps,
     steps_of,
 )
-from lockstep_desk.types import Alert, Breach, HaltAction
+from lockstep_desk.types import ORDER_QTY_E8_MAX, Alert, Breach, HaltAction
 
 _RETRY_NS: Final = 10**9
 

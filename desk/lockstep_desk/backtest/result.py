@@ -11,11 +11,12 @@ from lockstep_desk.stats import TearSheet, TradingSummary
 class BacktestResult:
     """Numbers and hashes of a run; equal plans give equal results, whoever runs them.
 
-    `events` are market events; `intents`, `failures` and `halts` are those of strategies, `refused`
-    orders the desk did not let go, `rejected` the exchange did not take; `refusals` counts both by
-    what was against each: "risk" with a check, "gate" with a limit, "exchange" with its reason, or
-    a code of the desk. `books` are those of each account, compared with the exchange's. The hashes
-    stand for all commands and states.
+    `events` are market events; `intents` and `failures` are those of strategies, `halts` of their
+    deployments, be it for failures or for a breach; `refused` orders the desk did not let go,
+    `rejected` the exchange did not take; `refusals` counts both by what was against each: "risk"
+    with a check, "gate" with a limit, "exchange" with its reason, or a code of the desk. `books`
+    are those of each account, compared with the exchange's. The hashes stand for all commands and
+    states.
     """
 
     run_id: str

@@ -16,6 +16,7 @@ import msgspec
 
 from lockstep_desk.adapters.exchange import registration
 from lockstep_desk.adapters.exchange.venue import VENUE, CounterVenue, FundingRate, VenueOptions
+from lockstep_desk.adapters.halts import HaltMonitor
 from lockstep_desk.adapters.risk import risk_of
 from lockstep_desk.adapters.strategies import PoolAlgo
 from lockstep_desk.backtest.books import AccountBooks, BookKeeper
@@ -114,7 +115,8 @@ class _Simulation:
         pool.start(router.traders)
         try:
             algo = PoolAlgo(router, pool, self._shared.failures)
-            parts = Parts(self._link, algo, risk_of(self._run.checks))
+            risk = risk_of(self._run.checks)
+            parts = Parts(self._link, algo, risk, monitor=HaltMonitor())
             engine = Engine(self._sequencer, parts, self._clock, Auditor())
             self._trade(engine, algo, path)
         finally:
@@ -225,7 +227,7 @@ class _Simulation:
             rejected=counts.rejected,
             refusals=tuple(sorted(counts.refusals.items())),
             failures=totals.failures,
-            halts=totals.halts,
+            halts=counts.halts,
             fills=counts.fills,
             desk_seq=desk.seq,
             desk_hash=desk.hash.hex(),

@@ -15,6 +15,7 @@ import msgspec
 from lockstep_desk.core.codes import Refusal
 from lockstep_desk.core.events import (
     BalanceChanged,
+    DeploymentHalted,
     FillBooked,
     HoldingExited,
     OrderEnded,
@@ -37,13 +38,14 @@ def account_sheet(account: str) -> str:
 
 
 class Counts(msgspec.Struct):
-    """How often what happened: executions, positions closed, orders that came to nothing.
+    """How often what happened: executions, positions closed, halts, orders that came to nothing.
 
     `refused` by the desk, `rejected` by the exchange; `refusals` counts both by what was against.
     """
 
     fills: int = 0
     exits: int = 0
+    halts: int = 0
     refused: int = 0
     rejected: int = 0
     refusals: dict[str, int] = msgspec.field(default_factory=dict[str, int])
@@ -90,6 +92,8 @@ class Scores:
                     self._close(event)
                 case BalanceChanged():
                     self._balance(event)
+                case DeploymentHalted():
+                    self.counts.halts += 1
                 case OrderRefused():
                     self.counts.refused += 1
                     self._count(_refused_by(event))

@@ -12,8 +12,7 @@ from lockstep_desk.core.filters import matches
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import MANUAL
-from lockstep_desk.oms.spec import ORDER_QTY_E8_MAX
-from lockstep_desk.types import E17_PER_CENT, Side
+from lockstep_desk.types import E17_PER_CENT, ORDER_QTY_E8_MAX, Side
 
 SLICES_MAX = 64
 """No holding is closed by more orders at once; what is left is for the next command."""

@@ -34,7 +34,7 @@ _WIDE_BYTES: Final = 24
 class Deployment(Entity):
     """A deployment, or the limits of manual orders under the name `MANUAL`.
 
-    `number` is its place among all; `day_base` is (UTC day, profit at its first order or fill).
+    `number` is its place among all; `day_base` is (UTC day, profit when it began).
     """
 
     __slots__ = ("day_base", "gate", "limits", "number", "row")

@@ -74,10 +74,11 @@ from lockstep_desk.core.outputs import (
 )
 from lockstep_desk.core.times import time_of
 from lockstep_desk.core.view import DeskView
+from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.types import AuditTick
 from lockstep_journal import Item, OutletFailed, Result
 from lockstep_kernel.chain import State
-from lockstep_kernel.errors import LockstepError
+from lockstep_kernel.errors import LockstepError, MalformedCommand
 
 Event = TypeVar("Event", bound=msgspec.Struct)
 
@@ -223,8 +224,7 @@ class Engine:
     def _take_and_trade(self, call: _Call, event: msgspec.Struct) -> None:
         """Take an event, then ask the strategies."""
         self._take(call, event)
-        if not call.errors:
-            self._ask_strategies(call)
+        self._ask_strategies(call)
 
     def _follow(self, call: _Call, events: Sequence[msgspec.Struct]) -> None:
         """Do what observed events ask for, then ask the strategies."""
@@ -232,8 +232,7 @@ class Engine:
         if not orders.is_empty:
             call.outputs.append(Commanded(orders))
         call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
-        if not call.errors:
-            self._ask_strategies(call)
+        self._ask_strategies(call)
 
     def _guarded(self, call: _Call, work: Callable[[_Call], None]) -> None:
         """Do what calls host code, then ask the monitor; an error of either ends the desk."""
@@ -289,8 +288,8 @@ class Engine:
         return view.trading is TradingState.ENABLED and not view.is_shut_down
 
     def _ask_strategies(self, call: _Call) -> None:
-        """Let strategies decide on one view, unless they are disabled."""
-        if self._may_trade():
+        """Let strategies decide on one view, unless they are disabled or the desk is ending."""
+        if not call.errors and self._may_trade():
             view = self.view
             self._trade(call, self._parts.algo.generate(view), view.seq)
 
@@ -309,7 +308,7 @@ class Engine:
             breaches, call.breaches = call.breaches, []
             commands = self._parts.monitor.due(self.view, breaches)
             for command in commands:
-                orders = orders.joined(self._carry_out(call, self._submit(call, command)))
+                orders = orders.joined(self._carry_out(call, self._submit_asked(call, command)))
             if call.errors or not commands:
                 break
         if not orders.is_empty:
@@ -336,7 +335,7 @@ class Engine:
             intents.opens,
             refused,
         )
-        return self._carry_out(call, self._submit(call, command))
+        return self._carry_out(call, self._submit_asked(call, command))
 
     def _carry_out(self, call: _Call, events: Sequence[msgspec.Struct]) -> Orders:
         """Hand over what durable events ask for, cancels first, and journal what became of it.
@@ -388,6 +387,13 @@ class Engine:
                 self._observe(reply)
                 events = self._submit(call, reply)
                 call.outputs += [PositionExit(exited) for exited in _of(events, PositionExited)]
+
+    def _submit_asked(self, call: _Call, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
+        """Submit what host code decided; if no command can hold that, it is an error of its own."""
+        try:
+            return self._submit(call, command)
+        except MalformedCommand as error:
+            raise InvalidValueError(f"{type(command).__name__}: {error}") from None
 
     def _submit(self, call: _Call, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
         """Make a command durable and return its events; one that cannot be encoded raises."""
@@ -449,7 +455,7 @@ class _HookControls:
 
     def _do(self, command: msgspec.Struct) -> None:
         engine = self._engine
-        events = engine._submit(self._call, command)
+        events = engine._submit_asked(self._call, command)
         self.orders = self.orders.joined(engine._carry_out(self._call, events))
 
 

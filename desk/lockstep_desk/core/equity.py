@@ -5,7 +5,8 @@ highest equity the size of a new opening is zero, and all that it holds of an un
 side. Both are the desk's own doing; the switches of an operator stand apart. What only closes is
 never asked here.
 
-The equity follows every command that moves a book: fills at what they really cost, prices at once.
+The equity follows every command that moves a book or cash: fills at what they really cost, prices
+at once, funding, and fees that are taken in the asset of the equity.
 """
 
 from typing import Final
@@ -19,8 +20,11 @@ from lockstep_desk.core.events import (
     AlertRaised,
     EquityChanged,
     FillBooked,
+    FundingBooked,
     PositionAdjusted,
 )
+from lockstep_desk.core.feetotals import FeeTotal
+from lockstep_desk.core.fundingtotals import FundingTotal
 from lockstep_desk.core.notes import Events, refuse
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.state import DeskCore
@@ -29,6 +33,7 @@ from lockstep_desk.types import E8
 
 _BPS_MAX: Final = 10_000
 _E9_MAX: Final = 2**62 - 1
+_TRADED: Final = (FillBooked, PositionAdjusted, FundingBooked)
 
 
 def set_account_limits(core: DeskCore, command: SetAccountLimits, events: Events) -> None:
@@ -69,8 +74,12 @@ def opening_refusal(core: DeskCore, owner: str, request: OpenRequest) -> tuple[R
 
 def follow_equity(core: DeskCore, events: Events) -> None:
     """Let the equity of limited accounts follow the books that this command moved."""
-    moved = {entity.key[0] for entity in core.touched if type(entity) is Book}
-    traded = {event.account for event in events if isinstance(event, FillBooked | PositionAdjusted)}
+    moved = {
+        entity.key[0]
+        for entity in core.touched
+        if isinstance(entity, Book | FundingTotal | FeeTotal)
+    }
+    traded = {event.account for event in events if isinstance(event, _TRADED)}
     for account in sorted(moved & core.limited.keys()):
         limited = core.limited[account]
         if limited.limits.max_drawdown_bps is not None:
@@ -113,12 +122,19 @@ def _e9(value_e17: int) -> int:
 
 
 def _profit_e17(core: DeskCore, account: str, asset: str) -> int:
-    """Return what an account made in instruments quoted in an asset, open positions at marks."""
-    return sum(
+    """Return what an account made of an asset, open positions at marks, funding and fees in."""
+    traded_e17 = sum(
         book.total_e17 + book.realised_e17 + book.unrealised_e17
         for key, book in core.books.items()
         if key[0] == account and key[2] == NET and core.instruments[key[1]].spec.quote == asset
     )
+    funded_e9 = sum(
+        one.total_e9
+        for key, one in core.fundings.items()
+        if key[0] == account and core.instruments[key[1]].spec.quote == asset
+    )
+    fees_e9 = sum(one.total_e9 for key, one in core.fees.items() if key[:2] == (account, asset))
+    return traded_e17 + (funded_e9 - fees_e9) * E8
 
 
 def _opposed(core: DeskCore, owner: str, request: OpenRequest) -> BookKey | None:

@@ -354,7 +354,7 @@ class FundingBooked(_Event, frozen=True, tag=57):
 
 
 class EquityChanged(_Event, frozen=True, tag=58):
-    """A trade moved the equity of an account with a drawdown limit, or nothing opens any more.
+    """A trade or funding moved the equity of an account with a drawdown limit, or openings stop.
 
     `peak_e9` is its highest, `drawdown_bps` how far it is below that, rounded down.
     """

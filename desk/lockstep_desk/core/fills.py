@@ -31,9 +31,9 @@ from lockstep_desk.core.recon.entities import BrokerFill
 from lockstep_desk.core.state import Account, DeskCore
 from lockstep_desk.fund import MANUAL
 from lockstep_desk.oms.order import Order
-from lockstep_desk.oms.spec import ORDER_QTY_E8_MAX, PRICE_E9_MAX, VALUE_E9_MAX
+from lockstep_desk.oms.spec import VALUE_E9_MAX
 from lockstep_desk.oms.states import OrderError, OrderState
-from lockstep_desk.types import E8, Fill, Side
+from lockstep_desk.types import E8, ORDER_QTY_E8_MAX, PRICE_E9_MAX, Fill, Side
 
 _encode = msgspec.msgpack.Encoder().encode
 _CONTENT_BYTES = 16

@@ -11,6 +11,7 @@ from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import MANUAL
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.states import OrderError, OrderState, Standing
+from lockstep_desk.types import Side
 
 
 def find(core: DeskCore, client_order_id: str) -> Order | None:
@@ -56,6 +57,15 @@ def end(core: DeskCore, events: Events, order: Order, state: OrderState, error: 
         _id, oldest = core.ended.popitem(last=False)
         oldest.is_forgotten = True
         core.touch(oldest)
+
+
+def unbooked_e8(core: DeskCore, owner: str, instrument: str, side: Side) -> int:
+    """Return what an owner's orders of one side may still fill. O(tracked orders)."""
+    return sum(
+        order.unbooked_e8
+        for order in core.live.values()
+        if (order.deployment, order.instrument, order.side) == (owner, instrument, side)
+    )
 
 
 def release(core: DeskCore, order: Order) -> None:

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from lockstep_desk.core.codes import EntityKind
 from lockstep_desk.ids import position_id
-from lockstep_desk.types import E8, Position, Side
-from lockstep_kernel.arith import div_half_even, div_trunc
+from lockstep_desk.types import E8, Position, Side, average_price_e9, exit_fee_e9
+from lockstep_kernel.arith import div_trunc
 from lockstep_kernel.entity import Entity, Record
 
 E17_MAX: Final = 2**62 * E8
@@ -105,7 +105,7 @@ class Book(Entity):
     @property
     def entry_price_e9(self) -> int:
         """The average entry price, to the nearest; 0 when flat."""
-        return div_half_even(self.cost_e17, self.qty_e8) if self.qty_e8 else 0
+        return average_price_e9(self.cost_e17, self.qty_e8)
 
     @property
     def unrealised_e17(self) -> int:
@@ -115,9 +115,7 @@ class Book(Entity):
     @property
     def exit_fee_estimate_e9(self) -> int:
         """The entry fees' share of what is open: an estimate, kept apart ([DESK-34], D5)."""
-        if not self.qty_max_e8:
-            return 0
-        return div_trunc(abs(self.qty_e8) * self.fees_enter_e9, self.qty_max_e8)
+        return exit_fee_e9(self.fees_enter_e9, self.qty_e8, self.qty_max_e8)
 
     @property
     def position_id(self) -> str:

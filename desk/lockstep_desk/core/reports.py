@@ -13,7 +13,6 @@ from lockstep_desk.core.notes import Events, Finding, diverge
 from lockstep_desk.core.orders import end, move, query, track
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.oms.order import Order
-from lockstep_desk.oms.spec import ORDER_QTY_E8_MAX, PRICE_E9_MAX
 from lockstep_desk.oms.states import (
     Move,
     OrderError,
@@ -23,6 +22,7 @@ from lockstep_desk.oms.states import (
     after_cancel_response,
     after_report,
 )
+from lockstep_desk.types import ORDER_QTY_E8_MAX, PRICE_E9_MAX
 
 
 class _Told(NamedTuple):

@@ -11,6 +11,7 @@ import msgspec
 
 from lockstep_desk.core import commands
 from lockstep_desk.core.codes import Refusal
+from lockstep_desk.core.days import follow_day
 from lockstep_desk.core.equity import follow_equity, set_account_limits
 from lockstep_desk.core.handlers import (
     account,
@@ -76,6 +77,7 @@ def step(core: DeskCore, ts_ns: int, command: msgspec.Struct) -> Events:
         what = f"expected ts_ns of {core.now_ns} or later, found {ts_ns}"
         refuse(events, command, Refusal.TIME_REGRESSION, what)
         return events
+    follow_day(core, ts_ns)
     core.now_ns = ts_ns
     HANDLERS[type(command)](core, command, events)
     if core.limited:

@@ -12,12 +12,14 @@ from enum import IntEnum
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int
+from lockstep_desk.errors import InvalidValueError, need_int, need_kind
 from lockstep_desk.fund.intent import OrderIntent
-from lockstep_desk.types import E17_PER_CENT, Fill, Side
+from lockstep_desk.types import E17_PER_CENT, Fill, HaltAction, Side
 
 NS_PER_S = 10**9
 NS_PER_DAY = 86_400 * NS_PER_S
+_E17_MAX = 2**190
+"""More than any sum of fills comes to; a record has room for it."""
 
 
 class RateWindow(IntEnum):
@@ -68,6 +70,7 @@ class GateBook:
     )
 
     def __init__(self, state: GateState) -> None:
+        _check(state)
         self.position_e17 = state.position_e17
         self.quantities = {symbol: qty for symbol, qty in state.quantities if qty}
         self.halted = state.halted
@@ -167,6 +170,20 @@ class GateBook:
         if qty:
             self.open_qty[key] = qty
         self.open_value[order.side] += sign * order.reserved_e17
+
+
+def _check(state: GateState) -> None:
+    """Raise for a state that no gate can have told."""
+    need_kind("state", state, GateState)
+    need_int("position_e17", state.position_e17, -_E17_MAX, _E17_MAX)
+    need_int("halted", state.halted, 0, int(HaltAction.LIQUIDATE))
+    for name in ("last_ns", "bucket", "bucket_count", "day"):
+        need_int(name, getattr(state, name), 0)
+    need_int("day_pnl_cents", state.day_pnl_cents, -(10**18), 10**18)
+    for order in state.working:
+        need_kind("working", order, WorkingOrder)
+    for symbol, qty in state.quantities:
+        need_int(f"quantity of {symbol}", qty, -_E17_MAX, _E17_MAX)
 
 
 def _rest(order: WorkingOrder, fill: Fill) -> WorkingOrder | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from lockstep_desk import ids
 from lockstep_desk.clock import Clock, MockClock, WallClock
-from lockstep_desk.errors import need_text
+from lockstep_desk.errors import need_callable, need_text
 
 
 class StrategyVersion(msgspec.Struct, frozen=True):
@@ -57,6 +57,7 @@ class FundContext:
     __slots__ = ("_clock", "_strategies")
 
     def __init__(self, clock: Clock) -> None:
+        need_callable("clock.now_ns", getattr(clock, "now_ns", None), "for the time")
         self._clock = clock
         self._strategies: dict[str, Strategy] = {}
 

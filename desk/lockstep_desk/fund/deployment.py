@@ -11,8 +11,8 @@ from typing import Self
 import msgspec
 
 from lockstep_desk import ids
-from lockstep_desk.clock import Clock
-from lockstep_desk.errors import need_int, need_member
+from lockstep_desk.clock import Clock, time_of
+from lockstep_desk.errors import need_int, need_kind, need_member
 from lockstep_desk.fund.context import StrategyVersion
 from lockstep_desk.types import HaltAction
 
@@ -82,7 +82,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
         cls, name: str, version: StrategyVersion, limits: LimitSet, clock: Clock, ordinal: int = 0
     ) -> Self:
         """Return a deployment in PAPER; `ordinal` tells those of one name and version apart."""
-        now_ns = clock.now_ns()
+        need_kind("version", version, StrategyVersion)
+        need_kind("limits", limits, LimitSet)
+        now_ns = time_of(clock)
         return cls(
             deployment_id=ids.deployment_id(name, version.version_id, ordinal),
             name=name,
@@ -96,9 +98,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_limits(self, limits: LimitSet, now_ns: int) -> Self:
         """Return the deployment under other limits."""
-        return msgspec.structs.replace(
-            self, limits=limits, updated_at_ns=max(now_ns, self.updated_at_ns)
-        )
+        need_kind("limits", limits, LimitSet)
+        ts_ns = max(need_int("now_ns", now_ns, 0), self.updated_at_ns)
+        return msgspec.structs.replace(self, limits=limits, updated_at_ns=ts_ns)
 
 
 class SetLifecycle(msgspec.Struct, frozen=True):
@@ -139,6 +141,8 @@ def set_lifecycle(
     deployment: Deployment, asked: SetLifecycle, now_ns: int
 ) -> tuple[Deployment, LifecycleChanged | LifecycleRefused]:
     """Return the deployment after the request, and the event that tells what came of it."""
+    need_kind("deployment", deployment, Deployment)
+    need_kind("asked", asked, SetLifecycle)
     need_member("to_state", asked.to_state, LifecycleState)
     reason = _refusal(deployment, asked)
     if reason is not None:

@@ -10,7 +10,9 @@ order passes a gate in REDUCE_OK in every halt state.
 Two modes. STRICT counts cents at fill price over all symbols and refuses whatever projects beyond
 the cap. REDUCE_OK (default) counts quantities by symbol and values them at a mark: an order that
 lowers a position without changing its sign always passes, of a flip only the opening part is
-checked, and the position cap holds for the sum of the absolute values.
+checked, and the position cap holds for the sum of the absolute values. What working orders close
+already no other order closes: those that the gate counts itself (`caps_open`), and `working_e8`,
+which a caller says that knows. A gate that is told of none lets every order close on its own.
 """
 
 from collections.abc import Iterable
@@ -19,7 +21,14 @@ from threading import Lock
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_member, need_text
+from lockstep_desk.errors import (
+    InvalidValueError,
+    need_callable,
+    need_int,
+    need_kind,
+    need_member,
+    need_text,
+)
 from lockstep_desk.fund.book import NS_PER_DAY, GateBook, GateState, RateWindow
 from lockstep_desk.fund.deployment import LimitSet
 from lockstep_desk.fund.intent import ADMITTED, Admit, OrderIntent, cents_above
@@ -98,9 +107,10 @@ class DeploymentGate:
         state: GateState = _FRESH,
     ) -> None:
         self.deployment_id = ""
-        self._limits = limits
+        self._limits = need_kind("limits", limits, LimitSet)
         self._has_options = _has_options(limits)
-        self._options = options
+        self._options = need_kind("options", options, GateOptions)
+        need_callable("mark", mark, "from a symbol to its price")
         self._is_strict = options.mode is GateMode.STRICT
         self._mark = mark
         self._book = GateBook(state)
@@ -127,20 +137,23 @@ class DeploymentGate:
         halted = self._book.halted
         return HaltAction(halted) if halted else None
 
-    def check(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
-        """Return whether the order may go; of several breaches the first. Changes nothing."""
+    def check(self, intent: OrderIntent, now_ns: int, working_e8: int = 0) -> Admit | Breach:
+        """Return whether the order may go; of several breaches the first. Changes nothing.
+
+        `working_e8` is what orders on its side of its symbol may still fill, as the caller knows.
+        """
         with self._lock:
-            return self._verdict(intent, now_ns)
+            return self._verdict(intent, now_ns, working_e8)
 
     def check_all(self, intent: OrderIntent, now_ns: int) -> tuple[Breach, ...]:
         """Return every breach, those that only warn as well. Changes nothing."""
         with self._lock:
-            return tuple(self._breaches(intent, now_ns))
+            return tuple(self._breaches(intent, now_ns, 0))
 
-    def admit(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
+    def admit(self, intent: OrderIntent, now_ns: int, working_e8: int = 0) -> Admit | Breach:
         """Check the order and, if it may go, count it as sent, as one step among threads."""
         with self._lock:
-            verdict = self._verdict(intent, now_ns)
+            verdict = self._verdict(intent, now_ns, working_e8)
             if isinstance(verdict, Admit):
                 self._record(now_ns, intent)
             return verdict
@@ -169,11 +182,15 @@ class DeploymentGate:
             return self._book.untrack(client_order_id) is not None
 
     def record_pnl(self, pnl_cents: int, now_ns: int) -> None:
-        """Take note of the day's profit so far; a day is a UTC day and begins at zero."""
+        """Take note of the day's profit so far; a day is a UTC day and begins at zero.
+
+        What comes late, of a day before the last one, changes nothing: time never steps back.
+        """
         need_int("pnl_cents", pnl_cents, -_CENTS_MAX, _CENTS_MAX)
+        day = need_int("now_ns", now_ns, 0) // NS_PER_DAY
         with self._lock:
-            self._book.day = need_int("now_ns", now_ns, 0) // NS_PER_DAY
-            self._book.day_pnl_cents = pnl_cents
+            if day >= self._book.day:
+                self._book.day, self._book.day_pnl_cents = day, pnl_cents
 
     def halt(self, action: HaltAction) -> None:
         """Block what opens until it is cleared; the severest action asked for is kept."""
@@ -193,6 +210,7 @@ class DeploymentGate:
         `working` are the orders now working, for a gate that begins to count them; one that no
         longer counts them forgets them.
         """
+        need_kind("limits", limits, LimitSet)
         with self._lock:
             orders = list(working) if limits.caps_open and not self._limits.caps_open else []
             keys = [order.client_order_id for order in orders]
@@ -206,13 +224,17 @@ class DeploymentGate:
             self._limits = limits
             self._has_options = _has_options(limits)
 
-    def closing_e8(self, intent: OrderIntent) -> int:
-        """Return how much of the order closes a position; the rest opens one."""
-        with self._lock:
-            return self._closing_e8(intent.symbol, _signed_e8(intent))
+    def closing_e8(self, intent: OrderIntent, working_e8: int = 0) -> int:
+        """Return how much of the order closes a position; the rest opens one.
 
-    def _verdict(self, intent: OrderIntent, now_ns: int) -> Admit | Breach:
-        breaches = self._breaches(intent, now_ns)
+        What `working_e8` of other orders close already, this one does not close.
+        """
+        _check_question(intent, 0, working_e8)
+        with self._lock:
+            return self._closing_e8(intent.symbol, _signed_e8(intent), working_e8)
+
+    def _verdict(self, intent: OrderIntent, now_ns: int, working_e8: int) -> Admit | Breach:
+        breaches = self._breaches(intent, now_ns, working_e8)
         if not breaches:
             return ADMITTED
         for breach in breaches:
@@ -228,14 +250,20 @@ class DeploymentGate:
             self._book.track(intent)
         self._book.count_sent(now_ns, self._options.window)
 
-    def _breaches(self, intent: OrderIntent, now_ns: int) -> list[Breach]:
+    def _breaches(self, intent: OrderIntent, now_ns: int, working_e8: int) -> list[Breach]:
         """Return the breaches in their written order; an order that only closes has none."""
+        if not (
+            type(intent) is OrderIntent
+            and type(now_ns) is type(working_e8) is int
+            and now_ns >= 0 <= working_e8
+        ):
+            _check_question(intent, now_ns, working_e8)
         limits, book = self._limits, self._book
         size, signed = intent.notional_cents, 0
         if not self._is_strict:
             signed = _signed_e8(intent)
             qty = abs(signed)
-            opening = qty - self._closing_e8(intent.symbol, signed)
+            opening = qty - self._closing_e8(intent.symbol, signed, working_e8)
             if opening == 0:
                 return []
             size = -(-size * opening // qty)
@@ -266,7 +294,7 @@ class DeploymentGate:
                 found.append(self._over_position(Dimension.OPEN_EXPOSURE_CAP, worst_e17))
         most = limits.max_deviation_bps
         if most is not None:
-            bps = _deviation_bps(intent.price_e9, self._mark(intent.symbol))
+            bps = _deviation_bps(intent.price_e9, self._price_e9(intent.symbol))
             if bps is None or bps > most:
                 found.append(self._over(Dimension.PRICE_DEVIATION, most, bps))
         most = limits.max_daily_loss_cents
@@ -276,16 +304,15 @@ class DeploymentGate:
             if loss > most:
                 found.append(self._over(Dimension.DAILY_LOSS_LIMIT, most, loss))
 
-    def _closing_e8(self, symbol: str, signed: int) -> int:
+    def _closing_e8(self, symbol: str, signed: int, working_e8: int) -> int:
         """Return how much of an order closes; what working orders close already is taken."""
         held = self._book.quantities.get(symbol, 0)
         if held == 0 or (held > 0) == (signed > 0):
             return 0
-        free = abs(held)
         if self._limits.caps_open:
             side = Side.BUY if signed > 0 else Side.SELL
-            free = max(free - self._book.open_qty.get((symbol, side), 0), 0)
-        return min(abs(signed), free)
+            working_e8 = max(working_e8, self._book.open_qty.get((symbol, side), 0))
+        return min(abs(signed), max(abs(held) - working_e8, 0))
 
     def _projected_e17(self, intent: OrderIntent, signed: int) -> int | None:
         """Return the size of the position if the order filled, None if a mark is missing."""
@@ -295,11 +322,11 @@ class DeploymentGate:
         total = 0
         for symbol, qty in quantities.items():
             if symbol != intent.symbol:
-                mark = self._mark(symbol)
+                mark = self._price_e9(symbol)
                 if mark is None:
                     return None
                 total += abs(qty) * mark
-        mark = self._mark(intent.symbol)
+        mark = self._price_e9(intent.symbol)
         after = quantities.get(intent.symbol, 0) + signed
         return None if mark is None else total + abs(after) * mark
 
@@ -316,11 +343,24 @@ class DeploymentGate:
         total = 0
         for symbol in sorted({*book.quantities, *(symbol for symbol, _ in open_qty)}):
             buys, sells = (open_qty.get((symbol, side), 0) for side in (Side.BUY, Side.SELL))
-            mark = self._mark(symbol)
+            mark = self._price_e9(symbol)
             if mark is None:
                 return None
             total += mark * _worst(book.quantities.get(symbol, 0), buys, sells)
         return total
+
+    def _price_e9(self, symbol: str) -> int | None:
+        """Return the price of a symbol, None if it is unknown: one of zero or below values nothing.
+
+        A price that is no integer raises.
+        """
+        price = self._mark(symbol)
+        if type(price) is int:
+            return price if price > 0 else None
+        if price is None:
+            return None
+        known = need_int(f"mark of {symbol}", price, -(2**63))
+        return known if known > 0 else None
 
     def _halted(self) -> Breach:
         action = HaltAction(self._book.halted)
@@ -357,6 +397,7 @@ class PreTradeGate:
     def register(self, deployment_id: str | None, gate: DeploymentGate) -> None:
         """Give a deployment its gate; an id and a gate are registered once."""
         name = need_text("deployment_id", MANUAL if deployment_id is None else deployment_id)
+        need_kind("gate", gate, DeploymentGate)
         with self._lock:
             if name in self._gates:
                 raise InvalidValueError(
@@ -371,17 +412,24 @@ class PreTradeGate:
 
     def get(self, deployment_id: str | None) -> DeploymentGate | None:
         """Return the gate of a deployment, None if it has none."""
-        return self._gates.get(MANUAL if deployment_id is None else deployment_id)
+        if type(deployment_id) is str:
+            return self._gates.get(deployment_id)
+        name = MANUAL if deployment_id is None else need_text("deployment_id", deployment_id)
+        return self._gates.get(name)
 
     def deployment_ids(self) -> list[str]:
         """Return the registered ids, sorted."""
         with self._lock:
             return sorted(self._gates)
 
-    def check(self, deployment_id: str | None, intent: OrderIntent, now_ns: int) -> Admit | Breach:
+    def check(
+        self, deployment_id: str | None, intent: OrderIntent, now_ns: int, working_e8: int = 0
+    ) -> Admit | Breach:
         """Return whether the order may go; see `DeploymentGate.check`."""
         gate = self.get(deployment_id)
-        return _unregistered(deployment_id) if gate is None else gate.check(intent, now_ns)
+        if gate is None:
+            return _unregistered(deployment_id)
+        return gate.check(intent, now_ns, working_e8)
 
     def check_all(
         self, deployment_id: str | None, intent: OrderIntent, now_ns: int
@@ -390,17 +438,21 @@ class PreTradeGate:
         gate = self.get(deployment_id)
         return (_unregistered(deployment_id),) if gate is None else gate.check_all(intent, now_ns)
 
-    def admit(self, deployment_id: str | None, intent: OrderIntent, now_ns: int) -> Admit | Breach:
+    def admit(
+        self, deployment_id: str | None, intent: OrderIntent, now_ns: int, working_e8: int = 0
+    ) -> Admit | Breach:
         """Check and record as one step; see `DeploymentGate.admit`."""
         gate = self.get(deployment_id)
-        return _unregistered(deployment_id) if gate is None else gate.admit(intent, now_ns)
+        if gate is None:
+            return _unregistered(deployment_id)
+        return gate.admit(intent, now_ns, working_e8)
 
     def apply_fill(self, fill: Fill) -> bool:
         """Move the position of the fill's deployment; return whether it is registered.
 
         A fill that comes twice moves it twice: whoever receives fills drops those it has seen.
         """
-        gate = self.get(fill.deployment_id)
+        gate = self.get(need_kind("fill", fill, Fill).deployment_id)
         if gate is not None:
             gate.apply_fill(fill)
         return gate is not None
@@ -415,6 +467,13 @@ def _unregistered(deployment_id: str | None) -> Breach:
         deployment_id=MANUAL if deployment_id is None else deployment_id,
         reason_code=REASON_CODES[Dimension.UNREGISTERED],
     )
+
+
+def _check_question(intent: OrderIntent, now_ns: int, working_e8: int) -> None:
+    """Raise for what no gate can be asked."""
+    need_kind("intent", intent, OrderIntent)
+    need_int("now_ns", now_ns, 0)
+    need_int("working_e8", working_e8, 0)
 
 
 def _signed_e8(intent: OrderIntent) -> int:

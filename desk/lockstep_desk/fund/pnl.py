@@ -8,14 +8,16 @@ Invariants: every fill and every funding in the window is counted in exactly one
 exact at 1e-17 and scaled once, towards zero; windows are half-open, so adjacent ones share no fill.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_member
+from lockstep_desk.errors import InvalidValueError, need_callable, need_int, need_kind, need_member
 from lockstep_desk.types import E8, Fill, Funding, Mark
+
+_Told = TypeVar("_Told", Fill, Funding)
 
 
 class GroupBy(IntEnum):
@@ -97,6 +99,7 @@ class PnlReport(msgspec.Struct, frozen=True):
 
         A symbol without a mark contributes zero and is named in `unmarked`.
         """
+        need_callable("mark", mark, "from a symbol to its price")
         marks: dict[str, int | None] = {}
         for bucket in self.buckets:
             for symbol in bucket.open_positions_by_symbol:
@@ -116,8 +119,8 @@ def compute_pnl(
 ) -> PnlReport:
     """Return the profit of the fills and funding whose time is in [start_ns, end_ns).
 
-    What comes again is counted once, whichever window it is in. A window that holds no moment
-    raises. Time and memory are linear in the fills.
+    What comes again is counted once, whichever window it is in; the ids of fills are those of their
+    account. A window that holds no moment raises. Time and memory are linear in the fills.
     """
     need_member("group_by", group_by, GroupBy)
     need_int("start_ns", start_ns, 0)
@@ -127,10 +130,10 @@ def compute_pnl(
         )
     met = _Met()
     sums: dict[str | None, _Sums] = {} if group_by is GroupBy.DEPLOYMENT else {None: _Sums()}
-    for fill in fills:
-        if met.is_new((fill.fill_id,), fill) and start_ns <= fill.ts_ns < end_ns:
+    for fill in _each("fills", fills, Fill):
+        if met.is_new((fill.fill_id, fill.account), fill) and start_ns <= fill.ts_ns < end_ns:
             sums.setdefault(_key(fill, group_by), _Sums()).add(fill)
-    for paid in fundings:
+    for paid in _each("fundings", fundings, Funding):
         key = (paid.funding_id, paid.deployment_id)
         if met.is_new(key, paid) and start_ns <= paid.ts_ns < end_ns:
             sums.setdefault(_key(paid, group_by), _Sums()).funding_e9 += paid.amount_e9
@@ -154,9 +157,24 @@ class _Met:
             self._known[key] = one
             return True
         self.duplicates += 1
-        if first != one:
+        if first != one and not _is_same(first, one):
             self.conflicts.add(f"{key[0]}")
         return False
+
+
+def _each(name: str, given: Iterable[_Told], kind: type[_Told]) -> Iterator[_Told]:
+    """Yield what was given, each of which is of a kind."""
+    if not isinstance(given, Iterable):
+        raise InvalidValueError(f"{name}: expected an iterable of {kind.__name__}, found {given!r}")
+    for one in given:
+        yield need_kind(f"one of {name}", one, kind)
+
+
+def _is_same(first: Fill | Funding, again: Fill | Funding) -> bool:
+    """Return whether two fills differ only in that one of them knows no `seq`."""
+    if not isinstance(first, Fill) or not isinstance(again, Fill):
+        return False
+    return 0 in (first.seq, again.seq) and first == msgspec.structs.replace(again, seq=first.seq)
 
 
 class _Sums:

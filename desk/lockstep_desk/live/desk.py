@@ -187,7 +187,8 @@ class LiveDesk:
         self.check_running()
         try:
             tick = work(self._engine)
-        except Exception as error:
+        except BaseException as error:
+            # Also an interrupt: nobody knows how far the engine came, and its journal does.
             self._ended = f"{type(error).__name__}: {error}"
             raise
         self._is_trading = _may_trade(self._engine.view)

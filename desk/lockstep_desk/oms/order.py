@@ -88,6 +88,16 @@ class Order(Entity):
         return self.qty_e8 - self.done_e8 if self.state.is_active else 0
 
     @property
+    def unbooked_e8(self) -> int:
+        """What it may still add to the books: of a fill that its venue counts and none told, too.
+
+        What an order of the venue's own had filled before it was tracked, no book waits for.
+        """
+        if self.origin is Origin.VENUE:
+            return self.working_e8
+        return max(self.qty_e8 - self.filled_e8, 0) if self.state.is_active else 0
+
+    @property
     def signed_working_e8(self) -> int:
         """What may still be added to a position; negative for a sell."""
         return self.working_e8 * self.side.sign

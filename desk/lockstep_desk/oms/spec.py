@@ -6,10 +6,8 @@ refused, and who wants it otherwise says so.
 
 from lockstep_desk.core.codes import OrderKind, Refusal, TimeInForce
 from lockstep_desk.core.commands import OpenRequest, RegisterInstrument
-from lockstep_desk.types import E8
+from lockstep_desk.types import E8, ORDER_QTY_E8_MAX, PRICE_E9_MAX
 
-PRICE_E9_MAX = 2**60
-ORDER_QTY_E8_MAX = 2**58
 VALUE_E9_MAX = 2**60
 """No order and no fill is worth more, in 1e-9 of its quote: about 1.15 billion."""
 

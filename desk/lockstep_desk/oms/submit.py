@@ -12,6 +12,7 @@ import msgspec
 
 from lockstep_desk.core.codes import OrderKind, Origin, Refusal, TradingState
 from lockstep_desk.core.commands import OpenRequest, RegisterInstrument
+from lockstep_desk.core.days import note_profit
 from lockstep_desk.core.deployments import Deployment
 from lockstep_desk.core.equity import opening_refusal
 from lockstep_desk.core.events import (
@@ -21,16 +22,13 @@ from lockstep_desk.core.events import (
     PaperOrderRecorded,
 )
 from lockstep_desk.core.notes import Events
-from lockstep_desk.core.orders import find, track
-from lockstep_desk.core.positions import NET
+from lockstep_desk.core.orders import find, track, unbooked_e8
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.fund import MANUAL, OrderIntent
-from lockstep_desk.fund.book import NS_PER_DAY
 from lockstep_desk.ids import client_order_id
 from lockstep_desk.oms.order import Order
 from lockstep_desk.oms.spec import order_refusal
-from lockstep_desk.types import E8, E17_PER_CENT, Breach, Dimension, HaltAction, RejectCode
-from lockstep_kernel.arith import div_floor
+from lockstep_desk.types import Breach, Dimension, HaltAction, RejectCode
 
 
 class Asker(NamedTuple):
@@ -69,14 +67,15 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
         events.append(_refused(asker, request, why))
         return
     block = _block(core, asker, request, priced)
-    is_closing = deployment.gate.closing_e8(priced.intent) == request.qty_e8
+    working_e8 = _working_e8(core, asker, deployment, priced.intent)
+    is_closing = deployment.gate.closing_e8(priced.intent, working_e8) == request.qty_e8
     if block is not None and (not is_closing or block.code is Refusal.SHUT_DOWN):
         events.append(_refused(asker, request, block))
         return
     if block is not None or deployment.gate.halted is not None:
         request = _reduce_only(core, request)
-    _note_profit(core, deployment)
-    verdict = deployment.gate.check(priced.intent, core.now_ns)
+    note_profit(core, deployment)
+    verdict = deployment.gate.check(priced.intent, core.now_ns, working_e8)
     if isinstance(verdict, Breach):
         why = _Refused(Refusal.GATE, verdict.dimension.name, verdict)
         events.append(_refused(asker, request, why))
@@ -88,17 +87,6 @@ def submit(core: DeskCore, events: Events, asker: Asker, request: OpenRequest) -
         warnings = tuple(_found(breach) for breach in verdict.warnings)
         _let_go(core, asker, request, deployment, priced)
         events.append(_requested(asker, request, priced, warnings))
-
-
-def profit_e17(core: DeskCore, deployment: str) -> int:
-    """Return all that a deployment made since it began: funding, and open positions at marks."""
-    traded_e17 = sum(
-        book.total_e17 + book.realised_e17 + book.unrealised_e17
-        for key, book in core.books.items()
-        if key[2] == deployment and key[2] != NET
-    )
-    funded_e9 = sum(one.total_e9 for key, one in core.fundings.items() if key[2] == deployment)
-    return traded_e17 + funded_e9 * E8
 
 
 def _priced(core: DeskCore, asker: Asker, request: OpenRequest) -> _Priced | _Refused:
@@ -148,6 +136,13 @@ def _block(core: DeskCore, asker: Asker, request: OpenRequest, priced: _Priced) 
     return None if refused is None else _Refused(*refused)
 
 
+def _working_e8(core: DeskCore, asker: Asker, deployment: Deployment, intent: OrderIntent) -> int:
+    """Return what works on an order's side already; 0 if that is nothing to an order that opens."""
+    if not deployment.gate.closing_e8(intent):
+        return 0
+    return unbooked_e8(core, asker.deployment, intent.symbol, intent.side)
+
+
 def _reduce_only(core: DeskCore, request: OpenRequest) -> OpenRequest:
     """Have the venue see to it that a closing order opens nothing, whatever fills before it.
 
@@ -158,22 +153,6 @@ def _reduce_only(core: DeskCore, request: OpenRequest) -> OpenRequest:
     if -net < request.qty_e8:
         return request
     return msgspec.structs.replace(request, is_reduce_only=True)
-
-
-def _note_profit(core: DeskCore, deployment: Deployment) -> None:
-    """Tell the gate what the deployment made today, if it limits that.
-
-    A day begins with what the deployment had made when it first wanted an order on it.
-    """
-    if deployment.limits.max_daily_loss_cents is None:
-        return
-    made = profit_e17(core, deployment.row.deployment_id)
-    day = core.now_ns // NS_PER_DAY
-    if deployment.day_base[0] != day:
-        deployment.day_base = (day, made)
-    cents = div_floor(made - deployment.day_base[1], E17_PER_CENT)
-    deployment.gate.record_pnl(cents, core.now_ns)
-    core.touch(deployment)
 
 
 def _let_go(

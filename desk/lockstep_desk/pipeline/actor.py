@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lockstep_desk.errors import printable
 from lockstep_desk.pipeline.router import Trader
 from lockstep_desk.strategy.base import Actions, Algo, Cancel, Context, Open
 from lockstep_desk.strategy.catalog import Catalog
@@ -49,10 +50,15 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Host:
-    """Holds strategies and asks them. Not safe for two threads on one trader at a time."""
+    """Holds strategies and asks them. Not safe for two threads on one trader at a time.
 
-    def __init__(self, catalog: Catalog) -> None:
+    `has_keyboard` is whether Ctrl-C may end what runs here: then an interrupt is not taken for
+    something that a strategy raised.
+    """
+
+    def __init__(self, catalog: Catalog, *, has_keyboard: bool = False) -> None:
         self._catalog = catalog
+        self._has_keyboard = has_keyboard
         self._traders: dict[int, Trader] = {}
         self._algos: dict[int, Algo] = {}
 
@@ -79,9 +85,11 @@ class Host:
                 context = task.more[used - 1]
                 used += 1
                 self._algos[task.trader].on_market(context, actions)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # one strategy fails alone
+        except BaseException as error:  # one strategy fails alone
+            if self._has_keyboard and isinstance(error, KeyboardInterrupt):
+                raise
             self.add(self._traders[task.trader])
-            return failed(task, f"{type(error).__name__}: {error}", used)
+            return failed(task, _told(error), used)
         return Outcome(
             trader=task.trader,
             seq_seen=context.seq_seen,
@@ -92,6 +100,15 @@ class Host:
         )
 
 
+def _told(error: BaseException) -> str:
+    """Return what was raised, and what it says if it can say anything."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except BaseException:  # noqa: BLE001  # it raises while it is asked what it is
+        return name
+
+
 def failed(task: Task, error: str, used: int = 1) -> Outcome:
     """Return the outcome of a task that gave no answer at the last of `used` contexts."""
     context = (task.context, *task.more)[used - 1]
@@ -99,6 +116,6 @@ def failed(task: Task, error: str, used: int = 1) -> Outcome:
         trader=task.trader,
         seq_seen=context.seq_seen,
         now_ns=context.now_ns,
-        error=error[:_ERROR_SHOWN],
+        error=printable(error[:_ERROR_SHOWN])[:_ERROR_SHOWN],
         used=used,
     )

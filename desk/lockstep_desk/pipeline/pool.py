@@ -67,7 +67,7 @@ class InlinePool:
     """Runs every task in the thread that submits it: no isolation of slow strategies."""
 
     def __init__(self, catalog: Catalog = STRATEGIES) -> None:
-        self._host = Host(catalog)
+        self._host = Host(catalog, has_keyboard=True)
         self._outcomes: list[Outcome] = []
         self._answered = 0
         self._woken = threading.Event()

@@ -94,8 +94,8 @@ def _reply(host: Host, order: Load | Ask) -> Reply:
             return _load(host, order)
         case Ask():
             outcomes = tuple(host.ask(task) for task in order.tasks)
-            states = tuple((index, pickle.dumps(host.algo(index))) for index in order.states_of)
-            return Answers(outcomes, states)
+            states = ((index, _pickled(host.algo(index))) for index in order.states_of)
+            return Answers(outcomes, tuple((at, state) for at, state in states if state))
 
 
 def _load(host: Host, order: Load) -> Reply:
@@ -110,6 +110,17 @@ def _load(host: Host, order: Load) -> Reply:
     for task in order.log:
         host.ask(task)
     return Loaded(trader)
+
+
+def _pickled(algo: Algo) -> bytes | None:
+    """Return a strategy as bytes, None if it cannot be pickled any more.
+
+    Its pool then keeps the tasks that rebuild it, and asks for its state again.
+    """
+    try:
+        return pickle.dumps(algo)
+    except Exception:  # noqa: BLE001  # what it keeps is its own affair
+        return None
 
 
 def _unpickled(state: bytes) -> Algo:

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int
+from lockstep_desk.errors import InvalidValueError, need_int, need_text
 from lockstep_desk.recon.pages import (
     BrokerBalance,
     BrokerOrder,
@@ -87,7 +87,7 @@ class MemoryBroker:
 
     def __init__(self, account: str, cash_e9: int = 0, fee_ppm: int = 100) -> None:
         self.venue = "memory"
-        self.account = account
+        self.account = need_text("account", account)
         self.now_ns = 0
         self.seq = 0
         self.history_seq = 0

@@ -44,6 +44,11 @@ class ReturnTracker:
         self._last_e9 = equity_e9
         self._last_ns = start_ns
 
+    @property
+    def last_ns(self) -> int:
+        """The time of the last equity that was taken in."""
+        return self._last_ns
+
     def add(self, ts_ns: int, equity_e9: int) -> None:
         """Take the equity at a time, which may not be before the last one."""
         if ts_ns < self._last_ns:

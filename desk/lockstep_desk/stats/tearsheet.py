@@ -5,7 +5,7 @@ A report is a pure function of what was taken in: asked twice, it says the same 
 
 from dataclasses import dataclass
 
-from lockstep_desk.errors import InvalidValueError
+from lockstep_desk.errors import INT_MAX, InvalidValueError, need_int
 from lockstep_desk.stats.drawdown import DrawdownReport, DrawdownTracker
 from lockstep_desk.stats.intervals import Basis
 from lockstep_desk.stats.ratios import (
@@ -56,7 +56,8 @@ class TearSheetTracker:
     """Follows one equity and the positions that were closed under it."""
 
     def __init__(self, name: str, capital_e9: int, start_ns: int, basis: Basis) -> None:
-        if capital_e9 <= 0:
+        need_int("start_ns", start_ns, 0)
+        if need_int(f"capital_e9 of tear sheet '{name}'", capital_e9, -INT_MAX) <= 0:
             raise InvalidValueError(
                 f"tear sheet '{name}': expected a starting capital_e9 above zero, found "
                 f"{capital_e9}: returns and drawdowns are shares of an equity"
@@ -72,6 +73,9 @@ class TearSheetTracker:
 
     def mark(self, ts_ns: int, pnl_e9: int) -> None:
         """Take the profit so far, realised and unrealised, at a time."""
+        need_int("ts_ns", ts_ns, 0)
+        if type(pnl_e9) is not int:
+            raise InvalidValueError(f"pnl_e9: expected an integer, found {pnl_e9!r}")
         self._equity_e9 = self._capital_e9 + pnl_e9
         self._drawdown.add(ts_ns, self._equity_e9)
         self._returns.add(ts_ns, self._equity_e9)
@@ -81,7 +85,12 @@ class TearSheetTracker:
         self._trades.add(trade)
 
     def report(self, end_ns: int) -> TearSheet:
-        """Return the sheet up to `end_ns`, which lies after all that was taken in."""
+        """Return the sheet up to `end_ns`, which may not be before what was taken in."""
+        if need_int("end_ns", end_ns, 0) < self._returns.last_ns:
+            raise InvalidValueError(
+                f"end_ns: expected {self._returns.last_ns} or later, as equity is known by then, "
+                f"found {end_ns}"
+            )
         samples, basis = self._returns.samples(end_ns), self._basis
         drawdown = self._drawdown.report(end_ns)
         returns = _sound(samples)

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import InvalidValueError, need_flag, need_int, need_member, need_name
 from lockstep_desk.strategy.market import MarketView
-from lockstep_desk.types import Side
+from lockstep_desk.types import ORDER_QTY_E8_MAX, PRICE_E9_MAX, Side
 
 INTENTS_MAX = 16
 """How many intents one callback may give ([FUND-71])."""
@@ -75,7 +75,10 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """A wish for an order; `price_e9` None is a market order."""
+    """A wish for an order; `price_e9` None is a market order.
+
+    What no command of the desk can hold raises, in the strategy that made it.
+    """
 
     instrument: str
     side: Side
@@ -87,13 +90,16 @@ class Open(msgspec.Struct, frozen=True, array_like=True, tag=1):
     is_mmp: bool = False
 
     def __post_init__(self) -> None:
-        need_text("instrument", self.instrument)
+        need_name("instrument", self.instrument)
         # `1 == Side.SELL`, so only the type tells a plain number from a side.
         if type(self.side) is not Side:
             raise InvalidValueError(f"side: expected Side.BUY or Side.SELL, found {self.side!r}")
-        need_int("qty_e8", self.qty_e8, 1)
+        need_int("qty_e8", self.qty_e8, 1, ORDER_QTY_E8_MAX)
+        need_member("tif", self.tif, TimeInForce)
+        for name in ("is_post_only", "is_reduce_only", "is_mmp"):
+            need_flag(name, getattr(self, name))
         if self.price_e9 is not None:
-            need_int("price_e9", self.price_e9, 1)
+            need_int("price_e9", self.price_e9, 1, PRICE_E9_MAX)
         elif self.is_post_only:
             raise InvalidValueError("price_e9: expected a price for a post-only order, found None")
 
@@ -105,7 +111,8 @@ class Cancel(msgspec.Struct, frozen=True, array_like=True, tag=2):
     client_order_id: str
 
     def __post_init__(self) -> None:
-        need_text("client_order_id", self.client_order_id)
+        need_name("instrument", self.instrument)
+        need_name("client_order_id", self.client_order_id)
 
 
 Intent = Open | Cancel

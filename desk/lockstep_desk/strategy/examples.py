@@ -16,7 +16,7 @@ from lockstep_desk.strategy.base import (
 )
 from lockstep_desk.strategy.indicators import RSI_MAX_E6, HeikinAshi, Rsi, Sma
 from lockstep_desk.strategy.market import Candle
-from lockstep_desk.types import Side
+from lockstep_desk.types import ORDER_QTY_E8_MAX, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class RsiOptions:
     high_e6: int = 70_000_000
 
     def __post_init__(self) -> None:
-        need_int("qty_e8", self.qty_e8, 1)
+        need_int("qty_e8", self.qty_e8, 1, ORDER_QTY_E8_MAX)
         need_int("period", self.period, 2, 10_000)
         need_int("low_e6", self.low_e6, 0, RSI_MAX_E6)
         need_int("high_e6", self.high_e6, self.low_e6 + 1, RSI_MAX_E6)
@@ -68,7 +68,7 @@ class SmaOptions:
     slow: int = 30
 
     def __post_init__(self) -> None:
-        need_int("qty_e8", self.qty_e8, 1)
+        need_int("qty_e8", self.qty_e8, 1, ORDER_QTY_E8_MAX)
         need_int("fast", self.fast, 1, 1_000_000)
         need_int("slow", self.slow, 1, 1_000_000)
         if self.slow <= self.fast:
@@ -138,7 +138,7 @@ class FlatOptions:
     qty_e8: int
 
     def __post_init__(self) -> None:
-        need_int("qty_e8", self.qty_e8, 1)
+        need_int("qty_e8", self.qty_e8, 1, ORDER_QTY_E8_MAX)
 
 
 class BuyWhenFlat:

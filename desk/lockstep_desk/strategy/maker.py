@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lockstep_desk.errors import need_int
 from lockstep_desk.strategy.base import Actions, Cancel, Context, Open, Working
-from lockstep_desk.types import Side
+from lockstep_desk.types import ORDER_QTY_E8_MAX, Side
 from lockstep_kernel.arith import div_ceil, div_floor
 
 BPS = 10_000
@@ -30,7 +30,7 @@ class MakerOptions:
     follow_ticks: int = 1
 
     def __post_init__(self) -> None:
-        need_int("qty_e8", self.qty_e8, 1)
+        need_int("qty_e8", self.qty_e8, 1, ORDER_QTY_E8_MAX)
         need_int("tick_e9", self.tick_e9, 1)
         need_int("half_spread_bps", self.half_spread_bps, 1, BPS - 1)
         need_int("skew_bps", self.skew_bps, 0, BPS - 1)

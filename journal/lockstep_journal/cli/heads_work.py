@@ -6,6 +6,7 @@ from typing import Any
 
 from lockstep_journal.child import Work, serve
 from lockstep_journal.cli.output import put_report
+from lockstep_journal.errors import located
 from lockstep_journal.heads import HeadDirectory, HeadRequest, publish_heads
 from lockstep_journal.keys import load_key, make_key
 from lockstep_journal.store import open_reader
@@ -25,7 +26,7 @@ def keygen(origin: str, key: str, is_json: bool) -> int:
 def publish(directory: str, heads: str, key: str, is_json: bool, **options: Any) -> int:
     """Sign and publish heads."""
     signing_key = load_key(Path(key))
-    with open_reader(directory) as journal:
+    with located([str(Path(directory))]), open_reader(directory) as journal:
         machine = find_machine(options["machine_name"] or journal.genesis.machine)
         request = HeadRequest(options["at"], options["has_snapshots"])
         done = publish_heads(journal, machine, signing_key, HeadDirectory(heads), request)

@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from lockstep_journal.archiving import archive as archive_records
 from lockstep_journal.archiving import backup as copy_journal
 from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_report, put_table
 from lockstep_journal.compacting import compact as compact_journal
+from lockstep_journal.errors import located
 from lockstep_journal.repairing import RepairOptions
 from lockstep_journal.repairing import repair as repair_journal
 from lockstep_journal.stats import Statistics, statistics
@@ -145,7 +149,13 @@ def main(argv: Sequence[str]) -> int:
         "repair": repair,
         "status": status,
     }
-    return serve(works, argv)
+    return serve({name: partial(_named, work) for name, work in works.items()}, argv)
+
+
+def _named(work: Work, directory: str, **arguments: Any) -> int:
+    """Do a work on a directory, which every fault of its data names."""
+    with located([str(Path(directory))]):
+        return work(directory=directory, **arguments)
 
 
 if __name__ == "__main__":

@@ -24,16 +24,14 @@ from lockstep_journal import (
 )
 from lockstep_journal.child import Work, say, serve
 from lockstep_journal.cli.output import Progress, put_json, put_report, put_table, utc
+from lockstep_journal.errors import located
 from lockstep_journal.newfiles import new_file
 from lockstep_journal.values import Label, compact
 from lockstep_kernel import (
     CannotRunError,
     Change,
-    DamagedError,
-    DivergedError,
     Genesis,
     Machine,
-    TornTailError,
     find_machine,
 )
 from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
@@ -232,7 +230,7 @@ def import_journal(
         last = [""]
         reads = [_named(source, _opened_stream(stack, source), last) for source in sources]
         verifier = None if is_trusting else ImportVerifier(partial(_machine, name=machine_name))
-        with _located(last):
+        with located(last):
             done = import_streams(directory, reads, verifier)
     put_report(plain_struct(done, has_types=False), is_json)
     return EXIT_OK
@@ -288,25 +286,8 @@ def _event_source(journal: Journal, machine_name: str | None) -> EventSource:
 @contextmanager
 def _opened(directory: str) -> Generator[Journal]:
     """Open a journal for reading; what is wrong with its records names it."""
-    with _located([directory]), open_reader(directory) as journal:
+    with located([str(Path(directory))]), open_reader(directory) as journal:
         yield journal
-
-
-@contextmanager
-def _located(place: Sequence[str]) -> Generator[None]:
-    """Have every fault of data name the place that `place` holds then."""
-    try:
-        yield
-    except DivergedError as fault:
-        raise DivergedError(_with_place(place[0], fault), fault.seq) from fault
-    except DamagedError as fault:
-        raise DamagedError(_with_place(place[0], fault), fault.seq) from fault
-    except TornTailError as fault:
-        raise TornTailError(_with_place(place[0], fault), fault.seq) from fault
-
-
-def _with_place(place: str, fault: Exception) -> str:
-    return str(fault) if place in str(fault) else f"{place}: {fault}"
 
 
 def _named(source: str, read: _Read, last: list[str]) -> _Read:

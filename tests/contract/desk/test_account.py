@@ -153,7 +153,7 @@ def test_a_refused_open_ends_with_its_error(trading: Trading) -> None:
     assert OrderEnded(order.client_order_id, OrderState.OPEN_FAILED, 0, error) == ended
 
 
-@pytest.mark.desk("DESK-D11", "DESK-70")
+@pytest.mark.desk("DESK-D11", "DESK-70", "RECON-27")
 def test_an_open_that_timed_out_is_tracked_and_asked_for(trading: Trading) -> None:
     desk, alpha = trading
     order = desk.opened(alpha)

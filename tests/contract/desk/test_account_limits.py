@@ -9,8 +9,12 @@ from lockstep_desk.core.codes import Origin, Refusal, Scope, TradingState
 from lockstep_desk.core.commands import (
     NO_ACCOUNT_LIMITS,
     AccountLimits,
+    FeeReport,
+    FundingReport,
     Halt,
     OpenRequest,
+    RecordFee,
+    RecordFunding,
     RecordTrade,
     RegisterAccount,
     RegisterInstrument,
@@ -105,6 +109,38 @@ def test_a_recovered_account_opens_again_and_its_peak_stays(trading) -> None:
     assert (1_500, 1_000, False) == (
         *(equity.peak_e17 // E8 // E9, equity.drawdown_bps, equity.is_blocked),
     )
+
+
+@pytest.mark.desk("RECON-21", "RECON-25")
+def test_funding_that_is_paid_lowers_the_equity_and_may_block(trading) -> None:
+    desk = trading.desk
+    limit(trading, TENTH)
+    long_at(trading, 10_000)
+    events = desk.send(RecordFunding(ACCOUNT, FundingReport("f", BTC, E8, -100 * E9, 1_000)))
+    assert [EquityChanged(ACCOUNT, 900 * E9, 1_000 * E9, 1_000, False)] == of(EquityChanged, events)
+    events = desk.send(RecordFunding(ACCOUNT, FundingReport("g", BTC, E8, -E9, 1_000)))
+    assert [EquityChanged(ACCOUNT, 899 * E9, 1_000 * E9, 1_010, True)] == of(EquityChanged, events)
+    assert "DRAWDOWN" == outcome(desk, trading.alpha, limit_buy())
+    desk.send(RecordFunding(ACCOUNT, FundingReport("h", BTC, E8, 2 * E9, 1_000)))
+    assert "sent" == outcome(desk, trading.alpha, limit_buy())
+    limit(trading, TENTH)
+    desk.send(RecordFunding(ACCOUNT, FundingReport("i", BTC, E8, -100 * E9, 1_000)))
+    assert "sent" == outcome(desk, trading.alpha, limit_buy())
+
+
+@pytest.mark.desk("RECON-21", "DESK-D18")
+def test_a_fee_lowers_the_equity_of_its_own_asset_only(trading) -> None:
+    desk = trading.desk
+    limit(trading, TENTH)
+    order = long_at(trading, 10_000)
+    for asset, fill_id in (("bnb", "a"), ("usdt", "b")):
+        assert "sent" == outcome(desk, trading.alpha, limit_buy())
+        fee = FeeReport(fill_id, order.client_order_id, asset, 101 * E9, 1_000)
+        desk.send(RecordFee(ACCOUNT, fee))
+    equity = desk.view.equity(ACCOUNT)
+    assert equity is not None
+    assert (899 * E9 * E8, True) == (equity.equity_e17, equity.is_blocked)
+    assert "DRAWDOWN" == outcome(desk, trading.alpha, limit_buy())
 
 
 def test_a_price_that_stays_within_the_limit_tells_nothing(trading) -> None:

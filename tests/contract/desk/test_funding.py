@@ -7,16 +7,19 @@ import pytest
 
 from lockstep_desk.core.codes import Divergence, Refusal
 from lockstep_desk.core.commands import (
+    AccountLimits,
     FundingReport,
     Limits,
     OpenRequest,
     RecordFunding,
     RegisterInstrument,
     RegisterVenue,
+    SetAccountLimits,
 )
 from lockstep_desk.core.events import (
     AlertRaised,
     DivergenceRecorded,
+    EquityChanged,
     FillIgnored,
     FundingBooked,
     OrderRefused,
@@ -162,3 +165,15 @@ def test_funding_is_in_the_daily_loss_that_a_gate_limits(trading: Trading) -> No
     assert isinstance(refused, OrderRefused)
     assert refused.breach is not None
     assert Dimension.DAILY_LOSS_LIMIT == refused.breach.dimension
+
+
+@pytest.mark.desk("RECON-21")
+def test_funding_is_in_the_equity_that_an_account_is_held_to(trading: Trading) -> None:
+    desk, alpha = trading
+    desk.fill(desk.opened(alpha, limit_buy(2 * E8)), 2 * E8, 10_000)
+    desk.send(paid(-5))
+    desk.send(SetAccountLimits(ACCOUNT, AccountLimits("usdt", 1_000 * E9, max_drawdown_bps=100)))
+    (told,) = of(EquityChanged, desk.send(paid(-10, funding_id="g")))
+    assert EquityChanged(ACCOUNT, 990 * E9, 1_000 * E9, 100, False) == told
+    (told,) = of(EquityChanged, desk.send(paid(-1, funding_id="h")))
+    assert told.is_blocked

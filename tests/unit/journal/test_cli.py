@@ -86,6 +86,22 @@ def test_verify_names_what_is_wrong(directory: Path) -> None:
     assert "seq\twhat\n33\t" in journal("verify", directory).out
 
 
+@pytest.mark.parametrize(
+    "command", ["verify", "stats", "backup new", "archive new --below 50", "compact", "status"]
+)
+def test_damage_is_said_of_the_journal_that_has_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    put_meta(directory, layout.META_END, b"no end")
+    monkeypatch.chdir(directory.parent)
+    words = command.split()
+    run = status("j/") if command == "status" else journal(words[0], "j/", *words[1:])
+    assert 2 == run.code
+    speaker = "status" if command == "status" else f"journal {words[0]}"
+    assert run.err.startswith(f"lockstep {speaker}: j: meta: ")
+    assert 1 == run.err.count("\n")
+
+
 def test_a_truncated_file_is_a_sentence_and_exit_code_2(directory: Path) -> None:
     truncate(directory, data_of(directory).stat().st_size // PAGE // 2 * PAGE)
     for run in (journal("backup", directory, directory.parent / "copy"), status(directory)):
@@ -337,7 +353,7 @@ def test_a_bad_place_is_refused_and_nothing_is_made(
     ("arguments", "sentence"),
     [
         (("/proc/new",), "/proc/new: the backup cannot be written: No such file or directory"),
-        (("x" * 300,), f"{'x' * 300}: File name too long"),
+        (("x" * 300,), f"{'x' * 300}: the backup cannot be written: File name too long"),
     ],
 )
 def test_a_fault_of_the_system_is_said_without_its_number(

@@ -247,7 +247,10 @@ def test_what_cannot_run_is_a_sentence_and_exit_code_3(
             ("export", directory, "/proc/day"),
             "lockstep replay export: /proc/day: cannot be written: No such file or directory",
         ),
-        (("import", "/proc/k", tmp_path / "day.stream"), "/proc/k.partial: cannot be created: No"),
+        (
+            ("import", "/proc/k", tmp_path / "day.stream"),
+            "/proc/k: the import cannot be written: No",
+        ),
     ):
         run = replay(*arguments)
         assert (3, "") == (run.code, run.out)

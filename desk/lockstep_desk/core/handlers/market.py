@@ -15,7 +15,7 @@ from lockstep_desk.core.links import heal, lose
 from lockstep_desk.core.notes import Events, ignore, refuse
 from lockstep_desk.core.prices import Market
 from lockstep_desk.core.state import DeskCore
-from lockstep_desk.oms.spec import PRICE_E9_MAX
+from lockstep_desk.types import PRICE_E9_MAX
 
 QTY_E8_MAX = 2**61
 

@@ -8,6 +8,7 @@ from lockstep_desk.core.commands import (
     RegisterVenue,
     SetLimits,
 )
+from lockstep_desk.core.days import begin_day
 from lockstep_desk.core.deployments import Deployment, gate_of, limit_set
 from lockstep_desk.core.events import (
     AccountRegistered,
@@ -98,7 +99,7 @@ def enter_deployment(core: DeskCore, row: Row, command: RegisterDeployment | Set
     gate = gate_of(command.limits, core.mark_e9, state, row.deployment_id)
     deployment = Deployment(row, command.limits, gate, core.deployment_number)
     core.deployments[row.deployment_id] = deployment
-    core.touch(deployment)
+    begin_day(core, deployment, core.now_ns)
 
 
 def _held(core: DeskCore, deployment_id: str) -> tuple[tuple[str, int], ...]:

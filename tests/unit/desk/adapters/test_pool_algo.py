@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from lockstep_desk.adapters.strategies import PoolAlgo, market_event
-from lockstep_desk.core.codes import TradingState
+from lockstep_desk.adapters.strategies import PoolAlgo, market_event, working
+from lockstep_desk.core.codes import OrderKind, TradingState
 from lockstep_desk.core.commands import (
     RecordCandle,
     RecordTrade,
@@ -16,8 +16,10 @@ from lockstep_desk.core.commands import (
     SubmitIntents,
 )
 from lockstep_desk.core.machine import MACHINE as DESK
+from lockstep_desk.core.view import OrderView
 from lockstep_desk.fund import LifecycleState
 from lockstep_desk.ids import deployment_id
+from lockstep_desk.oms.states import OrderState
 from lockstep_desk.pipeline import FailurePolicy, Pool, Router, SplitMix64, Trader
 from lockstep_desk.strategy import Candle, MarketTrade
 from lockstep_desk.types import Side
@@ -145,3 +147,15 @@ def test_market_commands_are_what_strategies_see() -> None:
     shut = RecordCandle(SYMBOL, 2, 4, 1, 3, 9, 7, 8)
     assert Candle(SYMBOL, 8, 2, 4, 1, 3, 9) == market_event(shut)
     assert market_event(SetTradingState(TradingState.ENABLED)) is None
+
+
+@pytest.mark.desk("F2", "PIPE-D12")
+@pytest.mark.parametrize(
+    ("kind", "price_e9"), [(OrderKind.LIMIT, 7 * SECOND_NS), (OrderKind.MARKET, None)]
+)
+def test_an_order_at_the_market_has_no_price_at_which_it_rests(
+    kind: OrderKind, price_e9: int | None
+) -> None:
+    place = ("id", "deployment", ACCOUNT, SYMBOL, Side.BUY)
+    order = OrderView(*place, LOT, 7 * SECOND_NS, OrderState.OPEN, 0, kind)
+    assert price_e9 == working(order).price_e9

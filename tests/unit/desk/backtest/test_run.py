@@ -154,6 +154,26 @@ def test_the_risk_of_a_run_is_held() -> None:
     assert held.fills == 0 < held.refused
 
 
+@pytest.mark.desk("F2")
+@pytest.mark.parametrize(
+    ("action", "halts", "fills", "held_e8"),
+    [("warn", 0, 2, 2 * 10**5), ("soft_halt", 1, 1, 10**5), ("liquidate", 1, 2, 0)],
+)
+def test_a_breach_is_carried_out_as_its_limit_says(
+    action: str, halts: int, fills: int, held_e8: int
+) -> None:
+    risk = f'max_orders_per_sec = 1\nhalt_action = "{action}"'
+    found = run_one(
+        plan_of(run_text("one", ("buys_twice_at", "number = 2"), risk=risk), count=9),
+        0,
+        None,
+        CATALOG,
+    )
+    (books,) = found.books
+    assert (halts, fills) == (found.halts, found.fills)
+    assert held_e8 == sum(qty_e8 for _name, qty_e8 in books.positions)
+
+
 @pytest.mark.desk("DESK-50", "DESK-53")
 def test_what_the_checks_of_a_run_refuse_is_counted_by_the_check() -> None:
     # A lot of 0.001 at about 60,000 is worth 6,000 cents, two orders of it are apart.

@@ -1,5 +1,6 @@
 """Positions at average cost: the golden numbers, flips, and exactness on random streams."""
 
+import itertools
 import random
 from fractions import Fraction
 
@@ -34,6 +35,32 @@ def booked(*fills: Execution) -> tuple[Book, list[Exit]]:
     book = Book(KEY)
     exits = [exited for fill in fills if (exited := book_fill(book, fill)) is not None]
     return book, exits
+
+
+@pytest.mark.desk("DESK-34")
+@pytest.mark.parametrize(("side", "fee"), [(1, 3), (-1, 3), (1, -3), (-1, -3)])
+def test_a_book_and_its_view_round_alike(side: int, fee: int) -> None:
+    for add, last in itertools.product(range(5), repeat=2):
+        fills = [
+            Execution(side * 2 * E8, E9 + last, fee, 5, 1, "a"),
+            Execution(side * E8, E9 + add, 0, 6, 1, "b"),
+            Execution(-side * E8, E9, 0, 7, 1, "c"),
+        ]
+        book, _ = booked(*fills)
+        view = book.view()
+        assert view is not None
+        exact = Fraction(abs(book.cost_e17), abs(book.qty_e8))
+        assert round(exact) == book.entry_price_e9 == view.entry_price_e9
+        assert 2 * fee // 3 == book.exit_fee_estimate_e9 == view.exit_fee_estimate_e9
+    book, _ = booked(Execution(side * 3, E9, fee, 5, 1, "a"), Execution(-side, E9, 0, 6, 1, "b"))
+    view = book.view()
+    assert view is not None
+    assert int(Fraction(2 * fee, 3)) == book.exit_fee_estimate_e9 == view.exit_fee_estimate_e9
+    book, _ = booked(Execution(side * 3, E9, fee + 1, 5, 1, "a"), Execution(-side, E9, 0, 6, 1, ""))
+    view = book.view()
+    assert view is not None
+    share = int(Fraction(2 * (fee + 1), 3))
+    assert share == book.exit_fee_estimate_e9 == view.exit_fee_estimate_e9
 
 
 def money(units: float) -> int:

@@ -262,7 +262,7 @@ def test_a_desk_that_forgets_its_oldest_fills_takes_them_for_complete() -> None:
 # Adoptions
 
 
-@pytest.mark.desk("RECON-34a")
+@pytest.mark.desk("RECON-34a", "F7")
 def test_an_operator_adopts_a_smaller_size_without_profit() -> None:
     book = Book()
     (found,) = of(BrokerDiverged, book.sweep(3))

@@ -215,7 +215,7 @@ def test_a_deviation_that_cannot_be_known_is_refused() -> None:
     assert ["PRICE_DEVIATION"] == failed(gate(limits), unpriced)
     assert ["PRICE_DEVIATION"] == failed(gate(limits, STRICT), order("a", 1, "UNKNOWN"))
     worthless = DeploymentGate(limits, mark=lambda _symbol: 0)
-    assert ["PRICE_DEVIATION"] == failed(worthless, order("a", 1))
+    assert ["NOTIONAL_CAP", "PRICE_DEVIATION"] == failed(worthless, order("a", 1))
 
 
 @MODES

@@ -198,3 +198,26 @@ def test_a_gate_goes_on_from_its_state() -> None:
     assert gate.state() == again.state()
     for intent in (order("BTC", 4), order("BTC", -5), order("ETH", 9)):
         assert gate.check_all(intent, 5) == again.check_all(intent, 5)
+
+
+@pytest.mark.desk("RECON-22", "I13")
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_the_caller_knows_to_work_is_not_closed_again(sign: int) -> None:
+    gates, gate = PreTradeGate(), gate_with(BTC=5 * sign)
+    gates.register("one", gate)
+    gate.halt(HaltAction.LIQUIDATE)
+    for working, most in ((0, 5), (1, 4), (4, 1), (5, 0), (9, 0)):
+        for lots in range(1, 7):
+            intent = order("BTC", -sign * lots)
+            assert min(lots, most) * ONE == gate.closing_e8(intent, working * ONE)
+            for ask in (gates.check, gates.admit):
+                verdict = ask("one", intent, 0, working * ONE)
+                assert (lots <= most) == isinstance(verdict, Admit)
+
+
+def test_a_part_that_closes_already_is_checked_as_opening() -> None:
+    gate = gate_with(BTC=10)
+    assert isinstance(gate.check(order("BTC", -10), 0, 4 * ONE), Admit)
+    breach = gate.check(order("BTC", -10), 0, 5 * ONE)
+    assert isinstance(breach, Breach)
+    assert ("ORDER_SIZE_CAP", 5_000) == (breach.dimension.name, breach.observed)

@@ -292,6 +292,8 @@ def test_a_registry_finds_gates_and_refuses_whom_it_does_not_know() -> None:
     gates = PreTradeGate()
     gate = strict()
     gates.register("d", gate)
+    with pytest.raises(InvalidValueError, match="'d' is registered already"):
+        gates.register("d", strict())
     assert gates.get("d") is gate
     assert gates.get("e") is None
     assert ["d"] == gates.deployment_ids()
@@ -308,7 +310,7 @@ def test_a_registry_finds_gates_and_refuses_whom_it_does_not_know() -> None:
     assert 1 == gate.state().bucket_count
 
 
-@pytest.mark.desk("FUND-37")
+@pytest.mark.desk("FUND-30", "FUND-37")
 def test_an_id_and_a_gate_are_registered_once() -> None:
     gates = PreTradeGate()
     gate = strict()
@@ -335,10 +337,14 @@ def test_orders_without_a_deployment_have_a_gate_of_their_own_or_none() -> None:
 @pytest.mark.desk("FUND-30")
 def test_a_breach_of_a_registered_gate_names_its_deployment() -> None:
     gates = PreTradeGate()
-    gates.register("d", strict(1_000))
+    gate = strict(1_000)
+    gates.register("d", gate)
     breach = gates.check("d", intent(1), 0)
     assert isinstance(breach, Breach)
     assert "d" == breach.deployment_id
+    with pytest.raises(InvalidValueError, match="expected one of its own, found that of 'd'"):
+        gates.register("e", gate)
+    assert breach == gates.check("d", intent(1), 0)
 
 
 @pytest.mark.desk("I5", "FUND-33")

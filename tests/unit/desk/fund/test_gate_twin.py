@@ -55,13 +55,12 @@ class Twin:
         filled = sum(fill.qty_e8 for fill in self.fills if fill.client_order_id == key)
         return (intent.qty_e8 or 0) - filled
 
-    def closing(self, intent: OrderIntent) -> int:
+    def closing(self, intent: OrderIntent, told_e8: int = 0) -> int:
         held = self.held(intent.symbol)
         if held * intent.side.sign >= 0:
             return 0
-        free = abs(held)
-        if self.limits.caps_open:
-            free -= self.rest(intent.symbol, intent.side)
+        known = self.rest(intent.symbol, intent.side) if self.limits.caps_open else 0
+        free = abs(held) - max(known, told_e8)
         return max(0, min(free, intent.qty_e8 or 0))
 
     def effective(self, now_ns: int) -> int:
@@ -77,11 +76,11 @@ class Twin:
                 count += now - latest < SECOND
         return count
 
-    def failed(self, intent: OrderIntent, now_ns: int) -> list[Dimension]:
+    def failed(self, intent: OrderIntent, now_ns: int, told_e8: int = 0) -> list[Dimension]:
         """Return the dimensions that fail, in their order."""
         limits, strict = self.limits, self.options.mode is GateMode.STRICT
         qty = intent.qty_e8 or 0
-        opening = qty if strict else qty - self.closing(intent)
+        opening = qty if strict else qty - self.closing(intent, told_e8)
         if opening == 0:
             return []
         size = intent.notional_cents if strict else intent.notional_cents * opening / qty
@@ -181,6 +180,7 @@ class Story:
         assert twin.failed(order, self.now_ns) == [breach.dimension for breach in found]
         verdict = gate.check(order, self.now_ns)
         assert verdict == (found[0] if found else Admit())
+        self.check_told(order)
         assert before == gate.state()
         self.seen.update(breach.dimension.name for breach in found)
         self.seen["admitted"] += not found
@@ -192,6 +192,19 @@ class Story:
         again = DeploymentGate(twin.limits, twin.options, MARKS.get, gate.state())
         assert gate.state() == again.state()
         self.gate = again
+
+    def check_told(self, order: OrderIntent) -> None:
+        """Ask as somebody who knows what works: all of it, or any quantity."""
+        gate, twin = self.gate, self.twin
+        all_e8 = twin.rest(order.symbol, order.side)
+        for told_e8 in (all_e8, self.dice.randint(0, 20) * E8 // 3):
+            closing = twin.closing(order, told_e8)
+            assert closing == gate.closing_e8(order, told_e8)
+            self.seen["taken"] += closing < twin.closing(order)
+            failed = twin.failed(order, self.now_ns, told_e8)
+            verdict = gate.check(order, self.now_ns, told_e8)
+            first = verdict.dimension if isinstance(verdict, Breach) else None
+            assert (failed[0] if failed else None) == first
 
     def check_strict_cap(self, order: OrderIntent) -> None:
         if self.twin.options.mode is GateMode.STRICT:
@@ -215,7 +228,8 @@ class Story:
             self.gate.clear_halt()
         else:
             pnl = dice.randint(-2_000, 1_000)
-            twin.day_pnl = (self.now_ns // DAY, pnl)
+            if self.now_ns // DAY >= twin.day_pnl[0]:
+                twin.day_pnl = (self.now_ns // DAY, pnl)
             self.gate.record_pnl(pnl, self.now_ns)
 
     def fill(self, number: int, order: OrderIntent) -> None:
@@ -247,7 +261,7 @@ def test_the_gate_agrees_with_its_twin(mode: GateMode, window: RateWindow) -> No
             story.step(number)
         seen += story.seen
     reached = {"HALTED", "ORDER_SIZE_CAP", "NOTIONAL_CAP", "ORDERS_PER_SECOND", "DAILY_LOSS_LIMIT"}
-    reached |= {"admitted", "closing"} | (
+    reached |= {"admitted", "closing", "taken"} | (
         {"OPEN_EXPOSURE_CAP"} if mode is GateMode.REDUCE_OK else set()
     )
     assert [] == sorted(name for name in reached if seen[name] < 50), dict(seen)

@@ -292,3 +292,21 @@ def test_check_record_fill_account_in_their_order() -> None:
         report.bucket("d").pnl.realized_e9,
         report.bucket("d").fill_count,
     )
+
+
+@pytest.mark.desk("FUND-5C")
+def test_equal_ids_of_two_accounts_are_two_fills() -> None:
+    one, two = (msgspec.structs.replace(fill(1, 1, 10), account=name) for name in ("a", "b"))
+    report = compute_pnl([one, two, one], 0, FOREVER)
+    assert (2, 1, ()) == (report.bucket().fill_count, report.duplicates, report.conflicts)
+
+
+@pytest.mark.desk("FUND-5C")
+def test_a_fill_that_knows_its_place_is_the_one_that_does_not() -> None:
+    bare = fill(1, 1, 10)
+    placed, elsewhere = (msgspec.structs.replace(bare, seq=seq) for seq in (7, 8))
+    assert () == compute_pnl([bare, placed], 0, FOREVER).conflicts
+    assert () == compute_pnl([placed, bare], 0, FOREVER).conflicts
+    assert ("1",) == compute_pnl([placed, elsewhere], 0, FOREVER).conflicts
+    other = msgspec.structs.replace(placed, price_e9=1)
+    assert ("1",) == compute_pnl([bare, other], 0, FOREVER).conflicts

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from lockstep_desk.adapters.exchange import (
+    ExchangeSession,
     ExchangeView,
     Membership,
     SharedSession,
@@ -23,10 +24,11 @@ from lockstep_desk.core.commands import (
     SetTradingState,
 )
 from lockstep_desk.core.events import OrderRefused
+from lockstep_desk.core.state import DeskCore
 from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.live import HostOptions, LiveHost, NotBootedError, Place
 from lockstep_desk.pipeline import Supervisor
-from lockstep_desk.recon import TradeCredentials
+from lockstep_desk.recon import KeyScope, TradeCredentials
 from lockstep_desk.types import Side
 from lockstep_engine.commands import AuthorizeAgent
 from lockstep_engine.state import ExchangeCore
@@ -58,7 +60,7 @@ class Hosted:
         place = Place(self.link, self.link.view(), credentials, self.scopes)
         return LiveHost(rig.desk, rig.pipeline, {VENUE: place}, rig.market.clock, options)
 
-    def scopes(self):  # type: ignore[no-untyped-def]
+    def scopes(self) -> KeyScope:
         core = self.rig.market.exchange.sequencer.state.core
         assert isinstance(core, ExchangeCore)
         return scopes_of(core, DESK_NUMBER, self.key)
@@ -81,7 +83,7 @@ class Hosted:
 class Mute(SharedSession):
     """The link of a live market, that can fall silent without a word."""
 
-    def __init__(self, session, shared: SharedSession) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, session: ExchangeSession, shared: SharedSession) -> None:
         self.__dict__.update(shared.__dict__)
         self.is_silent = False
         self.is_away = False
@@ -187,7 +189,7 @@ def test_a_link_that_falls_silent_is_lost_once_and_made_up_for_when_it_is_back()
     hosted.rig.agree()
 
 
-@pytest.mark.desk("RECON-55", "RECON-22")
+@pytest.mark.desk("RECON-55", "RECON-22", "F7")
 def test_a_quarantine_keeps_an_account_from_opening_and_lets_it_close() -> None:
     hosted = Hosted()
     hosted.start()
@@ -210,7 +212,7 @@ def test_a_quarantine_keeps_an_account_from_opening_and_lets_it_close() -> None:
     assert hosted.rig.stop().is_clean
 
 
-@pytest.mark.desk("RECON-31", "F4")
+@pytest.mark.desk("RECON-31", "DESK-74")
 def test_sweeps_come_at_their_interval_while_all_runs_and_find_nothing() -> None:
     hosted = Hosted(HostOptions(sweep_ns=S))
     hosted.start()
@@ -221,7 +223,9 @@ def test_sweeps_come_at_their_interval_while_all_runs_and_find_nothing() -> None
     assert 6 == len(hosted.commands(Reconcile))
     assert hosted.rig.stop().is_clean
     hosted.rig.agree()
-    assert not hosted.rig.engine.state.core.reconciliation.standing  # type: ignore[attr-defined]
+    core = hosted.rig.engine.state.core
+    assert isinstance(core, DeskCore)
+    assert not core.reconciliation.standing
 
 
 def test_the_watch_looks_by_itself() -> None:

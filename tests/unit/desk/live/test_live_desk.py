@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -54,7 +57,7 @@ from lockstep_engine.events import OrderAccepted, OrderRejected
 from lockstep_kernel import CannotRunError, apply, initial
 from lockstep_kernel.record import unpack_record
 from lockstep_validator import Status, validate
-from tests.support.desk import GENESIS
+from tests.support.desk import E9, GENESIS
 from tests.support.desk_exchange import ACCOUNT, DESK_NUMBER, LOT, SYMBOL, Market, want
 from tests.support.desk_live import LiveMarket
 from tests.unit.desk.pipeline.support import CATALOG, GATE, pool_of, spec
@@ -146,7 +149,17 @@ def test_it_ends_quiet_with_books_that_are_the_brokers(kind: str, workers: int) 
     assert 0 == market.pipeline.counters()["orders"].dropped
 
 
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Let threads change places thousands of times as often as usual."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
 @pytest.mark.desk("I16", "PIPE-13")
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("seed", range(25))
 def test_with_places_for_one_market_data_are_conflated_and_no_order_is_lost(seed: int) -> None:
     market = LiveMarket(SPECS, pool_of("thread", 1 + seed % 3), TIGHT)
@@ -204,21 +217,22 @@ def test_a_replica_that_follows_the_ticks_has_the_same_hash() -> None:
     assert replica.is_ended
 
 
-@pytest.mark.desk("PIPE-11")
+@pytest.mark.desk("DESK-17")
 def test_while_strategies_are_disabled_nobody_is_asked_and_what_comes_is_conflated() -> None:
     market = LiveMarket(SPECS, pool_of("thread", 2), LiveOptions(mailbox_capacity=2))
     market.start()
     market.desk.process(SetTradingState(TradingState.DISABLED))
     market.wait(lambda: market.pipeline.is_quiet)
-    asked = market.pipeline.portfolio.totals.tasks
-    for step in range(20):
-        market.pipeline.publish(Quote(SYMBOL, 10**18 * 2 + step, 99 * 10**9, LOT, 101 * 10**9, LOT))
-    market.wait(
-        lambda: market.pipeline.backlog(0) == 2 and market.pipeline.portfolio.totals.events >= 20
-    )
-    assert asked == market.pipeline.portfolio.totals.tasks
+    totals = market.pipeline.portfolio.totals
+    asked, before = totals.tasks, totals.events
+    for step in range(1, 21):
+        market.pipeline.publish(Quote(SYMBOL, 2 * 10**18 + step, 99 * E9, LOT, 101 * E9, LOT))
+        # One by one: whoever is asked between two of them is found out.
+        market.wait(partial(has_seen, market, before + step))
+    market.wait(lambda: market.pipeline.backlog(0) == 2)
+    assert asked == totals.tasks
     market.desk.process(SetTradingState(TradingState.ENABLED))
-    market.wait(lambda: market.pipeline.portfolio.totals.tasks > asked)
+    market.wait(lambda: totals.tasks > asked)
     market.settle()
     assert market.stop().is_clean
     check(market)
@@ -247,6 +261,10 @@ def test_an_answer_that_comes_after_strategies_were_disabled_opens_nothing() -> 
     assert refused[0].reason.startswith("strategies are disabled")
 
 
+def has_seen(market: LiveMarket, events: int) -> bool:
+    return market.pipeline.portfolio.totals.events == events
+
+
 def held(market: LiveMarket) -> int:
     def look(view: DeskView) -> int:
         position = view.position(ACCOUNT, SYMBOL)
@@ -255,7 +273,7 @@ def held(market: LiveMarket) -> int:
     return market.desk.read(look)
 
 
-@pytest.mark.desk("I16", "PIPE-D2")
+@pytest.mark.desk("I16", "PIPE-D2", "PIPE-11", "PIPE-12")
 def test_a_market_channel_that_is_full_delays_no_report_of_the_account() -> None:
     GATE.clear()
     options = LiveOptions(1, Overflow.BLOCK, 1, unanswered_max=1)
@@ -295,6 +313,7 @@ def test_what_nobody_trades_has_its_price_on_the_desk() -> None:
     assert market.stop().is_clean
 
 
+@pytest.mark.desk("F7", "PIPE-03")
 def test_an_operators_commands_take_their_turn_while_all_runs() -> None:
     market = LiveMarket(SPECS, pool_of("thread", 2))
     market.start()
@@ -308,7 +327,7 @@ def test_an_operators_commands_take_their_turn_while_all_runs() -> None:
     check(market)
 
 
-@pytest.mark.desk("PIPE-D4", "PIPE-19")
+@pytest.mark.desk("PIPE-D4", "PIPE-19", "F7")
 def test_who_failed_too_often_is_halted_and_a_clear_ends_that_on_the_desk_too() -> None:
     options = LiveOptions(failures=FailurePolicy(0, 0, 3))
     market = LiveMarket((spec("raises_at", number=1),), pool_of("inline", 1), options)
@@ -372,6 +391,7 @@ def test_a_trader_that_the_desk_does_not_know_is_refused_at_the_start(
         LiveDesk(market.engine, Router([trader]))
 
 
+@pytest.mark.desk("PIPE-01")
 @pytest.mark.parametrize(
     "event",
     [

@@ -7,13 +7,8 @@ import pytest
 
 from lockstep_desk.core.codes import OrderKind, Refusal, TimeInForce
 from lockstep_desk.core.commands import OpenRequest, RegisterInstrument
-from lockstep_desk.oms.spec import (
-    ORDER_QTY_E8_MAX,
-    PRICE_E9_MAX,
-    order_refusal,
-    spec_refusal,
-)
-from lockstep_desk.types import Side
+from lockstep_desk.oms.spec import order_refusal, spec_refusal
+from lockstep_desk.types import ORDER_QTY_E8_MAX, PRICE_E9_MAX, Side
 
 SPEC = RegisterInstrument(
     "btc", "ex", "btc", "usd", 10**7, 10**4, 2 * 10**4, 10**8, min_notional_e9=10**9

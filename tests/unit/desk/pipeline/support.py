@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -114,6 +114,69 @@ class Exits(Counts):
         raise SystemExit(3)
 
 
+class Interrupts(Counts):
+    """Raises what a keyboard does."""
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        raise KeyboardInterrupt
+
+
+class SaysNothing(Exception):
+    """An error that raises when it is asked what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class Mute(Counts):
+    """Raises an error that cannot be told."""
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        raise SaysNothing
+
+
+class Mumbles(Counts):
+    """Raises an error whose text no wire takes, and no terminal."""
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        raise ValueError("\ud800 \x1b[31m")
+
+
+WISHES: tuple[Callable[[], Open | Cancel], ...] = (
+    lambda: Open("A", Side.BUY, 2**62),
+    lambda: Open("A", Side.BUY, 2**58 + 1),
+    lambda: Open("A", Side.BUY, 1, 2**60 + 1),
+    lambda: Open("x" * 65, Side.BUY, 1),
+    lambda: Open("\ud800", Side.BUY, 1),
+    lambda: Open("A", Side.BUY, 1, tif=1),  # type: ignore[arg-type]  # a bad one
+    lambda: Open("A", Side.BUY, 1, 1, is_post_only=1),  # type: ignore[arg-type]  # a bad one
+    lambda: Open("A", Side.BUY, 1, is_mmp="x"),  # type: ignore[arg-type]  # a bad one
+    lambda: Cancel("A", "x" * 65),
+    lambda: Cancel("A", "\ud800"),
+    lambda: Cancel(None, "a"),  # type: ignore[arg-type]  # a bad one
+)
+"""Intents that no command of the desk can hold."""
+
+
+class WishesAt(Counts):
+    """Wants one of what nobody can have."""
+
+    def __init__(self, options: Number) -> None:
+        super().__init__(Nothing())
+        self._number = options.number
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        actions.add(WISHES[self._number]())
+
+
+class Hardens(Counts):
+    """Counts, and keeps what no process can send once it was asked."""
+
+    def on_market(self, context: Context, actions: Actions) -> None:
+        super().on_market(context, actions)
+        self.lock = threading.Lock()
+
+
 class Floods(Counts):
     """Wants more than it may."""
 
@@ -160,6 +223,11 @@ CATALOG: Catalog = {
     "quiet_raises_at": Entry(Number, QuietRaisesAt),
     "dies_at": Entry(Number, DiesAt),
     "exits": Entry(Nothing, Exits),
+    "interrupts": Entry(Nothing, Interrupts),
+    "mute": Entry(Nothing, Mute),
+    "mumbles": Entry(Nothing, Mumbles),
+    "wishes_at": Entry(Number, WishesAt),
+    "hardens": Entry(Nothing, Hardens),
     "floods": Entry(Nothing, Floods),
     "unpicklable": Entry(Nothing, Unpicklable),
     "waits": Entry(Nothing, Waits),

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from lockstep_desk.pipeline import (
     ProcessOptions,
     ProcessPool,
     Router,
+    Seen,
     Span,
     Supervisor,
     Target,
@@ -53,11 +54,11 @@ class Running:
         self.venue_open.set()
         self.sent: list[Answer] = []
         self.pool = pool
-        self.pipeline = Pipeline(Router(traders), pool, self.desk, self._send, options)
+        self.pipeline = Pipeline(Router(traders), pool, self.desk, self.send, options)
         self._traders = traders
         self._pause = threading.Event()
 
-    async def _send(self, answer: Answer) -> None:
+    async def send(self, answer: Answer) -> None:
         while not self.venue_open.is_set():  # noqa: ASYNC110  # another thread opens it
             await asyncio.sleep(0.001)
         self.sent.append(answer)
@@ -199,6 +200,25 @@ def test_a_command_pauses_and_resumes_traders() -> None:
     run.wait(lambda: len(run.desk.commands) == 2, supervisor)
     run.pipeline.publish(candle_of(1, 10, "A"))
     run.wait(lambda: len(answers_of(run, 0)) == 1, supervisor)
+    run.end(supervisor)
+
+
+@pytest.mark.desk("PIPE-11")
+def test_what_the_dispatcher_has_in_its_hands_is_not_quiet() -> None:
+    run = Running(traders_of(spec("counts")), pool_of("inline", 1))
+    seen: list[bool] = []
+
+    class Looks(MarketDesk):
+        def observe_all(self, events: Sequence[MarketEvent]) -> list[Seen]:
+            # The channel is empty, and the mailbox is so still.
+            seen.append(run.pipeline.is_quiet)
+            return super().observe_all(events)
+
+    traders = traders_of(spec("counts"))
+    run.pipeline = Pipeline(Router(traders), run.pool, Looks(), run.send)
+    feed = iter([candle_of(1, 0, "A")])
+    supervisor = run.run(feed, lambda: len(run.sent) == 1 and run.pipeline.is_quiet)
+    assert [False] == seen
     run.end(supervisor)
 
 

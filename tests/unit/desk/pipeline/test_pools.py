@@ -24,6 +24,7 @@ from lockstep_kernel import CannotRunError
 from tests.unit.desk.pipeline.support import (
     CATALOG,
     GATE,
+    WISHES,
     Counts,
     Nothing,
     context_at,
@@ -82,6 +83,8 @@ def test_tasks_of_one_trader_keep_their_order(kind: str) -> None:
     [
         (spec("raises_at", number=2), "ZeroDivisionError: at 2"),
         (spec("exits"), "SystemExit: 3"),
+        (spec("mute"), "SaysNothing"),
+        (spec("mumbles"), "ValueError: \\ud800 \\x1b[31m"),
     ],
 )
 def test_a_strategy_that_raises_fails_alone(kind: str, bad: StrategySpec, error: str) -> None:
@@ -91,6 +94,59 @@ def test_a_strategy_that_raises_fails_alone(kind: str, bad: StrategySpec, error:
         good, failed, other = answered(pool, tasks_at(2, traders))
     assert ("", error, "") == (good.error, failed.error, other.error)
     assert ([2], [], [2]) == (wanted(good), wanted(failed), wanted(other))
+
+
+@pytest.mark.desk("PIPE-19", "I15")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_no_command_can_hold_is_a_failure_of_who_wants_it(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad = [spec("wishes_at", number=number) for number in range(len(WISHES))]
+    traders = traders_of(COUNTS, *bad)
+    with running(pool_of(kind, 2), traders) as pool:
+        good, *others = answered(pool, tasks_at(1, traders))
+    assert ("", [1]) == (good.error, wanted(good))
+    assert [()] * len(WISHES) == [outcome.intents for outcome in others]
+    for outcome in others:
+        assert outcome.error.startswith("InvalidValueError: ")
+        assert "expected" in outcome.error
+    assert "" == capfd.readouterr().err
+
+
+@pytest.mark.desk("PIPE-19")
+@pytest.mark.parametrize("kind", ["thread", "process"])
+def test_an_interrupt_that_a_strategy_raises_is_its_failure(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    traders = traders_of(COUNTS, spec("interrupts"))
+    pool = pool_of(kind, 1)
+    with running(pool, traders):
+        for seq in (1, 2, 3):
+            good, failed = answered(pool, tasks_at(seq, traders))
+            assert ("", "KeyboardInterrupt: ") == (good.error, failed.error)
+        assert 0 == pool.counters().died
+    assert "" == capfd.readouterr().err
+
+
+def test_without_workers_an_interrupt_ends_what_runs() -> None:
+    pool, traders = pool_of("inline", 1), traders_of(spec("interrupts"))
+    with running(pool, traders), pytest.raises(KeyboardInterrupt):
+        pool.submit(tasks_at(1, traders))
+
+
+@pytest.mark.desk("I15")
+def test_a_strategy_that_cannot_be_sent_any_more_goes_on(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    traders = traders_of(spec("hardens"))
+    pool = ProcessPool(1, CATALOG, ProcessOptions(state_every=1))
+    with running(pool, traders):
+        found = [wanted(*answered(pool, tasks_at(seq, traders))) for seq in range(1, 4)]
+        os.kill(pool.process_ids[0], signal.SIGKILL)
+        found += [wanted(*answered(pool, tasks_at(4, traders)))]
+        assert 1 == pool.counters().died
+    assert [[1], [2], [3], [4]] == found
+    assert "" == capfd.readouterr().err
 
 
 @pytest.mark.desk("PIPE-19")

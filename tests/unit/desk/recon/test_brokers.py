@@ -190,3 +190,8 @@ def test_draws_are_the_published_ones() -> None:
 def test_a_rate_that_is_none_is_an_error() -> None:
     with pytest.raises(InvalidValueError, match="DROP"):
         faulty(DROP=ALWAYS + 1)
+
+
+def test_a_broker_without_a_name_of_its_account_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="account: expected a text that is not empty"):
+        MemoryBroker("")

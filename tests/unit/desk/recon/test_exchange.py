@@ -5,6 +5,7 @@ import pytest
 from lockstep_desk import InvalidValueError
 from lockstep_desk.adapters.exchange import ExchangeView, scopes_of, trade_credentials
 from lockstep_desk.core.commands import Reconcile, RecordTrade, SendOpenRequests
+from lockstep_desk.core.events import AlertRaised, PositionExited
 from lockstep_desk.core.recon.local import local_view
 from lockstep_desk.core.recon.sweeper import Sweeper
 from lockstep_desk.core.state import DeskCore
@@ -25,12 +26,24 @@ from lockstep_desk.recon import (
     gather,
     request_for,
 )
-from lockstep_desk.types import Side
+from lockstep_desk.types import Severity, Side
 from lockstep_engine.codes import Code, TimeInForce
 from lockstep_engine.commands import AuthorizeAgent, PlaceOrder, Transfer, Withdraw
 from lockstep_engine.exchange import MACHINE as EXCHANGE
+from lockstep_engine.exchange import account as exchange_account
 from lockstep_engine.state import ExchangeCore
-from tests.support.desk_exchange import ACCOUNT, LOT, PERP, START_NS, SYMBOL, VENUE, Market, want
+from tests.support.desk import all_events
+from tests.support.desk_exchange import (
+    ACCOUNT,
+    DESK_NUMBER,
+    LOT,
+    PERP,
+    START_NS,
+    SYMBOL,
+    VENUE,
+    Market,
+    want,
+)
 from tests.support.exchange import ALICE, BOB, STAFF, Exchange, key, root_of, standard_market
 from tests.support.recon import SECOND_NS
 
@@ -210,7 +223,7 @@ def test_a_sweeper_sweeps_on_boot_and_at_its_interval() -> None:
     assert SweepReason.INTERVAL is swept.sweep_at(11)
 
 
-@pytest.mark.desk("RECON-30", "RECON-31")
+@pytest.mark.desk("RECON-30", "RECON-31", "F4")
 def test_an_exit_that_is_deferred_demands_a_sweep_which_finds_out() -> None:
     swept = Swept()
     swept.buy(5)
@@ -221,6 +234,14 @@ def test_an_exit_that_is_deferred_demands_a_sweep_which_finds_out() -> None:
     assert not swept.sweeper.exit(swept.position_id(), 0, 5 * LOT)
     assert SweepReason.DEMAND is swept.sweep_at(2)
     assert (0, 0) == (swept.held(), len(swept.core.reconciliation.deferred))
+    said = all_events(swept.market.journal)
+    # At the broker's price and fees: what the exchange has less than was deposited.
+    exits = [event for event in said if isinstance(event, PositionExited)]
+    cash_e6 = exchange_account(swept.market.exchange.sequencer.state, DESK_NUMBER).cash_e6
+    assert [(cash_e6 - 10**9) * 1_000] == [event.realised_e9 for event in exits]
+    alerts = [event for event in said if isinstance(event, AlertRaised)]
+    assert Severity.CRITICAL in [event.severity for event in alerts]
+    assert (cash_e6 * 1_000,) * 2 == swept.market.engine.view.balance(ACCOUNT, "usd")
 
 
 @pytest.mark.desk("RECON-30")
