@@ -41,12 +41,14 @@ class Desk(Protocol):
 
 
 class Victim(NamedTuple):
-    """A worker that was killed: what was counted just before, to see that its heir goes on."""
+    """A worker that was killed; `requested` counts the orders of its strategy when it had an heir,
+    -1 before.
+    """
 
     pid: int
     place: int
-    requested: int
     killed_s: float
+    requested: int = -1
 
 
 class Wings(msgspec.Struct, frozen=True):
@@ -131,27 +133,27 @@ class Stage:
 
     def _kill_worker(self) -> None:
         """Kill a worker process as the kernel would."""
-        wings, trader = self._wings, deployments()[index_of(MAKER)].trader
-        workers = wings.pool.process_ids
-        place = trader.index % len(workers)
-        self._victim = Victim(
-            workers[place],
-            place,
-            wings.post.heard.requested(trader.deployment_id),
-            time.monotonic(),
-        )
+        workers = self._wings.pool.process_ids
+        place = deployments()[index_of(MAKER)].trader.index % len(workers)
+        self._victim = Victim(workers[place], place, time.monotonic())
         os.kill(workers[place], signal.SIGKILL)
 
     def _look_after(self, victim: Victim) -> None:
-        """Tell of a killed worker once another one answers for its strategy: it wants something, or
-        has seen all that there is.
+        """Tell of a killed worker once its strategy wants something again, in another worker.
+
+        When the market stands still, it is enough that it has seen all that there is.
         """
         wings, trader = self._wings, deployments()[index_of(MAKER)].trader
         heir = wings.pool.process_ids[victim.place]
         if heir == victim.pid:
             return
-        wants = wings.post.heard.requested(trader.deployment_id) > victim.requested
-        if not wants and wings.pipeline.backlog(trader.index):
+        requested = wings.post.heard.requested(trader.deployment_id)
+        if victim.requested < 0:
+            # Only now: what the dead one had answered may still have been under way before.
+            victim = self._victim = victim._replace(requested=requested)
+        wants = requested > victim.requested
+        is_still = wings.post.venue.moved >= self._plan.total
+        if not wants and not (is_still and wings.pipeline.backlog(trader.index) == 0):
             return
         self._victim = None
         self._done.add(WORKER)
