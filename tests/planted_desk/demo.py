@@ -35,8 +35,8 @@ DEMO: tuple[Mistake, ...] = (
         "a lost link lets the desk trade on",
         ("DESK-22",),
         "demo/post.py",
-        "        desk.disable_trading()\n",
-        "        pass\n",
+        "            desk.disable_trading()\n",
+        "            pass\n",
         f"{_POST}::test_a_lost_link_stops_trading_until_somebody_enables_it_again",
     ),
     Mistake(

@@ -137,14 +137,16 @@ class _Relinker:
     def _wait_for_loss(self) -> None:
         """Wait until the desk took the loss in: coming after the sweep it would stop trading."""
         deadline_s = time.monotonic() + _QUIET_S
-        while not self._desk.read(_is_blind) and time.monotonic() < deadline_s:
+        while not self._desk.read(is_blind) and time.monotonic() < deadline_s:
             time.sleep(_TURN_S)
 
 
-def _is_blind(view: DeskView) -> bool:
-    """Return whether a desk knows that both links are lost."""
-    healths = (view.health(Link.ACCOUNT, ACCOUNT), view.health(Link.MARKET, VENUE))
-    return Health.HEALTHY not in healths
+def is_blind(view: DeskView) -> bool:
+    """Return whether a desk knows that the link to its account is lost.
+
+    Its market's link says nothing: an event that was under way heals it.
+    """
+    return view.health(Link.ACCOUNT, ACCOUNT) is Health.RECONNECTING
 
 
 def _teller() -> Callable[[Message], None]:

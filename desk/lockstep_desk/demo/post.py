@@ -85,8 +85,9 @@ class BlindStops(NoHooks):
     """A desk that lost a link does not trade on what it cannot see."""
 
     def on_disconnect(self, desk: Controls, link: Link, key: str) -> None:
-        """Disable trading; a sweep comes before it is enabled again."""
-        desk.disable_trading()
+        """Disable trading when an account is lost; a sweep comes before it is enabled again."""
+        if link is Link.ACCOUNT:
+            desk.disable_trading()
 
 
 class Post:

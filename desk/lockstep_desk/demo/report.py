@@ -63,7 +63,7 @@ def _judged(faults: Sequence[str]) -> str:
 
 
 def _profit_rows(verdict: Verdict) -> list[Row]:
-    heading = ("", "fills", "volume", "fees", "realised", "open, at mark", "profit")
+    heading = ("", "fills", "volume", "fees", "cash flow", "open, at mark", "profit")
     called = names()
     rows = [
         _profit_row(called.get(bucket.key or "", "nobody"), bucket)
@@ -198,7 +198,7 @@ def _bucket(name: str | None, bucket: PnlBucket) -> dict[str, object]:
         "fills": bucket.fill_count,
         "volume_e9": bucket.gross_volume_e9,
         "fees_e9": bucket.fees_e9,
-        "realised_e9": bucket.pnl.realized_e9,
+        "cash_flow_e9": bucket.pnl.realized_e9,
         "open_at_mark_e9": bucket.pnl.unrealized_e9,
     }
 

@@ -41,12 +41,14 @@ class Desk(Protocol):
 
 
 class Victim(NamedTuple):
-    """A worker that was killed: what was counted just before, to see that its heir goes on."""
+    """A worker that was killed; `requested` counts the orders of its strategy when it had an heir,
+    -1 before.
+    """
 
     pid: int
     place: int
-    requested: int
     killed_s: float
+    requested: int = -1
 
 
 class Wings(msgspec.Struct, frozen=True):
@@ -82,8 +84,7 @@ class Stage:
                 return
             self._act(number)
             self._move(move)
-        if not self.is_linked:
-            self._find()
+        self._make_up_for_outage()
         self._see_to_worker(stop)
         self.is_over = True
 
@@ -102,60 +103,57 @@ class Stage:
 
     def _move(self, move: Move) -> None:
         """Move the market; a candle goes over the link, if it is there."""
-        wings = self._wings
-        price_e9 = self._price_e9(move)
-
-        def show() -> str:
-            had_stop = wings.post.venue.stop is not None
-            wings.post.venue.show(move.instrument, price_e9)
-            has_fired = had_stop and wings.post.venue.stop is None
-            return fill_text(wings.post.venue.session.account.fills[-1]) if has_fired else ""
-
-        fired = wings.post.shared.act(show)
-        if fired:
-            text = f"native stop fires unseen: {move.instrument}, {fired}"
-            wings.tell(Happened(STOPPED_OUT, text))
+        wings, stop = self._wings, self._wings.post.venue.stop
+        price_e9 = move.price_e9
+        is_time = wings.post.venue.moved - self._lost_at >= self._plan.hit_after
+        if stop is not None and move.instrument == stop.instrument and is_time:
+            # For a moment the market goes through the native stop.
+            price_e9 = _beyond_e9(stop, price_e9)
+        self._show(move.instrument, price_e9)
         if isinstance(move.event, Candle) and self.is_linked:
             closed = msgspec.structs.replace(move.event, ts_ns=wings.clock.now_ns())
             wings.pipeline.publish(closed)
 
-    def _price_e9(self, move: Move) -> int:
-        """Return where the market goes: for a moment through the native stop, when it is time."""
-        stop = self._wings.post.venue.stop
-        if stop is None or move.instrument != stop.instrument:
-            return move.price_e9
-        if self._wings.post.venue.moved - self._lost_at < self._plan.hit_after:
-            return move.price_e9
-        beyond_e9 = stop.trigger_e9 * _NOTCH_BPS // 10_000
-        if stop.side is Side.SELL:
-            return min(move.price_e9, stop.trigger_e9 - beyond_e9)
-        return max(move.price_e9, stop.trigger_e9 + beyond_e9)
+    def _show(self, instrument: str, price_e9: int) -> None:
+        """Move the market of an instrument, and tell of a native stop that this fires."""
+        venue = self._wings.post.venue
+
+        def show() -> str:
+            had_stop = venue.stop is not None
+            venue.show(instrument, price_e9)
+            has_fired = had_stop and venue.stop is None
+            return fill_text(venue.session.account.fills[-1]) if has_fired else ""
+
+        fired = self._wings.post.shared.act(show)
+        if fired:
+            text = f"native stop fires unseen: {instrument}, {fired}"
+            self._wings.tell(Happened(STOPPED_OUT, text))
 
     # The parts
 
     def _kill_worker(self) -> None:
         """Kill a worker process as the kernel would."""
-        wings, trader = self._wings, deployments()[index_of(MAKER)].trader
-        workers = wings.pool.process_ids
-        place = trader.index % len(workers)
-        self._victim = Victim(
-            workers[place],
-            place,
-            wings.post.heard.requested(trader.deployment_id),
-            time.monotonic(),
-        )
+        workers = self._wings.pool.process_ids
+        place = deployments()[index_of(MAKER)].trader.index % len(workers)
+        self._victim = Victim(workers[place], place, time.monotonic())
         os.kill(workers[place], signal.SIGKILL)
 
     def _look_after(self, victim: Victim) -> None:
-        """Tell of a killed worker once another one answers for its strategy: it wants something, or
-        has seen all that there is.
+        """Tell of a killed worker once its strategy wants something again, in another worker.
+
+        When the market stands still, it is enough that it has seen all that there is.
         """
         wings, trader = self._wings, deployments()[index_of(MAKER)].trader
         heir = wings.pool.process_ids[victim.place]
         if heir == victim.pid:
             return
-        wants = wings.post.heard.requested(trader.deployment_id) > victim.requested
-        if not wants and wings.pipeline.backlog(trader.index):
+        requested = wings.post.heard.requested(trader.deployment_id)
+        if victim.requested < 0:
+            # Only now: what the dead one had answered may still have been under way before.
+            victim = self._victim = victim._replace(requested=requested)
+        wants = requested > victim.requested
+        is_still = wings.post.venue.moved >= self._plan.total
+        if not wants and not (is_still and wings.pipeline.backlog(trader.index) == 0):
             return
         self._victim = None
         self._done.add(WORKER)
@@ -190,11 +188,29 @@ class Stage:
         self._lost_at = number
         self._wings.tell(Happened(LOST, "link to the broker lost; trading stops"))
 
+    def _make_up_for_outage(self) -> None:
+        """Let what the script has of an outage, and what deaths left no time for, happen now."""
+        if self.is_linked and FOUND not in self._done:
+            self._lose(self._plan.total)
+        stop = self._wings.post.venue.stop
+        if stop is not None:
+            self._show(stop.instrument, _beyond_e9(stop, stop.trigger_e9))
+        if not self.is_linked:
+            self._find()
+
     def _find(self) -> None:
         """Have the link again: the desk sweeps before it trades."""
         self._desk.relink()
         self.is_linked = True
         self._done.add(FOUND)
+
+
+def _beyond_e9(stop: NativeStop, price_e9: int) -> int:
+    """Return a price at which a native stop fires: this one, or one beyond its trigger."""
+    notch_e9 = stop.trigger_e9 * _NOTCH_BPS // 10_000
+    if stop.side is Side.SELL:
+        return min(price_e9, stop.trigger_e9 - notch_e9)
+    return max(price_e9, stop.trigger_e9 + notch_e9)
 
 
 def _stop_for(venue: DurableVenue) -> NativeStop | None:

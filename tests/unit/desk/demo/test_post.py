@@ -7,12 +7,13 @@ import pytest
 
 from lockstep_desk.adapters.exchange.evidence import read_evidence
 from lockstep_desk.adapters.exchange.session import ExchangeSession
-from lockstep_desk.adapters.exchange.venue import ACCOUNT, CounterSide
+from lockstep_desk.adapters.exchange.venue import ACCOUNT, VENUE, CounterSide
 from lockstep_desk.core.codes import Health, Link, SendError, TradingState
 from lockstep_desk.core.commands import SetTradingState
 from lockstep_desk.core.engine import Engine
 from lockstep_desk.core.events import OrderRequested
 from lockstep_desk.demo.history import History, read_history
+from lockstep_desk.demo.host import is_blind
 from lockstep_desk.demo.judge import books_faults, stop_faults
 from lockstep_desk.demo.messages import Swept
 from lockstep_desk.demo.plan import STOPPED
@@ -218,3 +219,16 @@ def test_what_is_wrong_with_a_booked_stop_is_said(rig: Rig) -> None:
     assert ["the close by the native stop was not found by a sweep"] == (
         stop_faults(history, evidence)
     )
+
+
+def test_a_market_event_that_was_under_way_does_not_hide_that_the_account_is_lost(
+    rig: Rig,
+) -> None:
+    rig.show(STOPPED, PRICE + 10**9)
+    rig.post.shared.act(rig.post.venue.session.disconnect)
+    for report in rig.post.shared.take():
+        rig.post.engine.process(report)
+    rig.take()
+    view = rig.post.engine.view
+    assert Health.HEALTHY is view.health(Link.MARKET, VENUE)
+    assert is_blind(view)
