@@ -7,12 +7,14 @@ from tests.planted_desk.flows import FLOWS
 from tests.planted_desk.fund import FUND
 from tests.planted_desk.live import LIVE
 from tests.planted_desk.mistake import Mistake
+from tests.planted_desk.money import MONEY
 from tests.planted_desk.pipeline import PIPELINE_AND_STRATEGIES
 from tests.planted_desk.recon import RECON
 
 MISTAKES: tuple[Mistake, ...] = (
     *FUND,
     *CORE,
+    *MONEY,
     *RECON,
     *PIPELINE_AND_STRATEGIES,
     *BACKTEST,
