@@ -8,7 +8,7 @@ from lockstep_kernel import apply, initial, verify
 ROOT, ALICE, BOB = (name.ljust(32, b".") for name in (b"root", b"alice", b"bob"))
 NOW_MS = 1_767_225_600_000  # 2026-01-01: time is an input, the core reads no clock
 
-steps = [
+steps: list[tuple[bytes, int, do.Action]] = [
     (ROOT, 0, do.GrantRole(ROOT, roles=1 | 2 | 4)),  # admin, oracle and treasury in one key
     (ROOT, 0, do.CreateUnderlying("BTC", max_index_price_e6=10**12)),
     (ROOT, 0, do.CreateInstrument(1, "BTC-PERP", 500_000, 100_000, 10**8, TradingLimits())),

@@ -90,7 +90,7 @@ def quote(venue: Venue, marks: dict[int, did.InstrumentMark]) -> None:
     """Quote 25 lots on both sides of every mark; fills above 0.35 BTC in a second end them all."""
     protection = do.SetMmpConfig("BTC", interval_ms=1_000, frozen_ms=5_000, qty_limit_e8=35 * 10**6)
     venue.send(MAKER, protection, MAKERS)
-    quotes = []
+    quotes: list[do.Quote] = []
     for number, one in sorted(marks.items()):
         fair = one.price_e6 // TICK
         width = 1 + fair // 100
@@ -118,7 +118,7 @@ def show_chain(venue: Venue, marks: dict[int, did.InstrumentMark]) -> None:
     print(f"{'calls: bid':>12}{'mark':>12}{'ask':>12}{'delta':>8}{'strike':>10}", end="")
     print(f"{'puts: bid':>12}{'mark':>12}{'ask':>12}")
     for strike in STRIKES:
-        cells = []
+        cells: list[str] = []
         for number in (CALLS[strike], PUTS[strike]):
             bid, ask = best(venue.state, number)
             prices = (bid * TICK, marks[number].price_e6, ask * TICK)

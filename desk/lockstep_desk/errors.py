@@ -7,6 +7,7 @@ alone. A refusal of an order is none of these: it is a `Breach`, a value that is
       InvalidValueError     3   a value of the caller: it says what was expected, what was found
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -59,6 +60,23 @@ def need_kind(name: str, value: Any, kind: type[_Kind]) -> _Kind:
             f"{name}: expected {article} {kind.__name__}, found {_shown(value)}"
         )
     return value
+
+
+def need_mapping(name: str, value: Any) -> None:
+    """Raise unless `value` is a mapping."""
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(f"{name}: expected a mapping, found {_shown(value)}")
+
+
+def each_of(name: str, value: Any, kind: type[_Kind]) -> Iterator[_Kind]:
+    """Yield what `value` holds, each of which is of a class; raise if it cannot hold any."""
+    if not isinstance(value, Iterable):
+        raise InvalidValueError(
+            f"{name}: expected an iterable of {kind.__name__}, found {_shown(value)}"
+        )
+    items: Iterable[Any] = value
+    for one in items:
+        yield need_kind(f"one of {name}", one, kind)
 
 
 def need_callable(name: str, value: Any, what: str) -> None:

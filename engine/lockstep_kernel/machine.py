@@ -7,7 +7,7 @@ value)` says what a number in a command or event is called (`lockstep_replay.vie
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -34,7 +34,11 @@ class Core(Protocol):
 
 
 class Machine(Protocol):
-    """A named state machine. `step` is total on well-formed commands and touches nothing else."""
+    """A named state machine. `step` is total on well-formed commands and touches nothing else.
+
+    It is handed only cores that it made and commands of its codec, so what `core` and `command` are
+    is its own affair.
+    """
 
     @property
     def name(self) -> str:
@@ -55,11 +59,19 @@ class Machine(Protocol):
         """Build the first state from canonical parameters; raise `MalformedCommand` if bad."""
         ...
 
-    def step(self, core: Core, ts_ns: int, command: msgspec.Struct) -> Sequence[msgspec.Struct]:
+    def step(
+        self,
+        core: Any,  # pyright: ignore[reportExplicitAny]  # its own, which no protocol can name
+        ts_ns: int,
+        command: Any,  # pyright: ignore[reportExplicitAny]  # one of its own
+    ) -> Sequence[msgspec.Struct]:
         """Change the core in place by one command and return the events, in order."""
         ...
 
-    def entities(self, core: Core) -> Iterable[Record]:
+    def entities(
+        self,
+        core: Any,  # pyright: ignore[reportExplicitAny]  # its own
+    ) -> Iterable[Record]:
         """Yield the record of every entity that is not at its default, from every container."""
         ...
 
@@ -67,10 +79,16 @@ class Machine(Protocol):
         """Build a core from dumped records, with all derived values rebuilt."""
         ...
 
-    def verify(self, core: Core) -> None:
+    def verify(
+        self,
+        core: Any,  # pyright: ignore[reportExplicitAny]  # its own
+    ) -> None:
         """Rebuild every derived value and compare; raise `InvariantError` on a difference."""
         ...
 
-    def rules_required(self, command: msgspec.Struct) -> int:
+    def rules_required(
+        self,
+        command: Any,  # pyright: ignore[reportExplicitAny]  # one of its own
+    ) -> int:
         """Return the rules version that this command would activate, 0 for every other command."""
         ...

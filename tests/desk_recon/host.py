@@ -290,6 +290,9 @@ class Desk:
     def _book(self, fill: Fill) -> None:
         self.books.book(fill)
         self.booked.append(fill)
+        order = self.orders.get(fill.client_order_id)
+        if order is not None:
+            self._replace(order.client_order_id, booked_e8=order.booked_e8 + fill.qty_e8)
 
     def _replace(self, name: str, **fields: object) -> None:
         self.orders[name] = msgspec.structs.replace(self.orders[name], **fields)

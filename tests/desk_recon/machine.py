@@ -44,7 +44,9 @@ from lockstep_desk.core.events import (
     BrokerDiverged,
     CommandRefused,
     DeploymentRegistered,
+    DivergenceRecorded,
     FillBooked,
+    HealthChanged,
     MessageAnswered,
     OrderRequested,
     PositionAdjusted,
@@ -102,6 +104,7 @@ class MachineDesk:
         self.config = config
         self.state = initial(MACHINE, GENESIS)
         self.journal: list[Sequenced] = []
+        self.pages: BrokerPages | None = None
         self.now_ns = 0
         self.ordinal = 0
         self.alerts: dict[str, Alert] = {}
@@ -320,7 +323,12 @@ class MachineDesk:
         assert set(self.standing) == (before - set(ended)) | stay
         assert 1 == sum(isinstance(event, Reconciled) for event in events)
         if expected.is_quiet:
-            assert 1 == len(events), events
+            # A first answer heals the link of its account, and a fill that cannot be of its order
+            # is written down, whatever else there is; the same pages again do neither.
+            once = () if pages == self.pages else (HealthChanged, DivergenceRecorded, AlertRaised)
+            told = [event for event in events if not isinstance(event, once)]
+            assert 1 == len(told), events
+        self.pages = pages
         return expected
 
     def adopt(self, decision: Adoption) -> SyncPoint | AdoptRefusal:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.desk_recon.__main__ import main
+from tests.desk_recon.cached import CachedRun
 from tests.desk_recon.machine import MachineDesk
 from tests.desk_recon.runs import RunFailed, Tally, play
 
@@ -42,6 +43,16 @@ def test_the_desks_machine_holds_the_same_and_replays_it() -> None:
     assert 0 < counted.counts["message repeated"]
     assert 0 < counted.counts["adopted"]
     assert 0 < counted.counts["restart"]
+
+
+@pytest.mark.slow
+@pytest.mark.desk("RECON-31", "RECON-42", "I7", "I8", "I10")
+def test_pages_that_were_true_once_book_nothing_twice() -> None:
+    runs = [CachedRun(seed) for seed in range(SEEDS // 2)]
+    for run in runs:
+        run.play()
+    assert 5 * len(runs) < sum(run.cached for run in runs)
+    assert len(runs) // 2 < sum(run.counts["exact runs"] for run in runs)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from tests.planted_desk.mistake import Mistake
 _STATES = "unit/desk/oms/test_states.py"
 _SPEC = "unit/desk/oms/test_spec.py"
 _POSITIONS = "unit/desk/core/test_positions.py"
+_HOST = "unit/desk/core/test_host_code.py"
 _ENGINE = "unit/desk/core/test_engine.py"
 _FILLS = "contract/desk/test_fills.py"
 _ACCOUNT = "contract/desk/test_account.py"
@@ -109,7 +110,7 @@ CORE: tuple[Mistake, ...] = (
         "core/engine.py",
         "        if origin is Origin.ALGO:\n",
         "        if origin is not Origin.HOOK:\n",
-        _ENGINE,
+        _HOST,
     ),
     # Orders
     Mistake(

@@ -5,6 +5,7 @@ from tests.planted_desk.core import CORE
 from tests.planted_desk.demo import DEMO
 from tests.planted_desk.flows import FLOWS
 from tests.planted_desk.fund import FUND
+from tests.planted_desk.lies import LIES
 from tests.planted_desk.live import LIVE
 from tests.planted_desk.mistake import Mistake
 from tests.planted_desk.pipeline import PIPELINE_AND_STRATEGIES
@@ -14,6 +15,7 @@ MISTAKES: tuple[Mistake, ...] = (
     *FUND,
     *CORE,
     *RECON,
+    *LIES,
     *PIPELINE_AND_STRATEGIES,
     *BACKTEST,
     *FLOWS,

@@ -169,8 +169,8 @@ RECON = (
         "an order that is not in a snapshot lives on",
         ("DESK-D9",),
         "recon/orders.py",
-        "    if seen.status.is_terminal:\n",
-        '    if seen.status.name == "REJECTED":\n',
+        "        if not seen.status.is_terminal:\n",
+        '        if seen.status.name != "REJECTED":\n',
         _ORDERS,
     ),
     Mistake(
@@ -211,7 +211,7 @@ RECON = (
         "an order of unknown fate that is listed nowhere failed at once",
         ("RECON-44", "DESK-D11"),
         "recon/orders.py",
-        "    if not is_late:\n        return\n",
+        "        if not is_late:\n            return\n",
         "",
         _ORDERS,
     ),
@@ -221,7 +221,7 @@ RECON = (
         "recon/orders.py",
         "            # Without an answer, or sent after the broker was asked: "
         "the next sweep asks again.\n",
-        "            result.repairs.append(SettleOrder(local.client_order_id, None, 0))\n",
+        "            self.result.repairs.append(SettleOrder(local.client_order_id, None, 0))\n",
         _ORDERS,
     ),
     Mistake(

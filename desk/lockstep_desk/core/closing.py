@@ -38,7 +38,7 @@ def closes(core: DeskCore, wanted: Filter) -> list[Close]:
             continue
         if wanted.scope is Scope.DEPLOYMENTS:
             if key[2] != NET and matches(core, wanted, *key):
-                rest = abs(book.qty_e8) - _closing_e8(core, book, is_of_owner=True)
+                rest = abs(book.qty_e8) - closing_e8(core, book, is_of_owner=True)
                 found += _sliced(core, key, book, rest)
         elif key[2] == NET and matches(core, wanted, key[0], key[1], ""):
             found += _closes_of_net(core, book)
@@ -48,20 +48,20 @@ def closes(core: DeskCore, wanted: Filter) -> list[Close]:
 def _closes_of_net(core: DeskCore, net: Book) -> list[Close]:
     """Return the orders that bring an account's position to zero, from the holdings on its side."""
     account, instrument, _net = net.key
-    rest = abs(net.qty_e8) - _closing_e8(core, net, is_of_owner=False)
+    rest = abs(net.qty_e8) - closing_e8(core, net, is_of_owner=False)
     found: list[Close] = []
     for key in sorted(book.key for book in core.books_of[instrument]):
         book = core.books[key]
         is_on_side = book.qty_e8 and (book.qty_e8 > 0) == (net.qty_e8 > 0)
         if rest > 0 and is_on_side and key[0] == account and key[2] != NET:
-            held = abs(book.qty_e8) - _closing_e8(core, book, is_of_owner=True)
+            held = abs(book.qty_e8) - closing_e8(core, book, is_of_owner=True)
             taken = max(0, min(rest, held))
             found += _sliced(core, key, book, taken)
             rest -= taken
     return found
 
 
-def _closing_e8(core: DeskCore, book: Book, is_of_owner: bool) -> int:
+def closing_e8(core: DeskCore, book: Book, is_of_owner: bool) -> int:
     """Return how much of a book earlier closing orders still work on."""
     account, instrument, owner = book.key
     side = Side.SELL if book.qty_e8 > 0 else Side.BUY
@@ -91,7 +91,7 @@ def _sliced(core: DeskCore, key: BookKey, book: Book, qty_e8: int) -> list[Close
             price or 0,
             OrderKind.MARKET,
             TimeInForce.IOC,
-            is_reduce_only=_is_reducing(core, book),
+            is_reduce_only=is_reducing(core, book),
         )
         found.append(Close(owner, request))
         qty_e8 -= most
@@ -108,7 +108,7 @@ def _slice_e8(core: DeskCore, instrument: str, owner: str, price_e9: int) -> int
     return max(most // spec.lot_e8 * spec.lot_e8, spec.min_qty_e8, spec.lot_e8)
 
 
-def _is_reducing(core: DeskCore, book: Book) -> bool:
+def is_reducing(core: DeskCore, book: Book) -> bool:
     """Return whether closing a holding lowers its account's position as well."""
     net = core.net(book.key[0], book.key[1])
     return (net > 0) == (book.qty_e8 > 0) and abs(net) >= abs(book.qty_e8)

@@ -135,6 +135,7 @@ class Divergence(IntEnum):
     ORDER_MALFORMED = 11
     POSITION_DIFFERS = 12
     UNKNOWN_NAME = 13
+    BALANCE_MALFORMED = 14
 
 
 class EntityKind(IntEnum):

@@ -16,7 +16,7 @@ from lockstep_desk.core.deployments import Deployment
 from lockstep_desk.core.events import FillBooked, FillIgnored, HoldingExited, PositionExited
 from lockstep_desk.core.handlers.market import mark_books
 from lockstep_desk.core.memory import Seen, recall, remember
-from lockstep_desk.core.notes import Events, Finding, diverge
+from lockstep_desk.core.notes import Events, Finding, diverge, diverge_once
 from lockstep_desk.core.orders import end, find
 from lockstep_desk.core.positions import (
     NET,
@@ -96,7 +96,7 @@ def enter_fill(told: Told, owner: str, order: Order | None) -> bool:
     _book(told, books, execution)
     count_fill(told, owner)
     if order is not None:
-        _fill_order(told, order)
+        fill_order(told, order)
     return True
 
 
@@ -153,16 +153,27 @@ def _order_of(told: Told) -> Order | None:
     if (order.account, order.instrument, order.side) != (
         *(told.account.name, fill.instrument, fill.side),
     ):
-        what = f"fill {fill.fill_id} is not on the side, instrument or account of its order"
-        told.diverge(Divergence.FILL_OF_OTHER_ORDER, what)
+        tell_misplaced(told.core, told.events, told.account, fill)
         return None
     return order
 
 
+def tell_misplaced(core: DeskCore, events: Events, account: Account, fill: FillReport) -> None:
+    """Write down, once, that a fill cannot be of the order that it names."""
+    what = f"fill {fill.fill_id} is not on the side, instrument or account of its order"
+    code = Divergence.FILL_OF_OTHER_ORDER
+    diverge_once(core, events, Finding(code, account.name, fill.instrument, what, (fill.fill_id,)))
+
+
 def _owner(core: DeskCore, order: Order | None, fill: FillReport) -> str:
-    """Return the deployment that holds the fill: its order's, or the one that the venue names."""
+    """Return the deployment that holds the fill: its order's, or the one that the venue names.
+
+    A fill that cannot be of the order that it names is nobody's.
+    """
     if order is not None:
         return order.deployment
+    if find(core, fill.client_order_id) is not None:
+        return ""
     named = fill.deployment
     if named is None or named == MANUAL or named not in core.deployments:
         return ""
@@ -241,7 +252,7 @@ def shared_fill(told: Told, owner: str) -> Fill:
     )
 
 
-def _fill_order(told: Told, order: Order) -> None:
+def fill_order(told: Told, order: Order) -> None:
     """Count a fill for its order, which ends when nothing of it is left."""
     core, fill = told.core, told.fill
     order.filled_e8 += fill.qty_e8

@@ -53,8 +53,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 def diverge(core: DeskCore, events: Events, finding: Finding) -> None:
     """Write a divergence down; tell it, with an alert, the first time only."""
-    evidence = [piece or "-" for piece in (finding.account, finding.instrument, *finding.evidence)]
-    divergence_id = repair_id(finding.code.name, *evidence)
+    divergence_id = _id_of(finding)
     note = core.divergences.get(divergence_id)
     if note is None:
         core.note_number += 1
@@ -64,6 +63,18 @@ def diverge(core: DeskCore, events: Events, finding: Finding) -> None:
         _tell(events, divergence_id, finding)
     note.count += 1
     core.touch(note)
+
+
+def diverge_once(core: DeskCore, events: Events, finding: Finding) -> None:
+    """Write a divergence down if it is not: what a sweep sees again changes nothing."""
+    if _id_of(finding) not in core.divergences:
+        diverge(core, events, finding)
+
+
+def _id_of(finding: Finding) -> str:
+    """Return the id of a divergence, a function of its evidence."""
+    evidence = [piece or "-" for piece in (finding.account, finding.instrument, *finding.evidence)]
+    return repair_id(finding.code.name, *evidence)
 
 
 def _tell(events: Events, divergence_id: str, finding: Finding) -> None:

@@ -8,16 +8,14 @@ Invariants: every fill and every funding in the window is counted in exactly one
 exact at 1e-17 and scaled once, towards zero; windows are half-open, so adjacent ones share no fill.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_callable, need_int, need_kind, need_member
+from lockstep_desk.errors import InvalidValueError, each_of, need_callable, need_int, need_member
 from lockstep_desk.types import E8, Fill, Funding, Mark
-
-_Told = TypeVar("_Told", Fill, Funding)
 
 
 class GroupBy(IntEnum):
@@ -130,10 +128,10 @@ def compute_pnl(
         )
     met = _Met()
     sums: dict[str | None, _Sums] = {} if group_by is GroupBy.DEPLOYMENT else {None: _Sums()}
-    for fill in _each("fills", fills, Fill):
+    for fill in each_of("fills", fills, Fill):
         if met.is_new((fill.fill_id, fill.account), fill) and start_ns <= fill.ts_ns < end_ns:
             sums.setdefault(_key(fill, group_by), _Sums()).add(fill)
-    for paid in _each("fundings", fundings, Funding):
+    for paid in each_of("fundings", fundings, Funding):
         key = (paid.funding_id, paid.deployment_id)
         if met.is_new(key, paid) and start_ns <= paid.ts_ns < end_ns:
             sums.setdefault(_key(paid, group_by), _Sums()).funding_e9 += paid.amount_e9
@@ -160,14 +158,6 @@ class _Met:
         if first != one and not _is_same(first, one):
             self.conflicts.add(f"{key[0]}")
         return False
-
-
-def _each(name: str, given: Iterable[_Told], kind: type[_Told]) -> Iterator[_Told]:
-    """Yield what was given, each of which is of a kind."""
-    if not isinstance(given, Iterable):
-        raise InvalidValueError(f"{name}: expected an iterable of {kind.__name__}, found {given!r}")
-    for one in given:
-        yield need_kind(f"one of {name}", one, kind)
 
 
 def _is_same(first: Fill | Funding, again: Fill | Funding) -> bool:

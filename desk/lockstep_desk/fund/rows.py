@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lockstep_desk.errors import InvalidValueError, need_int, need_text
+from lockstep_desk.errors import InvalidValueError, need_int, need_mapping, need_text
 from lockstep_desk.types import Fill, Side
 
 COLUMNS = (
@@ -26,8 +26,7 @@ class LegacyFill(msgspec.Struct, frozen=True):
 
 def from_legacy_row(row: Mapping[str, object]) -> LegacyFill:
     """Return the fill of a row; a column that is missing or wrong raises and is named."""
-    if not isinstance(row, Mapping):
-        raise InvalidValueError(f"row: expected a mapping, found {row!r}")
+    need_mapping("row", row)
     missing = [name for name in COLUMNS if name not in row]
     if missing:
         raise InvalidValueError(f"row: expected a column {missing[0]!r}, found {sorted(row)}")

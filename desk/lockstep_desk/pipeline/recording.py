@@ -2,8 +2,8 @@
 
 Owns the reading: line by line, plain or xz, never the whole file in memory. A line is a receive
 time in nanoseconds and a JSON message, as in examples/data. Prices are taken from their decimal
-text; a float is never made. What is not a quote or a trade is passed over; what is broken is named
-with its file and line.
+text; a float is never made. What is not a quote or a trade is passed over; what is broken, or older
+than the line before, is named with its file and line.
 """
 
 import re
@@ -17,11 +17,13 @@ import msgspec
 from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.strategy.market import MarketEvent, MarketTrade, Quote
 from lockstep_desk.types import Side
-from lockstep_kernel import CannotRunError, DamagedError, TornTailError
+from lockstep_kernel import CannotRunError, DamagedError, LockstepError, TornTailError
 
 _XZ_MAGIC = b"\xfd7zXZ\x00"
 _LINE = re.compile(rb"(\d{1,19}) (\{.*\})")
+_LINE_CUT = re.compile(rb"\d{1,19}( (\{.*)?)?")
 _DECIMAL = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?")
+_EXPECTED = "a time in ns and a JSON object"
 _SHOWN = 60
 
 
@@ -50,13 +52,22 @@ def recorded(path: Path, limit: int | None = None) -> Iterator[MarketEvent]:
     """Yield the quotes and trades of the first `limit` lines of a recording, in their order.
 
     Raises `CannotRunError` if the file cannot be read or is no recording, `TornTailError` if it
-    ends in the middle, `DamagedError` if a line or the xz container is broken.
+    ends in the middle, `DamagedError` if a line or the xz container is broken, or a line is older
+    than the one before.
     """
     found = False
+    before_ns = 0
     for number, line in enumerate(_lines(path), 1):
         if limit is not None and number > limit:
             return
-        event = _event(path, number, line)
+        ts_ns, event = _event(path, number, line)
+        if ts_ns < before_ns:
+            raise DamagedError(
+                f"{path}: line {number}: expected a time from {before_ns} ns on, that of the line "
+                f"before, found {ts_ns}",
+                None,
+            )
+        before_ns = ts_ns
         if event is not None:
             found = True
             yield event
@@ -79,13 +90,15 @@ def decimal(text: object, digits: int) -> int:
     return int(whole + fraction.ljust(digits, "0")[:digits])
 
 
-def _event(path: Path, number: int, line: bytes) -> MarketEvent | None:
+def _event(path: Path, number: int, line: bytes) -> tuple[int, MarketEvent | None]:
+    """Return the time of a line, and the event that it tells of if it is one."""
     match = _LINE.fullmatch(line)
     if match is None:
-        raise _bad_line(path, number, line, "a time in ns and a JSON object")
+        raise _bad_line(path, number, line, _EXPECTED)
+    ts_ns = int(match[1])
     try:
         message = _decoder.decode(match[2]).data
-        return _event_of(message, int(match[1])) if message else None
+        return ts_ns, _event_of(message, ts_ns) if message else None
     except (msgspec.DecodeError, InvalidValueError) as error:
         raise _bad_line(path, number, line, f"a message of the feed ({error})") from None
 
@@ -125,7 +138,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         with path.open("rb") as plain, _unpacked(plain) as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
-                    raise TornTailError(f"{path}: line {number}: the file ends inside it", None)
+                    raise _last_line(path, number, line)
                 yield line[:-1]
     except EOFError:
         raise TornTailError(f"{path}: after line {number}: the xz file is cut off", None) from None
@@ -137,7 +150,15 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise CannotRunError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+def _last_line(path: Path, number: int, line: bytes) -> LockstepError:
+    """Return what is wrong with a line that has no end: cut off, if it begins as lines do."""
+    if _LINE_CUT.fullmatch(line):
+        return TornTailError(f"{path}: line {number}: the file ends inside it", None)
+    return _bad_line(path, number, line, _EXPECTED)
+
+
 def _unpacked(plain: IO[bytes]) -> IO[bytes]:
-    is_xz = plain.read(len(_XZ_MAGIC)) == _XZ_MAGIC
+    head = plain.read(len(_XZ_MAGIC))
+    is_xz = bool(head) and _XZ_MAGIC.startswith(head)
     plain.seek(0)
     return LZMAFile(plain) if is_xz else plain

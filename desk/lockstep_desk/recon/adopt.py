@@ -15,9 +15,12 @@ from lockstep_desk.recon.findings import (
     Divergence,
     Kind,
     Repair,
+    SettleOrder,
     SyncPoint,
 )
-from lockstep_desk.recon.view import LocalView
+from lockstep_desk.recon.orders import missing_id
+from lockstep_desk.recon.pages import OrderStatus
+from lockstep_desk.recon.view import LocalOrder, LocalView
 from lockstep_desk.types import Fill
 
 
@@ -66,6 +69,8 @@ def adopt(view: LocalView, decision: Adoption, ts_ns: int) -> Adopted | AdoptRef
     record = _standing(view, decision.divergence_id)
     if record is None:
         return AdoptRefusal.UNKNOWN_DIVERGENCE
+    if record.kind is Kind.FILL_MISSING:
+        return Adopted(record, _settled(view, record), view.synced)
     if record.kind not in _POSITIONS:
         return AdoptRefusal.NOT_A_POSITION
     if decision.price_e9 is not None and decision.price_e9 < 0:
@@ -80,6 +85,20 @@ def adopt(view: LocalView, decision: Adoption, ts_ns: int) -> Adopted | AdoptRef
             return AdoptRefusal.PRICE_NEEDED
         repairs.append(_adjustment(record, decision, ts_ns))
     return Adopted(record, tuple(repairs), _synced(view, record))
+
+
+def _settled(view: LocalView, record: Divergence) -> tuple[SettleOrder, ...]:
+    """End the order of which the broker has no fill to show; what is held stays as it is."""
+    return tuple(
+        SettleOrder(order.client_order_id, _end_of(order, record), abs(record.broker_e8))
+        for order in view.orders
+        if missing_id(view, order.client_order_id) == record.divergence_id
+    )
+
+
+def _end_of(order: LocalOrder, record: Divergence) -> OrderStatus:
+    is_full = abs(record.broker_e8) >= order.qty_e8
+    return OrderStatus.FILLED if is_full else OrderStatus.CANCELLED
 
 
 def _is_of_instrument(record: Divergence) -> bool:
@@ -130,7 +149,13 @@ def _held_e8(
         for repair in booking
         if repair.fill.deployment_id == deployment_id
     )
-    return sum(held) + sum(more)
+    claimed = [repair.fill.fill_id for repair in booking]
+    loose = (
+        fill.signed_qty_e8
+        for fill in view.unclaimed
+        if deployment_id is None and fill.instrument == instrument and fill.fill_id not in claimed
+    )
+    return sum(held) + sum(more) + sum(loose)
 
 
 def _lessens(held_e8: int, delta_e8: int) -> bool:

@@ -36,6 +36,7 @@ class Kind(IntEnum):
     ORDER_SETTLED = 16
     PNL_DIFFERS = 17
     FOREIGN_ROUND_TRIP = 18
+    FILL_MISSING = 19
 
 
 class Status(IntEnum):
@@ -154,6 +155,11 @@ class SyncPoint(_Wire, frozen=True):
             if name == instrument:
                 return max(seq, self.seq)
         return self.seq
+
+    @property
+    def newest_seq(self) -> int:
+        """The furthest of all: what is older than this cannot be compared with these books."""
+        return max(self.seq, *(seq for _name, seq in self.floors), 0)
 
 
 class Outcome(_Wire, frozen=True):

@@ -36,7 +36,7 @@ class Line(msgspec.Struct):
     """What one line came to.
 
     `is_clean`: books and broker agree, after the repairs. `is_settling`: fills are too young to
-    say, and what stood before stands on.
+    say, and what stood before stands on. `missed` are the fills that the books have not.
     """
 
     instrument: str
@@ -44,6 +44,7 @@ class Line(msgspec.Struct):
     repairs: list[Repair]
     is_clean: bool = True
     is_settling: bool = False
+    missed: list[Fill] = []
 
 
 def compare_line(view: LocalView, truth: Truth, instrument: str, config: SweepConfig) -> Line:
@@ -60,10 +61,11 @@ class _Comparison:
         self.instrument = instrument
         self.config = config
         self.history: History = compare(view, instrument, truth.fills, truth.since_seq)
-        self.local_e8 = view.local_e8(instrument)
+        stuck_e8 = sum(fill.signed_qty_e8 for fill in self.history.stuck)
+        self.local_e8 = view.local_e8(instrument) + stuck_e8
         self.broker_e8 = truth.broker_e8(instrument)
         self.gap_e8 = self.broker_e8 - self.expected_e8()
-        self.line = Line(instrument, [], [])
+        self.line = Line(instrument, [], [], missed=self.history.missed)
 
     def run(self) -> Line:
         history = self.history
@@ -96,7 +98,7 @@ class _Comparison:
         moment = self.truth.positions.as_of_seq
         later_e8 = sum(
             fill.signed_qty_e8
-            for fill in self.view.booked
+            for fill in (*self.view.booked, *self.history.stuck)
             if fill.instrument == self.instrument and fill.seq > moment
         )
         missed_e8 = sum(fill.signed_qty_e8 for fill in self.history.missed if fill.seq <= moment)

@@ -23,6 +23,8 @@ T = TypeVar("T")
 CHECKSUM_LENGTH: Final = 16
 QTY_E8_MAX: Final = 2**58
 """What an account may hold of an instrument, or one fill may move."""
+FILLS_E8_MAX: Final = 2**60
+"""What all fills of an answer may move together, so that no difference is out of range."""
 MONEY_E9_MAX: Final = 2**60
 """What a price, a fee, the value of a fill or the profit of one may be."""
 NUMBER_MAX: Final = 2**62

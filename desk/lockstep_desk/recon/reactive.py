@@ -9,13 +9,16 @@ from enum import IntEnum
 
 import msgspec
 
-from lockstep_desk.recon.history import checked_fills, checked_positions, compare
+from lockstep_desk.recon.history import checked_fills, checked_positions, compare, stale
 from lockstep_desk.recon.pages import FillsAnswer, PositionsAnswer, Unknown, whole
 from lockstep_desk.recon.view import LocalView
 
 
 class PreState(IntEnum):
-    """What the broker says of the state that an action starts from. Only MATCHES publishes."""
+    """What the broker says of the state that an action starts from. Only MATCHES publishes.
+
+    DEFERRED: the state matches, and an earlier exit of the position still waits for a sweep.
+    """
 
     MATCHES = 0
     UNKNOWN = 1
@@ -24,6 +27,7 @@ class PreState(IntEnum):
     SIDE_DIFFERS = 4
     SIZE_DIFFERS = 5
     FILLS_MISSED = 6
+    DEFERRED = 7
 
 
 class PreCheck(msgspec.Struct, frozen=True, array_like=True):
@@ -56,6 +60,9 @@ def check_pre_state(
         return PreCheck(instrument, PreState.UNKNOWN, local_e8, None, held.detail)
     if isinstance(history, Unknown):
         return PreCheck(instrument, PreState.UNKNOWN, local_e8, None, history.detail)
+    old = stale(view, held, history)
+    if old:
+        return PreCheck(instrument, PreState.UNKNOWN, local_e8, None, old)
     broker_e8 = sum(item.qty_e8 for item in held.items if item.instrument == instrument)
     missed = compare(view, instrument, history, since_seq).missed
     pre_state = _pre_state(local_e8, broker_e8)

@@ -23,9 +23,15 @@ from lockstep_desk.recon.findings import (
     SyncPoint,
     divergence_id,
 )
-from lockstep_desk.recon.history import checked_fills, checked_positions
+from lockstep_desk.recon.history import (
+    checked_balances,
+    checked_fills,
+    checked_orders,
+    checked_positions,
+    stale,
+)
 from lockstep_desk.recon.lines import Line, Truth, compare_line
-from lockstep_desk.recon.orders import compare_orders
+from lockstep_desk.recon.orders import Said, compare_orders, told_unknown
 from lockstep_desk.recon.pages import (
     BrokerBalance,
     BrokerOrder,
@@ -39,7 +45,9 @@ from lockstep_desk.recon.pages import (
 from lockstep_desk.recon.view import LocalView
 from lockstep_desk.types import Fill, Severity
 
-_ACCOUNT_LEVEL: Final = (Kind.UNREACHABLE, Kind.FOREIGN_ORDER, Kind.ORDER_LOST)
+_ACCOUNT_LEVEL: Final = (
+    *(Kind.UNREACHABLE, Kind.FOREIGN_ORDER, Kind.ORDER_LOST, Kind.FILL_MISSING),
+)
 
 
 def request_for(view: LocalView) -> SweepRequest:
@@ -55,11 +63,12 @@ def sweep(view: LocalView, pages: BrokerPages, config: SweepConfig) -> Outcome:
     _check_addressed(view, pages)
     positions = checked_positions(whole(pages.positions))
     fills = checked_fills(view, pages.since_seq, whole(pages.fills))
-    orders = whole(pages.orders)
+    orders = checked_orders(whole(pages.orders))
     if isinstance(positions, Unknown) or isinstance(fills, Unknown) or isinstance(orders, Unknown):
         return _nothing_known(view, _unknowns(positions, fills, orders))
-    if not view.synced.seq <= positions.as_of_seq <= fills.as_of_seq:
-        return _nothing_known(view, [_stale(view, positions, fills)])
+    old = stale(view, positions, fills) or _stale_orders(positions, orders, fills)
+    if old:
+        return _nothing_known(view, [old])
     return _Sweep(view, pages, config).run(Truth(positions, fills, pages.since_seq), orders)
 
 
@@ -72,6 +81,7 @@ class _Sweep:
         self.config = config
         self.found: list[Divergence] = []
         self.repairs: list[Repair] = []
+        self.held_back: list[str] = []
 
     def run(self, truth: Truth, working: Page[BrokerOrder]) -> Outcome:
         lines = [
@@ -81,7 +91,7 @@ class _Sweep:
         for line in lines:
             self.found.extend(line.found)
             self.repairs.extend(line.repairs)
-        unknown = self.sweep_orders(working)
+        unknown = self.sweep_orders(truth, working, lines)
         unknown.extend(self.sweep_balances())
         if unknown:
             self.found.append(_unreachable(self.view, unknown))
@@ -89,21 +99,31 @@ class _Sweep:
             self.found.append(_too_short(self.view, truth.fills))
         self.release(lines)
         settling = [line.instrument for line in lines if line.is_settling]
-        synced = _synced(self.view, lines, truth)
+        synced = _synced(self.view, lines, truth, self.held_back)
         return _outcome(self.view, self.found, self.repairs, settling, synced)
 
-    def sweep_orders(self, working: Page[BrokerOrder]) -> list[str]:
-        """Compare orders; return what is not known of them."""
-        orders = compare_orders(self.view, self.pages, working, self.config)
+    def sweep_orders(
+        self, truth: Truth, working: Page[BrokerOrder], lines: list[Line]
+    ) -> list[str]:
+        """Compare orders; return what is not known of them.
+
+        Where a fill must still come, the floor stays below it.
+        """
+        said = Said(self.pages.queries, working, truth.fills)
+        missed = [fill for line in lines for fill in line.missed]
+        orders = compare_orders(self.view, said, missed, self.config)
         self.found.extend(orders.found)
         self.repairs.extend(orders.repairs)
-        return [f"order {client_order_id}" for client_order_id in orders.unknown]
+        self.held_back = orders.held_back
+        for line in lines:
+            line.is_clean = line.is_clean and line.instrument not in self.held_back
+        return orders.unknown
 
     def sweep_balances(self) -> list[str]:
         """Take over balances that differ: the broker's are authoritative ([RECON-01])."""
-        page: Page[BrokerBalance] | Unknown = whole(self.pages.balances)
+        page: Page[BrokerBalance] | Unknown = checked_balances(whole(self.pages.balances))
         if isinstance(page, Unknown):
-            return ["balances"]
+            return [told_unknown("balances", page)]
         if page.as_of_ns < self.view.balances_ns:
             return []
         known = {balance.asset: balance for balance in self.view.balances}
@@ -140,7 +160,7 @@ def _instruments(view: LocalView, truth: Truth) -> list[str]:
     names = [position.instrument for position in view.positions]
     names.extend(held.instrument for held in truth.positions.items)
     names.extend(fill.instrument for fill in truth.fills.items)
-    names.extend(fill.instrument for fill in view.booked)
+    names.extend(fill.instrument for fill in (*view.booked, *view.unclaimed))
     names.extend(record.instrument for record in view.standing if _is_of_line(record))
     names.extend(instrument for _position_id, instrument in view.deferred)
     names.extend(instrument for instrument, _seq in view.synced.floors)
@@ -158,17 +178,18 @@ def _unknowns(
 ) -> list[str]:
     """Return what is not known, in words."""
     answers = (("positions", positions), ("fills", fills), ("orders", orders))
-    return [
-        f"{name}: {answer.reason.name.lower()} {answer.detail}".rstrip()
-        for name, answer in answers
-        if isinstance(answer, Unknown)
-    ]
+    return [told_unknown(name, answer) for name, answer in answers if isinstance(answer, Unknown)]
 
 
-def _stale(view: LocalView, positions: Page[BrokerPosition], fills: Page[Fill]) -> str:
+def _stale_orders(
+    positions: Page[BrokerPosition], orders: Page[BrokerOrder], fills: Page[Fill]
+) -> str:
+    """Return why the working orders are not those of this moment, in words; empty if they are."""
+    if positions.as_of_seq <= orders.as_of_seq <= fills.as_of_seq:
+        return ""
     return (
-        f"{UnknownReason.STALE.name.lower()}: expected positions as of {view.synced.seq} to "
-        f"{fills.as_of_seq}, found {positions.as_of_seq}"
+        f"{UnknownReason.STALE.name.lower()}: expected orders as of {positions.as_of_seq} to "
+        f"{fills.as_of_seq}, found {orders.as_of_seq}"
     )
 
 
@@ -210,14 +231,20 @@ def _too_short(view: LocalView, fills: Page[Fill]) -> Divergence:
     )
 
 
-def _synced(view: LocalView, lines: list[Line], truth: Truth) -> SyncPoint:
-    """Return up to where the books are complete once the repairs are carried out."""
+def _synced(view: LocalView, lines: list[Line], truth: Truth, held_back: list[str]) -> SyncPoint:
+    """Return up to where the books are complete once the repairs are carried out.
+
+    No floor goes back: what is below one was booked and is forgotten.
+    """
     as_of_seq = truth.positions.as_of_seq
-    is_long_enough = truth.fills.from_seq <= view.synced.seq
+    is_long_enough = truth.fills.from_seq <= view.synced.seq and not held_back
     if is_long_enough and all(line.is_clean for line in lines):
         return SyncPoint(as_of_seq)
     floors = [
-        (line.instrument, as_of_seq if line.is_clean else view.synced.floor(line.instrument))
+        (
+            line.instrument,
+            max(as_of_seq if line.is_clean else 0, view.synced.floor(line.instrument)),
+        )
         for line in lines
     ]
     return SyncPoint(
@@ -232,8 +259,9 @@ def _outcome(
     settling: list[str],
     synced: SyncPoint,
 ) -> Outcome:
-    """Tell new from known, and what is no more."""
+    """Tell new from known, each once, and what is no more."""
     known = {record.divergence_id: record for record in view.standing}
+    found = list({record.divergence_id: record for record in found}.values())
     ids = {record.divergence_id: None for record in found}
     ids.update(
         (record.divergence_id, None)

@@ -4,6 +4,7 @@ Owns the record that the desk's machine makes of its state, and what can be aske
 anew for each sweep and changes nothing.
 """
 
+from collections.abc import Set as AbstractSet
 from enum import IntEnum
 
 import msgspec
@@ -23,7 +24,10 @@ class LocalOrderState(IntEnum):
 
 
 class LocalOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that the desk has not seen the end of; `order_id` is empty before its ack."""
+    """An order that the desk has not seen the end of; `order_id` is empty before its ack.
+
+    `filled_e8` is the most that anybody said of it, `booked_e8` what its booked fills come to.
+    """
 
     client_order_id: str
     order_id: str = ""
@@ -32,6 +36,7 @@ class LocalOrder(msgspec.Struct, frozen=True, kw_only=True):
     side: Side
     qty_e8: int
     filled_e8: int = 0
+    booked_e8: int = 0
     state: LocalOrderState
     sent_ns: int
 
@@ -39,12 +44,15 @@ class LocalOrder(msgspec.Struct, frozen=True, kw_only=True):
 class LocalView(msgspec.Struct, frozen=True, kw_only=True):
     """The desk's books of one account.
 
-    `booked` are the fills above the floor of their instrument, parts included. `owners` gives the
-    deployment of every order that may still have fills above the floor, under its client order id
-    and under the broker's id; None is a manual order of this desk. `deferred` are the ids of
-    positions whose exit waits for a sweep, with their instruments. Balances older than
-    `balances_ns` are not taken over. A fill of no known order belongs to the deployment that the
-    broker names, if it is one of `deployments`.
+    `booked` are the fills above the floor of their instrument, parts included; `unclaimed` are
+    those that are booked for nobody until a sweep says whose they are: no position has them.
+    `seen` has the id of every fill that is remembered, these and those below the floors. `owners`
+    gives the deployment of every order that may still have fills above the floor, under its client
+    order id and under the broker's id; None is a manual order of this desk. `wants` gives the
+    instrument and the side of those orders. `deferred` are the ids of positions whose exit waits
+    for a sweep, with their instruments. Balances older than `balances_ns` are not taken over. A
+    fill of no known order belongs to the deployment that the broker names, if it is one of
+    `deployments`.
     """
 
     venue: str
@@ -53,7 +61,10 @@ class LocalView(msgspec.Struct, frozen=True, kw_only=True):
     positions: tuple[Position, ...] = ()
     orders: tuple[LocalOrder, ...] = ()
     booked: tuple[Fill, ...] = ()
+    unclaimed: tuple[Fill, ...] = ()
+    seen: AbstractSet[str] = frozenset()
     owners: dict[str, str | None] = {}
+    wants: dict[str, tuple[str, Side]] = {}
     balances: tuple[BrokerBalance, ...] = ()
     balances_ns: int = 0
     standing: tuple[Divergence, ...] = ()
@@ -73,8 +84,19 @@ class LocalView(msgspec.Struct, frozen=True, kw_only=True):
             if position.instrument == instrument
         )
 
+    def is_misplaced(self, fill: Fill) -> bool:
+        """Return whether the fill names an order of this desk that it cannot be of.
+
+        Such a fill is nobody's, whomever else it names.
+        """
+        is_known = fill.client_order_id in self.wants
+        wanted = self.wants.get(fill.client_order_id if is_known else fill.order_id)
+        return wanted is not None and wanted != (fill.instrument, fill.side)
+
     def is_owned(self, fill: Fill) -> bool:
         """Return whether the fill belongs to an order, or to a deployment, of this desk."""
+        if self.is_misplaced(fill):
+            return False
         is_of_order = fill.client_order_id in self.owners or fill.order_id in self.owners
         return is_of_order or fill.deployment_id in self.deployments
 

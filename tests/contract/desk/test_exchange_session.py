@@ -8,6 +8,7 @@ import pytest
 from lockstep_desk import ids
 from lockstep_desk.adapters.exchange import (
     ExchangeSession,
+    InProcessFeed,
     Membership,
     Past,
     Units,
@@ -33,6 +34,7 @@ from lockstep_desk.core.commands import (
 from lockstep_desk.core.events import CancelRequested, OrderRequested
 from lockstep_desk.core.hooks import Intents
 from lockstep_desk.core.outputs import Commanded, PositionExit, Processed
+from lockstep_desk.core.runners import run
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.errors import InvalidValueError
@@ -50,7 +52,7 @@ from lockstep_engine.commands import (
 )
 from lockstep_engine.events import InstrumentCreated, OrderAccepted, Trade
 from lockstep_engine.exchange import account as exchange_account
-from lockstep_kernel import verify
+from lockstep_kernel import CannotRunError, verify
 from tests.support.desk import ALPHA
 from tests.support.desk_exchange import (
     ACCOUNT,
@@ -496,3 +498,25 @@ def test_fills_of_a_match_have_an_id_for_each_leg(market: Market) -> None:
     core = market.engine.state.core
     assert isinstance(core, DeskCore)
     assert [ids.fill_id(trade.trade_id, 1)] == list(core.fills[ACCOUNT])
+
+
+class Restless:
+    """A strategy that puts an order off and rests another one, whatever it is asked about."""
+
+    def generate(self, view: DeskView) -> list[Intents]:
+        resting = tuple(
+            one.client_order_id for one in view.orders() if one.state is OrderState.OPEN
+        )
+        return [Intents(ALPHA, 0, resting, (want(Side.BUY, 90, 1),))]
+
+
+def test_a_strategy_that_answers_its_own_orders_without_end_is_an_error() -> None:
+    market = Market(algo=Restless())
+    market.exchange.make(Side.SELL, 101, 5)
+    market.exchange.make(Side.BUY, 99, 5)
+    market.settle()
+    feed = InProcessFeed([market.session], answers_max=100)
+    market.engine.process(SetTradingState(TradingState.ENABLED))
+    with pytest.raises(CannotRunError, match="expected less than 100 reports of what the desk"):
+        run(market.engine, feed)
+    verify(market.engine.state)

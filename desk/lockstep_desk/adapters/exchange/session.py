@@ -35,6 +35,7 @@ from lockstep_engine.codes import TimeInForce as ExchangeTif
 from lockstep_engine.commands import Action, CancelByClientId, CancelOrder, Command, PlaceOrder
 from lockstep_engine.events import CommandRejected
 from lockstep_journal import Item, JournalFailed, Result
+from lockstep_kernel import CannotRunError
 from lockstep_kernel.chain import State
 
 NS_PER_MS: Final = 10**6
@@ -308,14 +309,19 @@ class InProcessFeed:
     """A feed of what comes back from sessions; `moves` are asked to go on when all is quiet.
 
     Each move lets something happen at the exchange, and the feed ends with them. What comes back is
-    taken at once, so nothing is in flight when the feed ends ([DESK-D14]).
+    taken at once, so nothing is in flight when the feed ends ([DESK-D14]). Raises `CannotRunError`
+    if the desk's answers to a move lead to `answers_max` reports: it would never be quiet.
     """
 
     def __init__(
-        self, sessions: Sequence[ExchangeSession], moves: Iterable[Callable[[], object]] = ()
+        self,
+        sessions: Sequence[ExchangeSession],
+        moves: Iterable[Callable[[], object]] = (),
+        answers_max: int = 10_000,
     ) -> None:
         self._sessions = sessions
         self._moves = iter(moves)
+        self._answers_max = answers_max
 
     def __iter__(self) -> Iterator[msgspec.Struct]:
         while True:
@@ -327,8 +333,21 @@ class InProcessFeed:
 
     def _pending(self) -> Iterator[msgspec.Struct]:
         """Yield what came back, and what comes back meanwhile, until all is quiet."""
-        while told := [reply for session in self._sessions for reply in session.take()]:
+        # What a move brings may be much; the desk's answers bring the rest.
+        yield from self._taken()
+        answers = 0
+        while told := self._taken():
+            answers += len(told)
+            if answers >= self._answers_max:
+                raise CannotRunError(
+                    f"expected less than {self._answers_max:,} reports of what the desk itself asks"
+                    f" for between two moves, found more, the last a {type(told[-1]).__name__}: a "
+                    "strategy answers what its own orders do"
+                )
             yield from told
+
+    def _taken(self) -> list[msgspec.Struct]:
+        return [reply for session in self._sessions for reply in session.take()]
 
 
 def _ts_ns(told: RecordFill | RecordFunding) -> int:

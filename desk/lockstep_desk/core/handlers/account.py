@@ -51,7 +51,8 @@ def replace_account(core: DeskCore, command: ReplaceAccount, events: Events) -> 
     for fill in command.fills:
         _take_fill(core, events, account, fill)
     for balance in command.balances:
-        _take_balance(core, events, account, balance)
+        if not _is_nameless(core, events, account, balance):
+            _take_balance(core, events, account, balance)
     for report in command.orders:
         _take_order(core, events, account, report, tag_of(command))
     named = {report.client_order_id for report in command.orders}
@@ -65,7 +66,9 @@ def replace_account(core: DeskCore, command: ReplaceAccount, events: Events) -> 
 def record_balance(core: DeskCore, command: RecordBalance, events: Events) -> None:
     """Take a balance that is not older than the one known."""
     account = _account(core, command, events)
-    if account is not None and not _take_balance(core, events, account, command.balance):
+    if account is None or _is_nameless(core, events, account, command.balance):
+        return
+    if not _take_balance(core, events, account, command.balance):
         ignore(events, command, command.balance.asset)
 
 
@@ -177,6 +180,17 @@ def _is_at_home(
     finding = Finding(Divergence.UNKNOWN_NAME, account.name, instrument, what, (name,))
     diverge(core, events, finding)
     return False
+
+
+def _is_nameless(core: DeskCore, events: Events, account: Account, report: BalanceReport) -> bool:
+    """Return whether a balance is of no asset, and say so."""
+    if report.asset:
+        return False
+    what = f"expected a balance of an asset, found {report}"
+    evidence = (str(report.total_e9), str(report.free_e9))
+    code = Divergence.BALANCE_MALFORMED
+    diverge(core, events, Finding(code, account.name, "", what, evidence))
+    return True
 
 
 def _take_balance(core: DeskCore, events: Events, account: Account, report: BalanceReport) -> bool:

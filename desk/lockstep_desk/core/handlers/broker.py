@@ -18,20 +18,21 @@ from lockstep_desk.core.events import (
     BrokerDiverged,
     Reconciled,
 )
+from lockstep_desk.core.fills import tell_misplaced
 from lockstep_desk.core.links import heal
-from lockstep_desk.core.notes import Events, Finding, diverge, refuse, tag_of
-from lockstep_desk.core.recon.carry import Sweep, carry_out
+from lockstep_desk.core.notes import Events, Finding, diverge_once, refuse, tag_of
+from lockstep_desk.core.recon.carry import Sweep, carry_out, report_of
 from lockstep_desk.core.recon.entities import Standing, Synced
 from lockstep_desk.core.recon.local import local_view
 from lockstep_desk.core.state import Account, DeskCore
 from lockstep_desk.fund import MANUAL
-from lockstep_desk.ids import repair_id
 from lockstep_desk.recon import alerts
 from lockstep_desk.recon.adopt import Adoption, AdoptRefusal, adopt
 from lockstep_desk.recon.findings import BookFill, Kind, Outcome, Status, SyncPoint
 from lockstep_desk.recon.findings import Divergence as BrokerDivergence
 from lockstep_desk.recon.pages import BrokerPages, Moment, Page, Unknown, make_page, whole
 from lockstep_desk.recon.sweep import sweep
+from lockstep_desk.recon.view import LocalView
 from lockstep_desk.types import Fill
 
 T = TypeVar("T")
@@ -64,6 +65,9 @@ def reconcile(core: DeskCore, command: Reconcile, events: Events) -> None:
     outcome = sweep(view, pages, command.config)
     if not isinstance(pages.positions, Unknown):
         heal(core, events, Link.ACCOUNT, account.name)
+    fills = whole(pages.fills)
+    if isinstance(fills, Page):
+        _tell_misplaced(core, events, account, view, fills.items)
     _do(core, events, Sweep(account, _by_id(pages), _as_of_ns(pages), tag_of(command)), outcome)
 
 
@@ -119,7 +123,9 @@ def _do(core: DeskCore, events: Events, shared: Sweep, outcome: Outcome) -> None
 
 
 def _open(core: DeskCore, events: Events, record: BrokerDivergence) -> None:
-    """Write a divergence down, and call somebody."""
+    """Write a divergence down, and call somebody; what stands already is not told again."""
+    if record.divergence_id in core.reconciliation.standing:
+        return
     if record.status is Status.UNRESOLVED:
         core.note_number += 1
         standing = Standing(record, core.note_number)
@@ -179,11 +185,18 @@ def _registered(core: DeskCore, events: Events, pages: BrokerPages) -> BrokerPag
 def _tell_strangers(core: DeskCore, events: Events, account: str, strangers: Iterable[str]) -> None:
     """Write down, once each, what is in instruments that are not registered."""
     for name in strangers:
-        evidence = (account, name or "-", "reconcile")
-        if repair_id(Divergence.UNKNOWN_NAME.name, *evidence) not in core.divergences:
-            what = f"the broker holds or traded '{name}', which is not registered"
-            finding = Finding(Divergence.UNKNOWN_NAME, account, name, what, ("reconcile",))
-            diverge(core, events, finding)
+        what = f"the broker holds or traded '{name}', which is not registered"
+        finding = Finding(Divergence.UNKNOWN_NAME, account, name, what, ("reconcile",))
+        diverge_once(core, events, finding)
+
+
+def _tell_misplaced(
+    core: DeskCore, events: Events, account: Account, view: LocalView, fills: Iterable[Fill]
+) -> None:
+    """Write down, once each, what cannot be of the order that it names, as the stream would."""
+    for fill in fills:
+        if view.is_misplaced(fill) and fill.seq > view.synced.floor(fill.instrument):
+            tell_misplaced(core, events, account, report_of(fill))
 
 
 def _moment(page: Page[T]) -> Moment:

@@ -1,10 +1,13 @@
 """Exits that ask the broker first, each with one effect (RECON-30, RECON-40 to 46).
 
 Owns the order of the checks: the ledger, so that a message that comes again gets its first answer;
-then the books; then the broker's word. Looking up, acting and recording are one command, so there
-is no crash between them.
+then the books, less what earlier orders already close; then the broker's word. Looking up, acting
+and recording are one command, so there is no crash between them.
 """
 
+import msgspec
+
+from lockstep_desk.core.closing import closing_e8, is_reducing
 from lockstep_desk.core.codes import OrderKind, Origin, Refusal, TimeInForce
 from lockstep_desk.core.commands import ExitPosition, OpenRequest
 from lockstep_desk.core.events import AlertRaised, ExitDeferred, MessageAnswered, OrderRequested
@@ -17,9 +20,11 @@ from lockstep_desk.errors import InvalidValueError
 from lockstep_desk.oms.submit import Asker, submit
 from lockstep_desk.recon.alerts import make_alert
 from lockstep_desk.recon.ledger import Answer, Entry, Ledger, Message, Verdict, payload_hash
-from lockstep_desk.recon.reactive import PreCheck, check_pre_state
+from lockstep_desk.recon.reactive import PreCheck, PreState, check_pre_state
 from lockstep_desk.types import Alert, Side
 
+REFUSED = "refused"
+"""The outcome of an exit that the boundary did not let go."""
 _FORGOTTEN = "forgotten|"
 
 
@@ -38,13 +43,19 @@ def exit_position(core: DeskCore, command: ExitPosition, events: Events) -> None
     if book is None:
         refuse(events, command, Refusal.OTHER_STATE, f"{command.position_id} is not open")
         return
-    if not 0 < command.qty_e8 <= abs(book.qty_e8):
-        what = f"expected qty_e8 from 1 to {abs(book.qty_e8)}, found {command.qty_e8}"
+    closing = closing_e8(core, book, is_of_owner=True)
+    if not 0 < command.qty_e8 <= abs(book.qty_e8) - closing:
+        what = (
+            f"expected qty_e8 from 1 to {abs(book.qty_e8)} less {closing} that is being closed, "
+            f"found {command.qty_e8}"
+        )
         refuse(events, command, Refusal.BAD_QUANTITY, what)
         return
     account, instrument, _owner = book.key
     view = local_view(core, account)
     checked = check_pre_state(view, instrument, command.positions, command.fills, command.since_seq)
+    if command.position_id in core.reconciliation.deferred and checked.publishes:
+        checked = msgspec.structs.replace(checked, pre_state=PreState.DEFERRED)
     if not checked.publishes:
         _defer(core, events, command.position_id, account, checked)
         return
@@ -114,7 +125,11 @@ def _defer(
 def _publish(
     core: DeskCore, events: Events, book: Book, command: ExitPosition, message: Message
 ) -> None:
-    """Send the closing order through the boundary, and record what came of it."""
+    """Send the closing order through the boundary, and record what came of it.
+
+    It is reduce-only wherever the account's position has all of the holding in it: what fills
+    before it can then not make it open anything.
+    """
     account, instrument, owner = book.key
     side = Side.SELL if book.qty_e8 > 0 else Side.BUY
     request = OpenRequest(
@@ -125,10 +140,11 @@ def _publish(
         0,
         OrderKind.MARKET,
         TimeInForce.IOC,
+        is_reduce_only=is_reducing(core, book),
     )
     submit(core, events, Asker(owner, Origin.CLOSE), request)
     told = events[-1]
-    outcome = f"sent {told.client_order_id}" if isinstance(told, OrderRequested) else "refused"
+    outcome = f"sent {told.client_order_id}" if isinstance(told, OrderRequested) else REFUSED
     key = message.key
     core.note_number += 1
     entry = Entry(key, message, core.now_ns, outcome)

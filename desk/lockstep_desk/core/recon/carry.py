@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from lockstep_desk.core.codes import Divergence
 from lockstep_desk.core.commands import FillReport, OrderReport
 from lockstep_desk.core.events import (
     BalanceChanged,
@@ -21,6 +22,7 @@ from lockstep_desk.core.fills import (
     count_fill,
     enter_fill,
     execution_of,
+    fill_order,
     holding_exited,
     note_broker_fill,
     remember_fill,
@@ -110,31 +112,47 @@ def _book(core: DeskCore, events: Events, sweep: Sweep, fill: Fill) -> bool:
     """Book a fill for its deployment: first what is in the books for nobody, then what is not."""
     owner = fill.deployment_id or ""
     rest: Fill | None = fill
-    for noted in list(core.reconciliation.fills_of(sweep.account.name)):
+    name, account = fill.fill_id, sweep.account.name
+    remembered = core.reconciliation.fills.items()
+    parts = [noted for key, noted in remembered if key[1] == name and key[0] == account]
+    for noted in parts:
         if rest is None:
             return True
-        if not noted.is_claimed and noted.fill.fill_id == fill.fill_id:
+        if not noted.is_claimed:
             rest = _claim(core, events, sweep.account, noted, rest)
     if rest is None:
         return True
     told = Told(core, events, sweep.account, report_of(rest))
+    notes = core.fills.get(sweep.account.name)
+    is_known = notes is not None and fill.fill_id in notes
+    if is_known and not parts:
+        told.diverge(Divergence.FILL_OTHER_CONTENT, f"fill {fill.fill_id} is in the books already")
+        return False
     if not enter_fill(told, owner, _order_of(told)):
         return False
-    notes = core.fills.get(sweep.account.name)
-    if notes is None or fill.fill_id not in notes:
+    if not is_known:
         remember_fill(told._replace(fill=report_of(sweep.whole.get(fill.fill_id, fill))))
     note_broker_fill(told, owner, is_claimed=True)
     return True
 
 
 def _order_of(told: Told) -> Order | None:
-    """Return the order of this desk that made a fill, None if none did."""
+    """Return the order of this desk that made a fill, by either of its ids; None if none did."""
     fill = told.fill
-    order = find(told.core, fill.client_order_id)
+    order = find(told.core, fill.client_order_id) or _by_venue_id(told)
     if order is None:
         return None
     wanted = (told.account.name, fill.instrument, fill.side)
     return order if wanted == (order.account, order.instrument, order.side) else None
+
+
+def _by_venue_id(told: Told) -> Order | None:
+    """Return the tracked order that the venue knows under a fill's order id. O(orders)."""
+    wanted = (told.account.name, told.fill.order_id)
+    for order in told.core.live.values():
+        if order.order_id and (order.account, order.order_id) == wanted:
+            return order
+    return None
 
 
 def _claim(
@@ -158,6 +176,9 @@ def _claim(
     )
     if owner:
         _move(told, owner)
+    order = _order_of(told)
+    if order is not None:
+        fill_order(told, order)
     return left
 
 

@@ -4,6 +4,7 @@ Owns the translation. What nobody claimed is left out of what is held and of wha
 sweep it is a fill of the broker that still waits for its owner.
 """
 
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Final
 
@@ -39,7 +40,10 @@ def local_view(core: DeskCore, account: str) -> LocalView:
         positions=_positions(core, account),
         orders=tuple(_order(order) for order in core.live.values() if _is_own(order, account)),
         booked=tuple(noted.fill for noted in state.fills_of(account) if noted.is_claimed),
+        unclaimed=tuple(noted.fill for noted in state.fills_of(account) if not noted.is_claimed),
+        seen=_seen(core, account),
         owners=_owners(core, account),
+        wants=_wants(core, account),
         deployments=tuple(name for name in core.deployments if name != MANUAL),
         balances=tuple(BrokerBalance(b.asset, b.total_e9, b.free_e9) for b in balances),
         balances_ns=max((balance.time_ns for balance in balances), default=0),
@@ -123,6 +127,7 @@ def _order(order: Order) -> LocalOrder:
         side=order.side,
         qty_e8=order.qty_e8,
         filled_e8=order.done_e8,
+        booked_e8=order.filled_e8,
         state=_STATES[order.state],
         sent_ns=order.requested_ns,
     )
@@ -137,3 +142,20 @@ def _owners(core: DeskCore, account: str) -> dict[str, str | None]:
             if order.order_id:
                 owners[order.order_id] = order.deployment or None
     return owners
+
+
+def _seen(core: DeskCore, account: str) -> AbstractSet[str]:
+    """Return the ids of the fills that are remembered, as they are now: nothing is copied."""
+    notes = core.fills.get(account)
+    return frozenset() if notes is None else notes.keys()
+
+
+def _wants(core: DeskCore, account: str) -> dict[str, tuple[str, Side]]:
+    """Return what every order of this desk is for, under both of its ids."""
+    wants: dict[str, tuple[str, Side]] = {}
+    for order in chain(core.live.values(), core.ended.values()):
+        if _is_own(order, account):
+            wants[order.client_order_id] = (order.instrument, order.side)
+            if order.order_id:
+                wants[order.order_id] = (order.instrument, order.side)
+    return wants

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from lockstep_desk.core.commands import ExitPosition, Reconcile
+from lockstep_desk.core.handlers.exits import REFUSED
 from lockstep_desk.core.recon.local import local_view
 from lockstep_desk.core.state import DeskCore
 from lockstep_desk.recon.broker import BrokerView, gather
@@ -82,7 +83,7 @@ class Sweeper:
     def exit(self, position_id: str, ordinal: int, qty_e8: int) -> bool:
         """Ask to close a part of a position; say whether it was published or had been before.
 
-        What is deferred demands a sweep.
+        What is deferred demands a sweep. What is refused was not published.
         """
         pages = gather(self.view, request_for(local_view(self.core, self.view.account)))
         self.driver.process(
@@ -90,10 +91,16 @@ class Sweeper:
                 position_id, ordinal, qty_e8, pages.positions, pages.fills, pages.since_seq
             )
         )
-        is_deferred = position_id in self.core.reconciliation.deferred
-        if is_deferred:
+        if position_id in self.core.reconciliation.deferred:
             self.demand()
-        return not is_deferred
+        entries = (note.entry for note in self.core.reconciliation.messages.values())
+        wanted = (position_id, ordinal)
+        return any(
+            entry is not None
+            and entry.outcome != REFUSED
+            and (entry.message.position_id, entry.message.ordinal) == wanted
+            for entry in entries
+        )
 
     @property
     def core(self) -> DeskCore:

@@ -14,7 +14,6 @@ from lockstep_desk.core.commands import (
     CancelOrders,
     ClosePositions,
     Filter,
-    OpenRequest,
     RecordAccountDisconnect,
     RecordFill,
     RecordMarketDisconnect,
@@ -178,23 +177,6 @@ def test_commands_pass_no_risk_manager_and_the_gate_nevertheless() -> None:
     assert [Refusal.BAD_QUANTITY] == [one.code for one in commanded.orders.refused_opens]
 
 
-@pytest.mark.desk("DESK-12", "DESK-16")
-@pytest.mark.parametrize("first", [ENABLE, DISABLE], ids=["enabled", "disabled"])
-def test_a_closing_strategy_of_the_host_passes_no_risk_manager(first: SetTradingState) -> None:
-    class Closer:
-        def close(self, view: DeskView, wanted: Filter) -> Sequence[Intents]:
-            return [Intents(ALPHA, 0, (), (limit_sell(),))]
-
-    made, _ = rig(risk=RefuseSells(), closer=Closer())
-    made.engine.process(first)
-    (commanded,) = made.engine.process(ClosePositions()).outputs
-    assert isinstance(commanded, Commanded)
-    assert ([E8], ()) == (
-        [order.qty_e8 for order in commanded.orders.opens],
-        commanded.orders.refused_opens,
-    )
-
-
 def test_intents_are_carried_out_by_trader_whatever_order_they_come_in() -> None:
     wanted = [Intents(ALPHA, trader, (), (limit_buy(E8 * trader),)) for trader in (3, 1, 2)]
     made, _ = rig(wanted)
@@ -354,41 +336,6 @@ def test_a_closing_strategy_of_the_host_takes_the_place_of_the_default() -> None
     ]
     assert [Origin.CLOSE] == [order.origin for order in commanded.orders.opens]
     assert ["SubmitIntents", "RecordSendResults"] == commands(tick)
-
-
-TOO_LONG = OpenRequest(ACCOUNT, "x" * 65, Side.BUY, 1, 1)
-TOO_MUCH = OpenRequest(ACCOUNT, BTC, Side.BUY, 2**62, 1)
-NO_TEXT = OpenRequest(ACCOUNT, "\ud800", Side.BUY, 1, 1)
-
-
-@pytest.mark.parametrize("request_", [TOO_LONG, TOO_MUCH, NO_TEXT], ids=["long", "much", "text"])
-@pytest.mark.parametrize("who", ["strategy", "decided", "closer", "hook", "monitor"])
-def test_what_no_command_can_hold_ends_the_desk_in_order(request_: OpenRequest, who: str) -> None:
-    """Whichever host code wanted it: its call has a tick, and what came back is taken."""
-    intents = Intents(ALPHA, 0, (), (request_,))
-
-    class Closer:
-        def close(self, view: DeskView, wanted: Filter) -> Sequence[Intents]:
-            return [intents]
-
-    class Orders:
-        def due(self, view: DeskView, breaches: Sequence[Any]) -> Sequence[msgspec.Struct]:
-            return [SendOpenRequests((request_,))] if who == "monitor" else ()
-
-    parts = {"closer": Closer(), "monitor": Orders()}
-    if who == "hook":
-        parts["hooks"] = Hook(lambda desk: desk.submit(intents))
-    made, _ = rig([intents] if who == "strategy" else (), **parts)
-    tick = made.engine.process(ENABLE)
-    if who == "decided":
-        tick = made.engine.decide(intents, made.view.seq)
-    elif who in ("closer", "hook"):
-        tick = made.engine.process(ClosePositions() if who == "closer" else DISABLE)
-    (error,) = tick.errors
-    assert error.startswith("host code: InvalidValueError: S")
-    assert is_terminal(tick)
-    assert made.sender.is_shut_down
-    assert () == tuple(made.sender.requests)
 
 
 def test_host_code_that_raises_ends_the_desk_and_says_what_it_raised() -> None:

@@ -98,13 +98,13 @@ def pages(held: int, fills: Sequence[Fill] = (), at: int = 100, **fields: Any) -
 class Book:
     """A desk whose deployment is long 5 units at 10,000, known to the broker as fill 1."""
 
-    def __init__(self, params: DeskParams | None = None) -> None:
+    def __init__(self, params: DeskParams | None = None, ordered: int = 5) -> None:
         self.desk = Desk(params) if params else Desk()
         self.alpha = self.desk.open_market()
         self.desk.price(BTC, 10_000)
         self.desk.heal()
         self.desk.enable()
-        self.order = self.desk.resting(self.alpha, limit_buy(5 * E8))
+        self.order = self.desk.resting(self.alpha, limit_buy(ordered * E8))
         self.opening = fill(1, Side.BUY, 5, 10_000, self.order.client_order_id)
         self.desk.send(RecordFill(ACCOUNT, report_of(self.opening)))
 

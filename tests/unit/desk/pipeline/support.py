@@ -172,6 +172,10 @@ class WishesAt(Counts):
 class Hardens(Counts):
     """Counts, and keeps what no process can send once it was asked."""
 
+    def __init__(self, options: Nothing) -> None:
+        super().__init__(options)
+        self.lock: object = None
+
     def on_market(self, context: Context, actions: Actions) -> None:
         super().on_market(context, actions)
         self.lock = threading.Lock()

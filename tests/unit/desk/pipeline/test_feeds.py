@@ -120,10 +120,14 @@ def broken(tmp_path: Path, content: bytes) -> Path:
         (TRADE + b"nonsense\n", DamagedError, "line 2: expected a time in ns and a JSON object"),
         (TRADE + b"2 {]}\n", DamagedError, "line 2: expected a message of the feed"),
         (TRADE[:-1], TornTailError, "line 1: the file ends inside it"),
+        (TRADE + b"17", TornTailError, "line 2: the file ends inside it"),
+        (b"\x00\xff" * 100, DamagedError, "line 1: expected a time in ns and a JSON object, found"),
+        (TRADE + b"17 [", DamagedError, "line 2: expected a time in ns and a JSON object, found"),
         (TRADE.replace(b'"5"', b'"-5"'), DamagedError, "found '-5'"),
         (TRADE.replace(b'"5"', b"5"), DamagedError, "decimal number as text, found 5"),
         (lzma.compress(TRADE * 9)[:-30], TornTailError, "the xz file is cut off"),
         (lzma.compress(TRADE)[:20] + b"x" * 90, DamagedError, "the xz file is corrupt"),
+        (lzma.compress(TRADE)[:4], TornTailError, "the xz file is cut off"),
     ],
 )
 def test_a_broken_recording_is_named_with_file_and_line(
@@ -133,6 +137,16 @@ def test_a_broken_recording_is_named_with_file_and_line(
     with pytest.raises(error, match=words) as raised:
         list(recorded(path))
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("late", [TRADE, b'1 {"data":{"e":"other"}}\n'])
+def test_a_line_that_is_older_than_the_one_before_is_damage(tmp_path: Path, late: bytes) -> None:
+    """Whoever reads a recording takes its times for those of the world: they never go back."""
+    later = TRADE.replace(b"1 ", b"2 ", 1)
+    assert 2 == len(list(recorded(broken(tmp_path, later * 2))))
+    words = r"feed: line 3: expected a time from 2 ns on, that of the line before, found 1"
+    with pytest.raises(DamagedError, match=words):
+        list(recorded(broken(tmp_path, later * 2 + late)))
 
 
 def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:

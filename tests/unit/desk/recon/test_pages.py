@@ -1,12 +1,14 @@
 """Pages: what is whole, what is not, and how a sweep gathers them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
 from lockstep_desk import Side
 from lockstep_desk.recon import (
+    BrokerBalance,
     BrokerPages,
     BrokerPosition,
     BrokerUnreachableError,
@@ -75,14 +77,16 @@ def test_the_fault_of_a_cut_page_is_said() -> None:
 
 
 def test_all_pages_are_read() -> None:
-    assert make_page(ITEMS, moment(7)) == read_all(part)
+    assert make_page(ITEMS, moment(7)) == read_all(part, BrokerPosition)
 
 
 def test_a_broker_that_does_not_answer_is_unknown() -> None:
     def silent(cursor: int) -> Page[BrokerPosition]:
         raise BrokerUnreachableError("no answer in 5 s")
 
-    assert Unknown(UnknownReason.UNREACHABLE, "no answer in 5 s") == read_all(silent)
+    assert Unknown(UnknownReason.UNREACHABLE, "no answer in 5 s") == read_all(
+        silent, BrokerPosition
+    )
 
 
 def test_a_broker_that_stops_answering_in_the_middle_is_unknown() -> None:
@@ -91,7 +95,7 @@ def test_a_broker_that_stops_answering_in_the_middle_is_unknown() -> None:
             raise BrokerUnreachableError("gone")
         return part(0)
 
-    assert UnknownReason.UNREACHABLE == reason(read_all(failing))
+    assert UnknownReason.UNREACHABLE == reason(read_all(failing, BrokerPosition))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +110,68 @@ def test_a_broker_that_never_comes_to_an_end_is_unknown(
     ask: Callable[[int], Page[BrokerPosition] | Unknown], expected: UnknownReason | str
 ) -> None:
     wanted = UnknownReason[expected] if isinstance(expected, str) else expected
-    assert wanted == reason(read_all(ask))
+    assert wanted == reason(read_all(ask, BrokerPosition))
 
 
 def test_more_items_than_fit_into_a_command_are_unknown() -> None:
     many = [BrokerPosition(str(n), E8) for n in range(ITEMS_MAX + 1)]
-    assert UnknownReason.TOO_LARGE == reason(read_all(lambda cursor: make_page(many, moment(7))))
+    answer = read_all(lambda cursor: make_page(many, moment(7)), BrokerPosition)
+    assert UnknownReason.TOO_LARGE == reason(answer)
+
+
+@pytest.mark.desk("RECON-34g", "I10")
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionResetError("reset"), UnknownReason.UNREACHABLE),
+        (TimeoutError("5 s"), UnknownReason.UNREACHABLE),
+        (OSError("no route"), UnknownReason.UNREACHABLE),
+        (EOFError("closed"), UnknownReason.UNREACHABLE),
+        (ValueError("no number"), UnknownReason.CUT),
+        (msgspec.DecodeError("no JSON"), UnknownReason.CUT),
+    ],
+)
+def test_what_the_world_outside_fails_with_is_unknown(
+    error: Exception, expected: UnknownReason
+) -> None:
+    def failing(cursor: int) -> Page[BrokerPosition]:
+        raise error
+
+    answer = read_all(failing, BrokerPosition)
+    assert Unknown(expected, f"{type(error).__name__}: {error}") == answer
+
+
+@pytest.mark.parametrize("error", [AttributeError("x"), TypeError("x"), KeyError("x")])
+def test_a_mistake_in_a_view_is_not_hidden(error: Exception) -> None:
+    def wrong(cursor: int) -> Page[BrokerPosition]:
+        raise error
+
+    with pytest.raises(type(error)):
+        read_all(wrong, BrokerPosition)
+
+
+@pytest.mark.desk("RECON-34g", "I10")
+@pytest.mark.parametrize(
+    "strange",
+    [
+        None,
+        (),
+        {},
+        5,
+        object(),
+        msgspec.structs.replace(part(0), items=None),
+        msgspec.structs.replace(part(0), items=(object(),)),
+        msgspec.structs.replace(part(0), total="0"),
+        msgspec.structs.replace(part(0), total=2**70),
+        msgspec.structs.replace(part(0), checksum=5),
+        make_page([1, 2], moment(7)),
+        make_page([{"a": 1}], moment(7)),
+        make_page([BrokerBalance("a", 1, 1)], moment(7)),
+        make_page([fill(1, BUY, 5, 100)], moment(7)),
+    ],
+)
+def test_an_answer_that_is_no_page_of_what_was_asked_for_is_cut(strange: Any) -> None:
+    assert UnknownReason.CUT == reason(read_all(lambda cursor: strange, BrokerPosition))
 
 
 def test_gathered_pages_survive_the_wire() -> None:

@@ -390,6 +390,12 @@ def test_g_fills_that_cannot_be_the_answer_are_unknown(strange: Fill) -> None:
     assert left(Kind.UNREACHABLE) == kinds(swept(view(LONG), pages(0, [strange])))
 
 
+@pytest.mark.desk("RECON-34g")
+def test_g_fills_that_together_move_more_than_any_account_are_unknown() -> None:
+    many = [fill(10 + n, SELL, 5, 0, qty_e8=2**58) for n in range(5)]
+    assert left(Kind.UNREACHABLE) == kinds(swept(view(LONG), pages(0, many)))
+
+
 def test_fills_of_this_century_are_in_range() -> None:
     closing = fill(10, SELL, 5, 90, ts_ns=1_767_225_600 * SECOND_NS)
     assert [("f10", ALPHA, -5, 90)] == booked(swept(view(LONG), pages(0, [closing])))
