@@ -29,6 +29,7 @@ from lockstep_desk.types import Side
 
 _NOTCH_BPS: Final = 60
 _REPLACED_S: Final = 20.0
+_POSITION_S: Final = 5.0
 _TURN_S: Final = 0.02
 
 
@@ -84,7 +85,7 @@ class Stage:
                 return
             self._act(number)
             self._move(move)
-        self._make_up_for_outage()
+        self._make_up_for_outage(stop)
         self._see_to_worker(stop)
         self.is_over = True
 
@@ -188,13 +189,15 @@ class Stage:
         self._lost_at = number
         self._wings.tell(Happened(LOST, "link to the broker lost; trading stops"))
 
-    def _make_up_for_outage(self) -> None:
-        """Let what the script has of an outage, and what deaths left no time for, happen now."""
-        if self.is_linked and FOUND not in self._done:
+    def _make_up_for_outage(self, stop: threading.Event) -> None:
+        """Let what the script has of an outage, and what there was no time for, happen now."""
+        deadline_s = time.monotonic() + _POSITION_S
+        while self.is_linked and FOUND not in self._done and time.monotonic() < deadline_s:
             self._lose(self._plan.total)
-        stop = self._wings.post.venue.stop
-        if stop is not None:
-            self._show(stop.instrument, _beyond_e9(stop, stop.trigger_e9))
+            stop.wait(_TURN_S)
+        native = self._wings.post.venue.stop
+        if native is not None:
+            self._show(native.instrument, _beyond_e9(native, native.trigger_e9))
         if not self.is_linked:
             self._find()
 

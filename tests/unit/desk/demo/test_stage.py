@@ -98,7 +98,10 @@ def test_a_part_that_happened_does_not_happen_again(rig: Rig) -> None:
     assert 3 * PLAN.candles == played.pipeline.published
 
 
-def test_without_a_position_there_is_nothing_for_a_stop_to_close(tmp_path: Path) -> None:
+def test_without_a_position_there_is_nothing_for_a_stop_to_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep_desk.demo.stage._POSITION_S", 0.05)
     rig = Rig(tmp_path)
     rig.begin()
     played = Played(rig, frozenset((WORKER,)))
