@@ -46,7 +46,7 @@ MONEY: tuple[Mistake, ...] = (
         "an account's equity follows funding with the next price",
         ("RECON-21",),
         "core/equity.py",
-        "isinstance(entity, Book | FundingTotal | FeeTotal)",
+        "isinstance(entity, Book | Total)",
         "isinstance(entity, Book)",
         _ACCOUNT_LIMITS,
     ),

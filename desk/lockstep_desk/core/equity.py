@@ -23,11 +23,10 @@ from lockstep_desk.core.events import (
     FundingBooked,
     PositionAdjusted,
 )
-from lockstep_desk.core.feetotals import FeeTotal
-from lockstep_desk.core.fundingtotals import FundingTotal
 from lockstep_desk.core.notes import Events, refuse
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.state import DeskCore
+from lockstep_desk.core.totals import Total
 from lockstep_desk.recon.alerts import make_alert
 from lockstep_desk.types import E8
 
@@ -74,11 +73,7 @@ def opening_refusal(core: DeskCore, owner: str, request: OpenRequest) -> tuple[R
 
 def follow_equity(core: DeskCore, events: Events) -> None:
     """Let the equity of limited accounts follow the books that this command moved."""
-    moved = {
-        entity.key[0]
-        for entity in core.touched
-        if isinstance(entity, Book | FundingTotal | FeeTotal)
-    }
+    moved = {entity.key[0] for entity in core.touched if isinstance(entity, Book | Total)}
     traded = {event.account for event in events if isinstance(event, _TRADED)}
     for account in sorted(moved & core.limited.keys()):
         limited = core.limited[account]

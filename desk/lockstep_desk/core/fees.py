@@ -9,14 +9,14 @@ from typing import Final
 
 import msgspec
 
-from lockstep_desk.core.codes import Divergence
+from lockstep_desk.core.codes import Divergence, EntityKind
 from lockstep_desk.core.commands import FeeReport
 from lockstep_desk.core.events import FeeBooked, FillIgnored
-from lockstep_desk.core.feetotals import FeeTotal
 from lockstep_desk.core.memory import Seen, recall, remember
 from lockstep_desk.core.notes import Events, Finding, diverge
 from lockstep_desk.core.orders import find
 from lockstep_desk.core.state import Account, DeskCore
+from lockstep_desk.core.totals import total_of
 
 _CONTENT_BYTES: Final = 16
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -48,11 +48,8 @@ def _book(core: DeskCore, events: Events, account: Account, fee: FeeReport) -> N
     order = find(core, fee.client_order_id)
     owner = order.deployment if order is not None and order.account == account.name else ""
     key = (account.name, fee.asset, owner)
-    total = core.fees.get(key)
-    if total is None:
-        total = core.fees[key] = FeeTotal(key)
-    total.count += 1
-    total.total_e9 += fee.fee_e9
+    total = total_of(core.fees, EntityKind.FEE, key)
+    total.add(fee.fee_e9)
     core.touch(total)
     events.append(FeeBooked(fee.fill_id, account.name, fee.asset, owner, fee.fee_e9))
 

@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lockstep_desk.core.codes import Divergence
+from lockstep_desk.core.codes import Divergence, EntityKind
 from lockstep_desk.core.commands import FundingReport
 from lockstep_desk.core.events import FillIgnored, FundingBooked
-from lockstep_desk.core.fundingtotals import FundingTotal
 from lockstep_desk.core.memory import Seen, recall, remember
 from lockstep_desk.core.notes import Events, Finding, diverge
 from lockstep_desk.core.positions import NET
 from lockstep_desk.core.state import Account, DeskCore
+from lockstep_desk.core.totals import total_of
 from lockstep_kernel.arith import div_trunc
 
 _CONTENT_BYTES: Final = 16
@@ -93,11 +93,8 @@ def _book(told: _Told) -> None:
         told.diverge(Divergence.POSITION_DIFFERS, what)
     for share in _shares(told):
         key = (account.name, funding.instrument, share.owner)
-        total = core.fundings.get(key)
-        if total is None:
-            total = core.fundings[key] = FundingTotal(key)
-        total.count += 1
-        total.total_e9 += share.amount_e9
+        total = total_of(core.fundings, EntityKind.FUNDING, key)
+        total.add(share.amount_e9)
         core.touch(total)
         events.append(
             FundingBooked(

@@ -8,8 +8,6 @@ from lockstep_desk.core.accountlimits import restored_limits
 from lockstep_desk.core.codes import EntityKind, Health, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import restored_deployment
-from lockstep_desk.core.feetotals import restored_fee
-from lockstep_desk.core.fundingtotals import restored_funding
 from lockstep_desk.core.links import count_lost
 from lockstep_desk.core.params import decode_params
 from lockstep_desk.core.positions import restored_book
@@ -25,6 +23,7 @@ from lockstep_desk.core.state import (
     Instrument,
     Venue,
 )
+from lockstep_desk.core.totals import restored_total
 from lockstep_desk.oms.order import restored_order
 from lockstep_kernel.entity import Entity, Record
 from lockstep_kernel.errors import InvariantError
@@ -123,13 +122,13 @@ def _balance(core: DeskCore, fields: Record) -> Entity:
 
 
 def _fee(core: DeskCore, fields: Record) -> Entity:
-    fee = restored_fee(fields)
+    fee = restored_total(fields)
     core.fees[fee.key] = fee
     return fee
 
 
 def _funding(core: DeskCore, fields: Record) -> Entity:
-    funding = restored_funding(fields)
+    funding = restored_total(fields)
     core.fundings[funding.key] = funding
     return funding
 

@@ -12,12 +12,11 @@ from lockstep_desk.core.accountlimits import LimitedAccount
 from lockstep_desk.core.codes import EntityKind, Health, Link, TradingState
 from lockstep_desk.core.commands import RegisterInstrument
 from lockstep_desk.core.deployments import Deployment
-from lockstep_desk.core.feetotals import FeeKey, FeeTotal
-from lockstep_desk.core.fundingtotals import FundingKey, FundingTotal
 from lockstep_desk.core.params import DeskParams
 from lockstep_desk.core.positions import NET, Book, BookKey
 from lockstep_desk.core.prices import Market
 from lockstep_desk.core.recon.entities import Reconciliation
+from lockstep_desk.core.totals import Total, TotalKey
 from lockstep_desk.oms.order import Order
 from lockstep_kernel.entity import Entity, Record
 
@@ -194,8 +193,8 @@ class DeskCore:
         self.books: dict[BookKey, Book] = {}
         self.balances: dict[tuple[str, str], Balance] = {}
         self.fills: dict[str, OrderedDict[str, FillNote]] = {}
-        self.fees: dict[FeeKey, FeeTotal] = {}
-        self.fundings: dict[FundingKey, FundingTotal] = {}
+        self.fees: dict[TotalKey, Total] = {}
+        self.fundings: dict[TotalKey, Total] = {}
         self.limited: dict[str, LimitedAccount] = {}
         self.divergences: OrderedDict[str, DivergenceNote] = OrderedDict()
         self.reconciliation = Reconciliation()
