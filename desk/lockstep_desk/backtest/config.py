@@ -254,7 +254,7 @@ def _check_traders(named: tuple[Named, ...], sections: list[Section], shared: Sh
     for (trader, name, _version, _ordinal), section in zip(named, sections, strict=True):
         listing = listings[section.word("instrument", tuple(listings))]
         _check_market(listing, section, shared)
-        _check_steps(trader.strategy, section.section("options"), listing)
+        _check_steps(trader.strategy, section.section("options"), listing, len(listings))
         section.word("account", accounts, accounts[0])
         if name in names:
             raise section.error(
@@ -276,14 +276,21 @@ def _check_market(listing: Listing, section: Section, shared: Shared) -> None:
         )
 
 
-def _check_steps(strategy: StrategySpec, options: Section, listing: Listing) -> None:
+def _check_steps(strategy: StrategySpec, options: Section, listing: Listing, count: int) -> None:
     """Raise for a quantity or a tick of which the instrument would refuse every order."""
+    most_e8 = listing.lots_max(count) * listing.lot_e8
     steps = {"qty_e8": ("lot", listing.lot_e8), "tick_e9": ("tick", listing.tick_e9)}
     for key, value in strategy.options:
         what, step = steps.get(key, ("", 1))
         if value % step:
             raise options.error(
                 key, f"expected a multiple of {step}, the {what} of {listing.name}, found {value}"
+            )
+        if key == "qty_e8" and value > most_e8:
+            raise options.error(
+                key,
+                f"expected at most {most_e8}, as {listing.name} takes no larger order at its "
+                f"price_max_ticks, found {value}",
             )
 
 

@@ -7,8 +7,20 @@ from types import ModuleType
 import pytest
 
 import lockstep_desk
-from lockstep_desk import fund, ids
+from lockstep_desk import (
+    backtest,
+    fund,
+    ids,
+    live,
+    pipeline,
+    recon,
+    reports,
+    risk,
+    stats,
+    strategy,
+)
 
+PARTS = (backtest, live, pipeline, recon, reports, risk, stats, strategy)
 README = (Path(__file__).parents[3] / "desk" / "README.md").read_text("utf-8")
 
 
@@ -24,6 +36,13 @@ def test_the_session_runs_as_it_is_written(capsys: pytest.CaptureFixture[str]) -
 def test_every_exported_name_is_on_the_page(module: ModuleType) -> None:
     words = set(re.findall(r"\w+", README))
     assert set() == set(module.__all__) - words
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda module: module.__name__)
+def test_every_exported_name_of_a_part_is_on_its_own_page(part: ModuleType) -> None:
+    (folder,) = part.__path__
+    page = (Path(folder) / "README.md").read_text("utf-8")
+    assert set() == set(part.__all__) - set(re.findall(r"\w+", page))
 
 
 def test_every_id_is_on_the_page() -> None:

@@ -141,6 +141,7 @@ def test_how_the_gates_of_a_run_count_is_said_by_flags() -> None:
         ("[venue]", "[venu]", "x.toml: line 11: venu: expected one of account, checks, failures"),
         ("[venue]", "[[venue]]", "line 11: venue: expected a table, found an array of tables"),
         ("qty_e8 = 1_000_000", "qty_e8 = 1_000_001", "qty_e8: expected a multiple of 100000, the"),
+        ("qty_e8 = 1_000_000", f"qty_e8 = {10**17}", "qty_e8: expected at most 3602879700000, as"),
         (
             "qty_e8 = 1_000_000",
             "qty_e8 = -1",
