@@ -93,8 +93,8 @@ BACKTEST: tuple[Mistake, ...] = (
         "a backtest passes by the risk checks",
         ("DESK-50", "DESK-53"),
         "backtest/run.py",
-        "Parts(self._link, algo, risk_of(self._run.checks))",
-        "Parts(self._link, algo)",
+        "risk_of(self._run.checks)",
+        "Parts(self._link).risk",
         f"{_RUN}::test_what_the_checks_of_a_run_refuse_is_counted_by_the_check",
     ),
     Mistake(

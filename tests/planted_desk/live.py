@@ -3,6 +3,7 @@
 from tests.planted_desk.mistake import Mistake
 
 _DESK = "unit/desk/live/test_live_desk.py"
+_POOL = "unit/desk/adapters/test_pool_algo.py"
 _HOST = "unit/desk/live/test_host.py"
 _RISK = "unit/desk/adapters/test_risk.py"
 _FREE = "unit/desk/pipeline/test_live.py"
@@ -135,7 +136,7 @@ LIVE: tuple[Mistake, ...] = (
         "adapters/strategies.py",
         "None if order.kind is OrderKind.MARKET else order.price_e9",
         "order.price_e9",
-        "unit/desk/adapters/test_pool_algo.py::test_an_order_at_the_market_has_no_price_at_which_it_rests",
+        f"{_POOL}::test_an_order_at_the_market_has_no_price_at_which_it_rests",
     ),
     Mistake(
         "what a check is against goes all the same",

@@ -8,12 +8,14 @@ from tests.planted_desk.fund import FUND
 from tests.planted_desk.lies import LIES
 from tests.planted_desk.live import LIVE
 from tests.planted_desk.mistake import Mistake
+from tests.planted_desk.money import MONEY
 from tests.planted_desk.pipeline import PIPELINE_AND_STRATEGIES
 from tests.planted_desk.recon import RECON
 
 MISTAKES: tuple[Mistake, ...] = (
     *FUND,
     *CORE,
+    *MONEY,
     *RECON,
     *LIES,
     *PIPELINE_AND_STRATEGIES,

@@ -113,7 +113,7 @@ def _shared(root: Section, folder: Path) -> Shared:
 
 def _check_feed(feed: FeedConfig, section: Section, sources: dict[str, str]) -> None:
     if feed.path is None and feed.count is None:
-        raise section.error("count", "expected how many candles there are, found no such key")
+        raise section.missing("count", "how many candles there are", "no such key")
     for place, walk in enumerate(feed.walks):
         if walk.instrument not in sources:
             raise section.sections("walk")[place].error(
@@ -145,7 +145,7 @@ def _instruments(root: Section) -> tuple[tuple[Listing, ...], dict[str, str]]:
     """Return what is listed, and the name of each by what the feed calls it."""
     sections = root.sections("instrument")
     if not sections:
-        raise root.error("instrument", "expected an [[instrument]] at least, found none")
+        raise root.missing("instrument", "an [[instrument]] at least", "none")
     listings: list[Listing] = []
     sources: dict[str, str] = {}
     for section in sections:
@@ -243,7 +243,7 @@ def _runs(root: Section, shared: Shared, catalog: Catalog) -> tuple[Run, ...]:
         )
         section.finish()
     if not runs:
-        raise root.error("run", "expected a [[run]] at least, found none")
+        raise root.missing("run", "a [[run]] at least", "none")
     return tuple(runs)
 
 

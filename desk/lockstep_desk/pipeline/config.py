@@ -213,7 +213,7 @@ def feed_of(section: Section, folder: Path) -> FeedConfig:
             walks=tuple(map(_walk, section.sections("walk"))),
         )
         if not found.walks:
-            raise section.error("walk", "expected a path, or a [[feed.walk]] at least, found none")
+            raise section.missing("walk", "a path, or a [[feed.walk]] at least", "none")
     section.finish()
     return found
 
@@ -237,7 +237,7 @@ def traders_of(parent: Section, catalog: Catalog, account: str = "main") -> tupl
     """
     sections = parent.sections("trader")
     if not sections:
-        raise parent.error("trader", "expected a [[trader]] at least, found none")
+        raise parent.missing("trader", "a [[trader]] at least", "none")
     traders: list[Named] = []
     places: dict[str, Section] = {}
     for section in sections:

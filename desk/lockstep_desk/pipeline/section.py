@@ -13,8 +13,10 @@ from lockstep_desk.errors import INT_MAX, InvalidValueError
 
 T = TypeVar("T")
 
-_HEADING = re.compile(r"\s*(\[\[?)\s*([\w.\-\" ]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"\s*\"?([\w\-]+)\"?\s*(\.|=)")
+_HEADING = re.compile(r"\s*(\[\[?)\s*([\w.\-\"' ]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"\s*[\"']?([\w\-]+)[\"']?\s*(\.|=)")
+_QUOTES = "\"'"
+_MISSPELT = 0.7
 _ABSENT = object()
 
 Step = str | int
@@ -127,6 +129,18 @@ class Section:
         except InvalidValueError as error:
             raise self.error(key, str(error)) from None
 
+    def missing(self, key: str, expected: str, found: str) -> ConfigError:
+        """Return the error for a key that must be there; it names a misspelt one in its place.
+
+        `found` is what to say if there is none that looks like it.
+        """
+        unread = [one for one in self._values if one not in self._known]
+        for other in difflib.get_close_matches(key, unread, n=1, cutoff=_MISSPELT):
+            return self.error(
+                other, f"expected {expected}, found '{other}' (did you mean '{key}'?)"
+            )
+        return self.error(key, f"expected {expected}, found {found}")
+
     def error(self, key: str | None, message: str) -> ConfigError:
         """Return the error that names file, line and key."""
         path = self._path if key is None else (*self._path, key)
@@ -142,7 +156,7 @@ class Section:
         if value is not _ABSENT:
             return value
         if default is None:
-            raise self.error(key, f"expected {expected}, found no such key")
+            raise self.missing(key, expected, "no such key")
         return default
 
 
@@ -208,7 +222,7 @@ def _path_of(heading: str, is_array: bool, counts: dict[str, int]) -> tuple[Step
     name = ""
     for part in heading.split("."):
         name = f"{name}.{part}".lstrip(".")
-        path.append(part.strip().strip('"'))
+        path.append(part.strip().strip(_QUOTES))
         if name in counts:
             path.append(counts[name])
     return tuple(path)

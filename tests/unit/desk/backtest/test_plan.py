@@ -66,7 +66,8 @@ def test_funding_is_a_schedule_of_rates() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("rate = 5\n", "funding[0].rate_e9: expected an integer, found no such key"),
+        ("", "funding[0].rate_e9: expected an integer, found no such key"),
+        ("rate = 5\n", "line 20: instrument[0].funding[0].rate: expected an integer, found 'rate'"),
         ("rate_e9 = 5\nrate = 5\n", "(did you mean 'rate_e9'?)"),
         (
             "rate_e9 = 200_000_000\n",

@@ -193,7 +193,9 @@ def changed(old: str, new: str) -> str:
             changed("[pool]", "[[pool]]"),
             "line 20: pool: expected a table, found an array of tables",
         ),
-        ("[[feed.walks]]\n", "line 1: feed.walk: expected a path, or a [[feed.walk]] at least"),
+        ("[[feed.walks]]\n", "line 1: feed.walks: expected a path, or a [[feed.walk]] at least"),
+        (changed("[pool]", "['pol']"), "line 20: pol: expected one of batch, channels, checks,"),
+        (changed("workers", "'wrkers'"), "line 22: pool.wrkers: expected one of kind, workers"),
         ("[feed]\n[trader.x]\n", "line 1: feed.walk: expected"),
         ("feed = 3\n", "line 1: feed: expected a table, found 3"),
         ("trader = 3\n[[feed.walk]]\n", "line 2: feed.walk[0].instrument: expected a text, found"),
@@ -207,6 +209,27 @@ def test_a_mistake_is_named_with_line_key_and_the_nearest_word(text: str, messag
 
 
 @pytest.mark.desk("PIPE-D11")
+@pytest.mark.desk("PIPE-D11")
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[[feed.walk]]", "[[feed.wlak]]", r"line 9: feed.wlak: expected a path, or .*'walk'\?"),
+        ("trader", "tradr", r"line 32: tradr: expected a \[\[trader\]\] .*'trader'\?"),
+        (
+            "instrument",
+            "instrumnt",
+            r"line 10: feed.walk\[0\].instrumnt: .* found 'instrumnt' \(did",
+        ),
+        ("start_ticks", "ticks", r"line 9: feed.walk\[0\].start_ticks: .*, found no such key$"),
+    ],
+)
+def test_a_misspelt_key_in_place_of_one_that_must_be_there_is_named(
+    old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(GOOD.replace(old, new), "desk.toml")
+
+
 def test_two_traders_of_one_deployment_are_refused_with_both_lines() -> None:
     twice = (
         GOOD + '[[trader]]\nname = "mean"\ninstrument = "X"\nstrategy = "rsi"\noptions.qty_e8 = 1\n'
