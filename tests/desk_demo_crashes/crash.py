@@ -18,7 +18,7 @@ from lockstep_desk.demo.history import read_history
 from lockstep_desk.demo.judge import judge
 from lockstep_desk.demo.messages import Mark, Marks, Message, Opened
 from lockstep_desk.demo.plan import Plan
-from lockstep_kernel import CannotRunError, find_machine
+from lockstep_kernel import CannotRunError, LockstepError, find_machine
 from lockstep_replay import recover
 
 SMALL = Plan(seed=7, candles=16, move_us=2_500)
@@ -38,7 +38,10 @@ class Crash(NamedTuple):
 def crash(points: Sequence[str], plan: Plan = SMALL) -> Crash:
     """Let hosts die at points, one after the other, then go on to the end and check everything."""
     with tempfile.TemporaryDirectory(prefix="lockstep-desk-crash-") as name:
-        return _Story(Path(name) / "demo", plan).tell(points)
+        try:
+            return _Story(Path(name) / "demo", plan).tell(points)
+        except LockstepError as error:
+            return Crash(tuple(points), ("",) * len(points), 0, 0, (f"did not go on: {error}",))
 
 
 class _Story:
