@@ -123,7 +123,7 @@ compiled: $(C)/.done
 # they do around the engine: kernel, engine and validator are compiled, and run all of their tests. The
 # naive machine is not; it runs beside the engine in tests/property. Nor is the fund layer.
 NOT_C   := faults planted proofs simulated_faults mutation unit/journal unit/runtime unit/bench unit/simulate unit/naive \
-           planted_desk conformance desk_pnl desk_recon desk_demo_crashes unit/desk unit/test_tidy.py unit/test_operations.py unit/test_durable.py unit/test_rules_cited.py
+           planted_desk conformance desk_pnl desk_recon desk_demo_crashes unit/desk unit/test_tidy.py unit/test_determinism_lint.py unit/test_operations.py unit/test_durable.py unit/test_rules_cited.py
 
 test-c: $(C)/.done ## Compile the hot modules and run their tests on them
 	@PYTHONPATH=$(C):$(CURDIR) LOCKSTEP_EXPECT=compiled $(PY) -m pytest -q -n $(WORKERS) --dist worksteal \
