@@ -7,10 +7,8 @@ from collections.abc import Iterable
 
 from lockstep_engine.codes import Side
 from lockstep_kernel import div_ceil
-from lockstep_naive.book import orders_of_account
 from lockstep_naive.core import NaiveCore
-from lockstep_naive.margin import open_lots
-from lockstep_naive.money import position_of
+from lockstep_naive.margin import holding_of, instruments_of
 from lockstep_naive.rows import E16, Instrument, Order
 from lockstep_naive.worth import trade_value_e6, underlying_of
 
@@ -24,14 +22,10 @@ def is_exposure_bounded(core: NaiveCore, account: int, asked: Iterable[Order] = 
 
 def exposure_e6(core: NaiveCore, account: int, asked: Iterable[Order] = ()) -> int:
     """Return the exposure of an account, with some orders more."""
-    orders = [*orders_of_account(core, account), *asked]
-    positions = core.positions.group("account", account)
-    numbers = {order.instrument for order in orders} | {each.instrument for each in positions}
+    more = list(asked)
+    numbers = {*instruments_of(core, account), *(order.instrument for order in more)}
     return sum(
-        _worst_lots(
-            position_of(core, account, number).qty_lots,
-            [order for order in orders if order.instrument == number],
-        )
+        _worst_lots(core, account, [order for order in more if order.instrument == number], number)
         * worst_lot_e6(core, core.instruments.must(number))
         for number in sorted(numbers)
     )
@@ -56,8 +50,10 @@ def worst_lot_e6(core: NaiveCore, instrument: Instrument) -> int:
     )
 
 
-def _worst_lots(qty_lots: int, orders: list[Order]) -> int:
+def _worst_lots(core: NaiveCore, account: int, asked: list[Order], number: int) -> int:
     """Return max(long, open sells) + max(short, open buys)."""
-    bought = open_lots(order for order in orders if order.side == Side.BUY)
-    sold = open_lots(order for order in orders if order.side == Side.SELL)
-    return max(qty_lots, sold) + max(-qty_lots, bought)
+    holding = holding_of(core, account, number)
+    for order in asked:
+        holding = holding.with_order(order)
+    held = holding.position.qty_lots
+    return max(held, holding.open_lots(Side.SELL)) + max(-held, holding.open_lots(Side.BUY))

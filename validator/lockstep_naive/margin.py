@@ -30,14 +30,20 @@ from lockstep_naive.worth import expiry_ns, is_price_final, mark_lot_e6, trade_v
 
 
 class Holding(NamedTuple):
-    """What an account has in an instrument: its position, and its resting orders."""
+    """What an account has in an instrument: its position, and its resting orders by side."""
 
     position: Position
-    orders: tuple[Order, ...]
+    buys: tuple[Order, ...]
+    sells: tuple[Order, ...]
 
-    def orders_of(self, side: int) -> list[Order]:
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Return the orders of both sides."""
+        return (*self.buys, *self.sells)
+
+    def orders_of(self, side: int) -> tuple[Order, ...]:
         """Return the orders of a side."""
-        return [order for order in self.orders if order.side == side]
+        return self.buys if side == Side.BUY else self.sells
 
     def open_lots(self, side: int) -> int:
         """Return the open lots of a side."""
@@ -45,21 +51,24 @@ class Holding(NamedTuple):
 
     def with_order(self, order: Order) -> "Holding":
         """Return it as if one more order rested."""
-        return Holding(self.position, (*self.orders, order))
+        if order.side == Side.BUY:
+            return self._replace(buys=(*self.buys, order))
+        return self._replace(sells=(*self.sells, order))
 
 
 def open_lots(orders: Iterable[Order]) -> int:
     """Return what remains of orders."""
-    return sum(order.remaining_lots for order in orders)
+    # A list is summed faster than what is made one by one, and a book may have thousands.
+    return sum([order.remaining_lots for order in orders])
 
 
 def holding_of(core: NaiveCore, account: int, instrument: int) -> Holding:
     """Return what an account has in an instrument; it may be nothing."""
-    orders = [
-        *core.orders.group("holding", (account, instrument, Side.BUY)),
-        *core.orders.group("holding", (account, instrument, Side.SELL)),
-    ]
-    return Holding(position_of(core, account, instrument), tuple(orders))
+    return Holding(
+        position_of(core, account, instrument),
+        tuple(core.orders.group("holding", (account, instrument, Side.BUY))),
+        tuple(core.orders.group("holding", (account, instrument, Side.SELL))),
+    )
 
 
 def instruments_of(core: NaiveCore, account: int) -> list[int]:
@@ -353,7 +362,7 @@ def _lots_of(core: NaiveCore, account: int) -> dict[int, int]:
     return {position.instrument: position.qty_lots for position in sorted(positions)}
 
 
-def _counted_lots(core: NaiveCore, orders: list[Order]) -> int:
+def _counted_lots(core: NaiveCore, orders: tuple[Order, ...]) -> int:
     """Return the lots of a side of an instrument that need margin.
 
     Under relief its MMP orders count with what fills before their protection stops them: one less
@@ -411,13 +420,13 @@ def _set_aside_e6(core: NaiveCore, mode: MarginMode, number: int, orders: Iterab
         return sum(order.reserve_e6 for order in orders)
     # The same for every order of a book, of which there may be thousands.
     tick_e6, mark_e6 = trade_value_e6(instrument, 1, 1), mark_lot_e6(core, instrument)
-    return sum(
-        max(
-            order.reserve_e6,
-            order.sign * order.remaining_lots * (order.price_ticks * tick_e6 - mark_e6),
-        )
-        for order in orders
-    )
+    total = 0
+    for order in orders:
+        loss = order.remaining_lots * (order.price_ticks * tick_e6 - mark_e6)
+        if order.side == Side.SELL:
+            loss = -loss
+        total += loss if loss > order.reserve_e6 else order.reserve_e6
+    return total
 
 
 def _gain_at_mark_e6(core: NaiveCore, order: Order) -> int:
