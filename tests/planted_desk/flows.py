@@ -65,6 +65,14 @@ FLOWS: tuple[Mistake, ...] = (
     ),
     # Flows
     Mistake(
+        "in a hard halt what only closes is cancelled again and again",
+        ("F2", "RECON-22"),
+        "risk/monitor.py",
+        "    spares_closing = action is HaltAction.HARD_HALT and not is_new\n",
+        "    spares_closing = False\n",
+        _FLOWS,
+    ),
+    Mistake(
         "a breach is left to people",
         ("F2", "FUND-22"),
         "core/engine.py",

@@ -24,6 +24,7 @@ from lockstep_desk.risk import (
     liquidation_steps,
     steps_of,
 )
+from lockstep_desk.risk.monitor import only_closes, resting
 from lockstep_desk.types import ORDER_QTY_E8_MAX, Alert, Breach, HaltAction
 
 _RETRY_NS: Final = 10**9
@@ -81,15 +82,23 @@ class HaltMonitor:
     def _go_on(
         self, view: DeskView, deployment: str, action: HaltAction
     ) -> Sequence[msgspec.Struct]:
-        """Return what a halted deployment still needs: its orders gone, then its positions."""
+        """Return what a halted deployment still needs: its orders gone, then its positions.
+
+        Unless it is liquidated, what only closes is let be: closing is never blocked.
+        """
         standing, wanted = standing_of(view, deployment), _of(deployment)
-        resting = tuple(name for exposure in standing.exposures for name in _resting(exposure))
+        names = tuple(
+            order.client_order_id
+            for exposure in standing.exposures
+            if action is HaltAction.LIQUIDATE or not only_closes(exposure)
+            for order in resting(exposure)
+        )
         command: msgspec.Struct | None = None
-        if resting:
+        if names:
             command = CancelOrders(wanted)
         elif liquidation_steps(standing, ORDER_QTY_E8_MAX) and view.is_closable(wanted):
             command = ClosePositions(wanted)
-        if command is None or self._is_early(view, deployment, (resting, *_held(view, deployment))):
+        if command is None or self._is_early(view, deployment, (names, *_held(view, deployment))):
             return ()
         return [command]
 
@@ -120,15 +129,6 @@ def standing_of(view: DeskView, deployment: str) -> DeploymentView:
         for place in places
     )
     return DeploymentView(deployment, dict(view.halted()).get(deployment), exposures)
-
-
-def _resting(exposure: Exposure) -> tuple[str, ...]:
-    """Return the orders that may rest and that nobody cancels yet."""
-    return tuple(
-        order.client_order_id
-        for order in exposure.orders
-        if order.price_e9 is not None and not order.is_cancelling
-    )
 
 
 def _held(view: DeskView, deployment: str) -> tuple[tuple[str, int], ...]:

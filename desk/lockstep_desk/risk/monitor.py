@@ -57,16 +57,19 @@ def steps_of(breach: Breach, standing: DeploymentView) -> tuple[Step, ...]:
     """Return what a breach asks for at once, given how its deployment stands.
 
     WARN gives an alert. The others halt, unless it is halted as hard already, and alert; HARD_HALT
-    and LIQUIDATE cancel what works. A repeated breach gives the alert alone, under the same key.
+    and LIQUIDATE cancel what works. A repeated breach gives the alert alone, under the same key:
+    what works since a HARD_HALT and only closes is let be, as the gate lets it go.
     """
     action, deployment = breach.action, breach.deployment_id
     steps = [Step(StepKind.ALERT, deployment, action, _alert_of(breach))]
     if action is HaltAction.WARN:
         return tuple(steps)
-    if standing.halted is None or standing.halted < action:
+    is_new = standing.halted is None or standing.halted < action
+    if is_new:
         steps.append(Step(StepKind.HALT, deployment, action))
     is_cancelling = action >= HaltAction.HARD_HALT
-    if is_cancelling and any(_to_cancel(exposure) for exposure in standing.exposures):
+    spares_closing = action is HaltAction.HARD_HALT and not is_new
+    if is_cancelling and any(_to_cancel(each, spares_closing) for each in standing.exposures):
         steps.append(Step(StepKind.CANCEL_ALL, deployment, action))
     return tuple(steps)
 
@@ -99,9 +102,23 @@ def liquidation_steps(standing: DeploymentView, order_max_e8: int) -> tuple[Step
     )
 
 
-def _to_cancel(exposure: Exposure) -> bool:
-    """Return whether an order may rest that nobody cancels yet: a market order ends by itself."""
-    return any(order.price_e9 is not None and not order.is_cancelling for order in exposure.orders)
+def resting(exposure: Exposure) -> tuple[Working, ...]:
+    """Return what may rest and nobody cancels yet: a market order ends by itself."""
+    return tuple(
+        order for order in exposure.orders if order.price_e9 is not None and not order.is_cancelling
+    )
+
+
+def only_closes(exposure: Exposure) -> bool:
+    """Return whether all that rests, filled whole, opens nothing."""
+    signed = [order.side.sign * order.qty_e8 for order in resting(exposure)]
+    held = exposure.position_e8
+    return all(qty * held < 0 for qty in signed) and abs(sum(signed)) <= abs(held)
+
+
+def _to_cancel(exposure: Exposure, spares_closing: bool = False) -> bool:
+    """Return whether something rests that has to go."""
+    return bool(resting(exposure)) and not (spares_closing and only_closes(exposure))
 
 
 def _alert_of(breach: Breach) -> Alert:

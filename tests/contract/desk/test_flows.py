@@ -160,6 +160,20 @@ def test_a_breach_is_answered_as_hard_as_its_limit_says(
     assert (Severity.WARNING if is_warning else Severity.CRITICAL) is alert.severity
 
 
+@pytest.mark.desk("F2", "RECON-22")
+def test_in_a_hard_halt_what_only_closes_rests_and_what_opens_does_not() -> None:
+    limited = Limited(HaltAction.HARD_HALT)
+    assert ["Halt", "CancelOrders"] == limited.breach()
+    before = limited.market.engine.view.seq
+    for _ in range(3):
+        intend(limited.market, want(Side.SELL, 110, 1), want(Side.BUY, 90, 1))
+    assert [] == acts(limited.market, before)
+    assert (5, (5, 3)) == (held(limited.market), at_exchange(limited.market))
+    limited.market.exchange.make(Side.BUY, 111, 5)
+    limited.market.settle()
+    assert (2, (2, 0)) == (held(limited.market), at_exchange(limited.market))
+
+
 @pytest.mark.desk("F2")
 def test_a_liquidation_cancels_and_closes_until_all_is_flat() -> None:
     limited = Limited(HaltAction.LIQUIDATE)
