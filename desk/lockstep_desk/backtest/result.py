@@ -14,9 +14,9 @@ class BacktestResult:
     `events` are market events; `intents` and `failures` are those of strategies, `halts` of their
     deployments, be it for failures or for a breach; `refused` orders the desk did not let go,
     `rejected` the exchange did not take; `refusals` counts both by what was against each: "risk"
-    with a check, "gate" with a limit, "exchange" with its reason, or a code of the desk. `books`
-    are those of each account, compared with the exchange's. The hashes stand for all commands and
-    states.
+    with a check, "gate" with a limit, "exchange" with its reason, or a code of the desk; what went
+    all the same beyond a limit is there as "warning". `books` are those of each account, compared
+    with the exchange's. The hashes stand for all commands and states.
     """
 
     run_id: str

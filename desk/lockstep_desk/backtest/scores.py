@@ -20,6 +20,7 @@ from lockstep_desk.core.events import (
     HoldingExited,
     OrderEnded,
     OrderRefused,
+    OrderRequested,
 )
 from lockstep_desk.core.view import DeskView
 from lockstep_desk.oms.states import OrderState
@@ -40,7 +41,8 @@ def account_sheet(account: str) -> str:
 class Counts(msgspec.Struct):
     """How often what happened: executions, positions closed, halts, orders that came to nothing.
 
-    `refused` by the desk, `rejected` by the exchange; `refusals` counts both by what was against.
+    `refused` by the desk, `rejected` by the exchange; `refusals` counts both by what was against,
+    and what went with a warning by the limit that it passed.
     """
 
     fills: int = 0
@@ -97,6 +99,9 @@ class Scores:
                 case OrderRefused():
                     self.counts.refused += 1
                     self._count(_refused_by(event))
+                case OrderRequested():
+                    for breach in event.warnings:
+                        self._count(f"warning: {_word(breach.dimension)}")
                 case OrderEnded(state=OrderState.OPEN_FAILED):
                     self.counts.rejected += 1
                     self._count(f"exchange: {_word(event.error)}")

@@ -171,6 +171,8 @@ def test_a_breach_is_carried_out_as_its_limit_says(
     )
     (books,) = found.books
     assert (halts, fills) == (found.halts, found.fills)
+    told = "warning" if action == "warn" else "gate"
+    assert ((f"{told}: orders per second", 1),) == found.refusals
     assert held_e8 == sum(qty_e8 for _name, qty_e8 in books.positions)
 
 
