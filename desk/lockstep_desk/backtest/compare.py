@@ -95,7 +95,7 @@ def books_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
 
 
 def refusal_rows(results: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
-    """Return a heading and, for each run of `ranked`, how many orders came to nothing, or passed a limit."""
+    """Return a heading and, by run, how many orders came to nothing or passed a limit."""
     rows: list[tuple[str, ...]] = [("run", "refused or warned by", "orders")]
     for one in ranked(results):
         rows += [(one.run_id, why, f"{count:,}") for why, count in one.refusals]
