@@ -160,7 +160,7 @@ class _Comparison:
         return msgspec.structs.replace(made, severity=severity, note=note)
 
     def kind_of_heal(self, walked: Walk, exits: list[Exit]) -> Kind:
-        if not exits:
+        if not exits or not walked.matched:
             return Kind.MISSED_FILL
         owners = [ended.owner for ended in exits]
         is_reopened = any(held.qty_e8 and held.owner in owners for held in walked.holdings)

@@ -444,6 +444,15 @@ def test_an_own_open_that_was_missed_is_booked_and_told() -> None:
     assert healed(Kind.MISSED_FILL) == kinds(outcome)
 
 
+@pytest.mark.desk("RECON-32")
+def test_a_close_that_an_order_of_ours_made_is_a_fill_that_was_missed() -> None:
+    closing = fill(10, SELL, 5, 90, client_order_id="c-1")
+    outcome = swept(view(LONG, owners={"c-1": ALPHA}), pages(0, [closing]))
+    assert [("f10", ALPHA, -5, 90)] == booked(outcome)
+    assert [(Kind.MISSED_FILL, Status.HEALED, Severity.WARNING)] == kinds(outcome)
+    assert "closed by f10" in outcome.opened[0].note
+
+
 def test_a_fill_that_was_missed_of_a_position_that_stays_is_a_warning() -> None:
     more = fill(10, BUY, 1, 90, client_order_id="c-1")
     outcome = swept(view(LONG, owners={"c-1": ALPHA}), pages(6, [more]))
