@@ -47,6 +47,8 @@ def run(wishes: Wishes) -> int:
 
 @contextmanager
 def _folder(wishes: Wishes) -> Generator[Folder]:
+    if wishes.keep == "":
+        raise CannotRunError("--keep: expected the name of a directory, found nothing")
     if wishes.keep is not None:
         yield opened(Path(wishes.keep), wishes.is_quick, wishes.seed)
         return

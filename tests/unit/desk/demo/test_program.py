@@ -56,6 +56,14 @@ def test_a_place_that_cannot_be_written_is_named(site: Path, tmp_path: Path) -> 
     assert "cannot be opened: Not a directory" in done.stderr
 
 
+def test_no_name_is_not_the_name_of_this_directory(site: Path) -> None:
+    done = lockstep(site, "desk", "demo", "--quick", "--keep", "")
+    assert (3, "") == (done.returncode, done.stdout)
+    assert "lockstep desk demo: --keep: expected the name of a directory, found nothing\n" == (
+        done.stderr
+    )
+
+
 @pytest.mark.slow
 def test_ctrl_c_is_one_line_and_the_demo_goes_on_to_a_good_end(site: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
