@@ -26,7 +26,7 @@ from lockstep_desk.demo.judge import Verdict, books_faults, judge, script_faults
 from lockstep_desk.demo.messages import Message, Status
 from lockstep_desk.demo.report import Told, document_of, text_of, verdict_line
 from lockstep_desk.demo.script import FOUND, KILLED, LOST, STARTED, STOPPED_OUT, WORKER
-from lockstep_kernel import CannotRunError
+from lockstep_kernel import CannotRunError, DamagedError
 from tests.desk_demo_crashes.crash import SMALL
 
 
@@ -173,7 +173,7 @@ def test_a_host_that_cannot_go_on_is_told_in_its_own_words(tmp_path: Path) -> No
     folder = opened(tmp_path / "demo", is_quick=False, seed=None, plan=SMALL)
     folder.desk.mkdir()
     (folder.desk / "data.mdb").write_bytes(b"no journal" * 1000)
-    with pytest.raises(CannotRunError, match=r"the host of the demo ended with 2: .*demo/desk: "):
+    with pytest.raises(DamagedError, match=r"the host of the demo ended with 2: .*demo/desk: "):
         Director(folder, lambda _news: None).play()
 
 
@@ -182,6 +182,16 @@ def test_a_host_that_dies_by_itself_is_told_by_its_signal(tmp_path: Path) -> Non
     command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"]
     with pytest.raises(CannotRunError, match="the host of the demo was killed by signal 11"):
         Director(folder, lambda _news: None, command).play()
+
+
+def test_damage_is_told_as_damage_whichever_journal_has_it(tmp_path: Path) -> None:
+    for name in ("desk", "exchange"):
+        folder = opened(tmp_path / name, is_quick=False, seed=None, plan=SMALL)
+        journal = folder.directory / name
+        journal.mkdir()
+        (journal / "data.mdb").write_bytes(b"no journal" * 1000)
+        with pytest.raises(DamagedError, match=f"ended with 2: .*{name}/{name}: "):
+            Director(folder, lambda _news: None).play()
 
 
 def test_a_host_without_an_order_says_so(tmp_path: Path) -> None:
