@@ -14,7 +14,6 @@ from lockstep_desk.demo.judge import judge
 from lockstep_desk.demo.report import Told, document_of, text_of
 from lockstep_desk.demo.screen import Table, watching
 from lockstep_kernel import CannotRunError
-from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -42,7 +41,7 @@ def run(wishes: Wishes) -> int:
             print(msgspec.json.encode(document_of(told)).decode())
         else:
             print(text_of(told), end="")
-    return EXIT_OK if verdict.is_good else EXIT_DIVERGED
+    return verdict.exit_code
 
 
 @contextmanager

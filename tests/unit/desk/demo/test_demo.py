@@ -22,10 +22,18 @@ from lockstep_desk.demo.director import (
 )
 from lockstep_desk.demo.folder import Folder, Note, opened
 from lockstep_desk.demo.host import Order
-from lockstep_desk.demo.judge import Verdict, books_faults, judge, script_faults, stop_faults
+from lockstep_desk.demo.judge import (
+    Verdict,
+    books_faults,
+    judge,
+    script_faults,
+    stop_faults,
+    validator_faults,
+)
 from lockstep_desk.demo.messages import Message, Status
 from lockstep_desk.demo.report import Told, document_of, text_of, verdict_line
 from lockstep_desk.demo.script import FOUND, KILLED, LOST, STARTED, STOPPED_OUT, WORKER
+from lockstep_desk.demo.validation import Validation
 from lockstep_kernel import CannotRunError, DamagedError
 from tests.desk_demo_crashes.crash import SMALL
 
@@ -116,6 +124,42 @@ def test_a_verdict_that_is_bad_says_what_is_wrong(played: Played) -> None:
     text = text_of(played.told(bad))
     assert "What is wrong\n\nthe books are wrong\n" in text
     assert "desk BAD, exchange GOOD, 12.3 s" == verdict_line(played.told(bad))
+
+
+@pytest.mark.slow
+def test_a_validator_that_was_killed_speaks_neither_for_nor_against(played: Played) -> None:
+    with Validation(played.folder.exchange, "exchange", []) as validation:
+        os.kill(validation.process_id, signal.SIGKILL)
+        killed = validation.judgement()
+    assert "no verdict: the validator was killed by signal 9" == killed.sentence
+    desk = [one for one in played.verdict.judgements if one.journal == "desk"]
+    verdict = msgspec.structs.replace(played.verdict, judgements=(*desk, killed))
+    assert (False, 3) == (verdict.is_good, verdict.exit_code)
+    told = played.told(verdict)
+    assert "desk GOOD, exchange no verdict, 12.3 s" == verdict_line(told)
+    assert "NOT EQUAL" not in text_of(told)
+    assert "What is not known\n\nlockstep-validator --machine exchange: no verdict: " in (
+        text_of(told)
+    )
+    assert ["GOOD", "no verdict"] == [one["verdict"] for one in journals_of(told)]
+    worse = msgspec.structs.replace(verdict, exchange_faults=("an order was placed twice",))
+    assert (1, "desk GOOD, exchange BAD, 12.3 s") == (
+        worse.exit_code,
+        verdict_line(played.told(worse)),
+    )
+
+
+def test_a_validator_that_could_not_run_or_said_nothing_has_no_verdict(tmp_path: Path) -> None:
+    with Validation(tmp_path / "none", "exchange", []) as validation:
+        judgement = validation.judgement()
+    assert (False, False) == (judgement.is_verdict, judgement.is_good)
+    assert judgement.sentence.startswith("no verdict: the validator ended with 3: ")
+    assert 1 == len(judgement.sentence.splitlines())
+    assert [] == validator_faults("none", [judgement])
+    other = msgspec.structs.replace(judgement, is_verdict=True, exit_code=1, sentence="differs")
+    assert ["lockstep-validator --machine exchange: differs"] == (
+        validator_faults("none", [judgement, other])
+    )
 
 
 @pytest.mark.slow
@@ -238,6 +282,14 @@ def test_a_host_ends_when_its_director_is_gone(tmp_path: Path) -> None:
             # The end of the pipe is the end of the last process that could write to it.
             lines.read()
             watchdog.cancel()
+
+
+def journals_of(told: Told) -> list[dict[str, object]]:
+    """Return what the document for programs says of both journals."""
+    journals: list[dict[str, object]] = json.loads(msgspec.json.encode(document_of(told)))[
+        "journals"
+    ]
+    return journals
 
 
 def is_running(pid: int) -> bool:
