@@ -44,7 +44,7 @@ from lockstep_desk.demo.script import (
     STARTED,
     SWEPT,
 )
-from lockstep_journal import open_reader
+from lockstep_journal import open_reader, rehearse
 from lockstep_kernel import CannotRunError, DamagedError, find_machine
 from lockstep_kernel.errors import EXIT_DAMAGED, Fault
 from lockstep_replay import recover
@@ -69,8 +69,15 @@ class Director:
         self._is_welcome = False
 
     def play(self) -> None:
-        """Play the demo, or the rest of it; raises `CannotRunError` if a host cannot go on."""
+        """Play the demo, or the rest of it.
+
+        Raises `DamagedError` for a journal that is damaged, `CannotRunError` if a host cannot go
+        on for another reason.
+        """
         if self._folder.is_resumed:
+            # A damaged page would end this process: a child reads first.
+            for directory in (self._folder.desk, self._folder.exchange):
+                rehearse(directory)
             self._read_script()
         while ENDED not in self._done:
             self._play_host()

@@ -34,8 +34,25 @@ from lockstep_desk.demo.messages import Message, Status
 from lockstep_desk.demo.report import Told, document_of, text_of, verdict_line
 from lockstep_desk.demo.script import FOUND, KILLED, LOST, STARTED, STOPPED_OUT, WORKER
 from lockstep_desk.demo.validation import Validation
+from lockstep_desk.types import E8
 from lockstep_kernel import CannotRunError, DamagedError
 from tests.desk_demo_crashes.crash import SMALL
+from tests.unit.desk.demo.support import Rig
+from tests.unit.journal.damage import PAGE
+from tests.unit.journal.programs import run_python
+from tests.unit.journal.test_rehearsal import deadly_pages
+
+GO_ON = """
+import sys
+from pathlib import Path
+from lockstep_desk.demo.director import Director
+from lockstep_desk.demo.folder import opened
+from lockstep_kernel import LockstepError
+try:
+    Director(opened(Path(sys.argv[1]), False, None), lambda _news: None, ["/bin/false"]).play()
+except LockstepError as error:
+    print(f"{type(error).__name__}: {error}")
+"""
 
 
 class Played(NamedTuple):
@@ -219,6 +236,25 @@ def test_a_host_that_cannot_go_on_is_told_in_its_own_words(tmp_path: Path) -> No
     (folder.desk / "data.mdb").write_bytes(b"no journal" * 1000)
     with pytest.raises(DamagedError, match=r"the host of the demo ended with 2: .*demo/desk: "):
         Director(folder, lambda _news: None).play()
+
+
+@pytest.mark.parametrize("name", ["desk", "exchange"])
+def test_a_page_that_kills_the_reader_does_not_kill_the_director(tmp_path: Path, name: str) -> None:
+    directory = tmp_path / "demo"
+    opened(directory, is_quick=False, seed=None, plan=SMALL)
+    rig = Rig(directory)
+    rig.begin()
+    for _ in range(40):
+        rig.buy(E8)
+        rig.take()
+    rig.post.close()
+    page = deadly_pages(directory / name)[0]
+    with (directory / name / "data.mdb").open("r+b") as file:
+        file.seek(page * PAGE)
+        file.write(bytes(PAGE))
+    done = run_python(["-c", GO_ON, directory])
+    assert (0, "") == (done.code, done.err)
+    assert done.out.startswith(f"DamagedError: {directory / name}: reading it killed the reader")
 
 
 def test_a_host_that_dies_by_itself_is_told_by_its_signal(tmp_path: Path) -> None:
