@@ -14,7 +14,8 @@ import msgspec
 from lockstep_desk.clock import WallClock
 from lockstep_desk.demo.messages import Marks
 from lockstep_desk.demo.plan import Plan, full, quick
-from lockstep_kernel import CannotRunError
+from lockstep_desk.demo.script import KILLED, PARTS
+from lockstep_kernel import CannotRunError, DamagedError
 
 DEFAULT_SEED: Final = 7
 _PLAN, _NOTES = "demo.json", "notes.jsonl"
@@ -28,7 +29,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: Plan
 
 
-class Death(msgspec.Struct, frozen=True):
+class Death(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A host that was killed: what it had acknowledged, what was recovered, what the next found."""
 
     acknowledged: Marks
@@ -48,7 +49,7 @@ class Death(msgspec.Struct, frozen=True):
         return [sentence for holds, sentence in checks if not holds]
 
 
-class Note(msgspec.Struct, frozen=True):
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the script that happened, in one line, `second` seconds after its director began.
 
     `death` says what a killed host left, `found` what a host recovered as it began.
@@ -95,28 +96,46 @@ class Folder:
         path = self.directory / _NOTES
         try:
             with path.open("ab+") as file:
-                # A line that a crash cut short must not take this one with it.
-                file.seek(max(file.tell() - 1, 0))
-                start = b"" if file.read(1) in (b"", b"\n") else b"\n"
-                file.write(start + msgspec.json.encode(note) + b"\n")
+                file.seek(0)
+                # A note that a crash cut short was not made.
+                file.truncate(file.read().rfind(b"\n") + 1)
+                file.write(msgspec.json.encode(note) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise _unwritable(path, error) from None
 
     def notes(self) -> list[Note]:
-        """Return all notes; one that a crash cut short was not made."""
+        """Return all notes; one that a crash cut short was not made.
+
+        Raises `DamagedError` for any other line that is no note.
+        """
+        path = self.directory / _NOTES
         try:
-            lines = (self.directory / _NOTES).read_bytes().splitlines(keepends=True)
+            lines = path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
-        found: list[Note] = []
-        for line in lines:
-            try:
-                found.append(msgspec.json.decode(line, type=Note))
-            except msgspec.DecodeError:
-                continue
-        return found
+        except OSError as error:
+            raise CannotRunError(f"{path}: {_said(error)}") from None
+        return [_note_in(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+
+
+def _note_in(line: bytes, where: str) -> Note:
+    """Return the note in a line."""
+    try:
+        note = msgspec.json.decode(line, type=Note)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedError(f"{where}: expected a note of the demo: {error}", None) from None
+    if note.part not in PARTS:
+        raise DamagedError(
+            f"{where}: expected a note of the demo, found one of the unknown part {note.part!a}",
+            None,
+        )
+    if (note.part == KILLED) != (note.death is not None):
+        raise DamagedError(
+            f"{where}: expected what a killed host left in the note of its death alone", None
+        )
+    return note
 
 
 def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None = None) -> Folder:

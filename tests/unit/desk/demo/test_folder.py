@@ -7,7 +7,7 @@ import pytest
 from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in, opened
 from lockstep_desk.demo.messages import Mark, Marks
 from lockstep_desk.demo.plan import full, quick
-from lockstep_kernel import CannotRunError
+from lockstep_kernel import CannotRunError, DamagedError
 
 FIRST, SECOND = (Marks(Mark(n, f"d{n}"), Mark(n, f"e{n}")) for n in (1, 2))
 
@@ -82,11 +82,45 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_a_note_that_a_crash_cut_short_takes_no_other_with_it(tmp_path: Path) -> None:
     made = folder(tmp_path)
-    made.note(Note("one", "first", 0.5))
+    made.note(Note("started", "first", 0.5))
     with (tmp_path / "notes.jsonl").open("ab") as file:
         file.write(b'{"part":"torn')
-    made.note(Note("two", "second", 1.5))
-    assert ["one", "two"] == [note.part for note in made.notes()]
+    assert ["started"] == [note.part for note in made.notes()]
+    made.note(Note("worker", "second", 1.5))
+    assert ["started", "worker"] == [note.part for note in made.notes()]
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged", "words"),
+    [
+        (b'{"part"', b'{"qart"', "expected a note of the demo: "),
+        (
+            b'"worker"',
+            b'"wprker"',
+            "expected a note of the demo, found one of the unknown part 'wprker'",
+        ),
+        (b'"worker"', b'"killed"', "expected what a killed host left in the note of its death"),
+        (b'"killed"', b'"worker"', "expected what a killed host left in the note of its death"),
+        (b'"death"', b'"deatH"', "expected a note of the demo: "),
+        (b'"found"', b'"fount"', "expected a note of the demo: "),
+        (b"second", b"sec\xffnd", "expected a note of the demo: "),
+        (b"}\n{", b"}\n\n{", "expected a note of the demo: "),
+    ],
+)
+def test_a_damaged_note_is_named_by_its_line(
+    tmp_path: Path, whole: bytes, damaged: bytes, words: str
+) -> None:
+    made = folder(tmp_path)
+    made.note(Note("started", "first"))
+    made.note(Note("worker", "second"))
+    made.note(Note("killed", "third", death=Death(FIRST, SECOND, FIRST)))
+    path = tmp_path / "notes.jsonl"
+    data = path.read_bytes()
+    at = data.index(whole, data.index(b"\n") - 1)
+    path.write_bytes(data[:at] + data[at:].replace(whole, damaged, 1))
+    line = 3 if whole == b'"killed"' else 2
+    with pytest.raises(DamagedError, match=f"notes.jsonl, line {line}: {words}"):
+        made.notes()
 
 
 def test_deaths_are_noted_with_what_the_next_host_found(tmp_path: Path) -> None:
