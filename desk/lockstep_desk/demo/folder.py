@@ -5,7 +5,8 @@ before the script goes on. Whoever gives a directory that holds a demo goes on w
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from lockstep_desk.clock import WallClock
 from lockstep_desk.demo.messages import Marks
 from lockstep_desk.demo.plan import Plan, full, quick
 from lockstep_desk.demo.script import KILLED, PARTS
+from lockstep_journal import OwnerLock, owner_pid
+from lockstep_journal.owner import LOCK_NAME
 from lockstep_kernel import CannotRunError, DamagedError
 
 DEFAULT_SEED: Final = 7
@@ -144,6 +147,43 @@ def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None 
     `plan` None is the plan that `is_quick` and `seed` ask for. Raises `CannotRunError` for any
     other directory, and for a demo with another plan.
     """
+    if _is_begun(directory):
+        return _resumed(directory, is_quick, seed)
+    made = plan or (quick if is_quick else full)(DEFAULT_SEED if seed is None else seed)
+    made = msgspec.structs.replace(made, begun_ns=WallClock().now_ns())
+    _write(directory / _PLAN, msgspec.json.encode(_File(_FORMAT, made)))
+    return Folder(directory, made, is_resumed=False)
+
+
+@contextmanager
+def alone(directory: Path) -> Generator[None]:
+    """Hold the directory of a demo for this process; `CannotRunError` while another one does.
+
+    A directory of something else is refused before anything is written there.
+    """
+    if _is_begun(directory):
+        _plan_in(directory)
+    lock = _lock(directory)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(directory: Path) -> OwnerLock:
+    try:
+        return OwnerLock(directory)
+    except CannotRunError:
+        process_id = owner_pid(directory)
+        if process_id is None:
+            raise
+        raise CannotRunError(
+            f"{directory}: expected no other demo at work in it, found one (process {process_id})"
+        ) from None
+
+
+def _is_begun(directory: Path) -> bool:
+    """Return whether a directory, made if it is not there, holds a demo; refuse all others."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         found = sorted(path.name for path in directory.iterdir())
@@ -152,20 +192,19 @@ def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None 
     except OSError as error:
         raise CannotRunError(f"{directory}: {_said(error)}") from None
     if _PLAN in found:
-        return _resumed(directory, is_quick, seed)
+        return True
     # What a crash before the plan had its name left behind is no reason to refuse.
-    if [name for name in found if name != f"{_PLAN}.partial"]:
+    foreign = [name for name in found if name not in (f"{_PLAN}.partial", LOCK_NAME)]
+    if foreign:
         raise CannotRunError(
             f"{directory}: expected a new or empty directory, or that of a demo to go on with, "
-            f"found '{found[0]}' and no {_PLAN}"
+            f"found '{foreign[0]}' and no {_PLAN}"
         )
-    made = plan or (quick if is_quick else full)(DEFAULT_SEED if seed is None else seed)
-    made = msgspec.structs.replace(made, begun_ns=WallClock().now_ns())
-    _write(directory / _PLAN, msgspec.json.encode(_File(_FORMAT, made)))
-    return Folder(directory, made, is_resumed=False)
+    return False
 
 
-def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
+def _plan_in(directory: Path) -> Plan:
+    """Return the plan of the demo in a directory."""
     path = directory / _PLAN
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
@@ -177,17 +216,22 @@ def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
         raise CannotRunError(
             f"{path}: expected a demo of format {_FORMAT}, found {file.lockstep_desk_demo}"
         )
-    if seed is not None and seed != file.plan.seed:
+    return file.plan
+
+
+def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
+    plan = _plan_in(directory)
+    if seed is not None and seed != plan.seed:
         raise CannotRunError(
-            f"{directory}: holds a demo with --seed {file.plan.seed}, which cannot go on with "
+            f"{directory}: holds a demo with --seed {plan.seed}, which cannot go on with "
             f"--seed {seed}: leave --seed away, or give another directory"
         )
-    if is_quick and file.plan.candles > quick(0).candles:
+    if is_quick and plan.candles > quick(0).candles:
         raise CannotRunError(
             f"{directory}: holds a demo that was begun without --quick, which cannot go on with "
             f"it: leave --quick away, or give another directory"
         )
-    return Folder(directory, file.plan, is_resumed=True)
+    return Folder(directory, plan, is_resumed=True)
 
 
 def _write(path: Path, data: bytes) -> None:

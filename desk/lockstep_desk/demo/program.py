@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lockstep_desk.demo.director import Director
-from lockstep_desk.demo.folder import Folder, opened
+from lockstep_desk.demo.folder import Folder, alone, opened
 from lockstep_desk.demo.judge import judge
 from lockstep_desk.demo.report import Told, document_of, text_of
 from lockstep_desk.demo.screen import Table, watching
@@ -49,7 +49,9 @@ def _folder(wishes: Wishes) -> Generator[Folder]:
     if wishes.keep == "":
         raise CannotRunError("--keep: expected the name of a directory, found nothing")
     if wishes.keep is not None:
-        yield opened(Path(wishes.keep), wishes.is_quick, wishes.seed)
+        path = Path(wishes.keep)
+        with alone(path):
+            yield opened(path, wishes.is_quick, wishes.seed)
         return
     try:
         holder = tempfile.TemporaryDirectory(prefix="lockstep-desk-demo-")

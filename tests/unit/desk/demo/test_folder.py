@@ -1,10 +1,11 @@
 """Directories of demos: new ones, those to go on with, and all others."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in, opened
+from lockstep_desk.demo.folder import Death, Folder, Note, alone, deaths_in, opened
 from lockstep_desk.demo.messages import Mark, Marks
 from lockstep_desk.demo.plan import full, quick
 from lockstep_kernel import CannotRunError, DamagedError
@@ -61,6 +62,24 @@ def test_a_directory_of_something_else_is_left_alone(
     (tmp_path / name).write_text(text)
     with pytest.raises(CannotRunError, match=words):
         folder(tmp_path)
+    assert [name] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_one_demo_at_a_time_is_at_work_in_a_directory(tmp_path: Path) -> None:
+    words = f"expected no other demo at work in it, found one \\(process {os.getpid()}\\)"
+    path = tmp_path / "new"
+    for is_resumed in (False, True):
+        with alone(path):
+            assert is_resumed == folder(path).is_resumed
+            with pytest.raises(CannotRunError, match=words), alone(path):
+                pass
+
+
+@pytest.mark.parametrize("name", ["letter.txt", "demo.json"])
+def test_a_directory_of_something_else_is_not_even_locked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CannotRunError, match="expected"), alone(tmp_path):
+        pass
     assert [name] == [path.name for path in tmp_path.iterdir()]
 
 
