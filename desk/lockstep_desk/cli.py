@@ -39,8 +39,8 @@ Examples:
   lockstep desk demo --keep data/desk-demo     after Ctrl-C or a crash: the same line goes on
 
 \b
-Exit codes: 0 both journals are good, 1 one is not, 3 could not run, 130 interrupted (Ctrl-C),
-143 ended by SIGTERM, 129 by SIGHUP.
+Exit codes: 0 both journals are good, 1 one is not, 2 what --keep names is damaged, 3 could not run
+or no verdict (a validator died), 130 interrupted (Ctrl-C), 143 ended by SIGTERM, 129 by SIGHUP.
 """
 
 

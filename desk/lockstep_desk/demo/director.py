@@ -44,8 +44,9 @@ from lockstep_desk.demo.script import (
     STARTED,
     SWEPT,
 )
-from lockstep_journal import open_reader
-from lockstep_kernel import CannotRunError, find_machine
+from lockstep_journal import open_reader, rehearse
+from lockstep_kernel import CannotRunError, DamagedError, find_machine
+from lockstep_kernel.errors import EXIT_DAMAGED, Fault
 from lockstep_replay import recover
 
 Watch = Callable[[Message | Note], None]
@@ -68,8 +69,15 @@ class Director:
         self._is_welcome = False
 
     def play(self) -> None:
-        """Play the demo, or the rest of it; raises `CannotRunError` if a host cannot go on."""
+        """Play the demo, or the rest of it.
+
+        Raises `DamagedError` for a journal that is damaged, `CannotRunError` if a host cannot go
+        on for another reason.
+        """
         if self._folder.is_resumed:
+            # A damaged page would end this process: a child reads first.
+            for directory in (self._folder.desk, self._folder.exchange):
+                rehearse(directory)
             self._read_script()
         while ENDED not in self._done:
             self._play_host()
@@ -96,8 +104,7 @@ class Director:
         if is_killed:
             self._mourn()
         elif ENDED not in self._done:
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-            raise CannotRunError(f"the host of the demo {how}{words and ': '}{words}")
+            raise _failure(code, words)
 
     def _take(self, message: Message) -> None:
         match message:
@@ -219,6 +226,11 @@ class HostProcess:
                 return  # it ended already, and its last words say why
 
 
+def ending(code: int) -> str:
+    """Return how a child ended, in words."""
+    return f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+
+
 def python(module: str, *arguments: str) -> list[str]:
     """Return the command line of a child that runs a module of this installation."""
     flags = ["-O"] if sys.flags.optimize else []
@@ -233,6 +245,12 @@ def host_command() -> list[str]:
 def environment() -> dict[str, str]:
     """Return the environment in which a child finds the modules that this process finds."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _failure(code: int, words: str) -> Fault:
+    """Return what a host's end before that of the demo means; what it found damaged is damaged."""
+    sentence = f"the host of the demo {ending(code)}{words and ': '}{words}"
+    return DamagedError(sentence, None) if code == EXIT_DAMAGED else CannotRunError(sentence)
 
 
 def _recovered(directory: Path, machine: str, acknowledged: int) -> tuple[Mark, Mark]:

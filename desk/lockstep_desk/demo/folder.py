@@ -5,7 +5,8 @@ before the script goes on. Whoever gives a directory that holds a demo goes on w
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,10 @@ import msgspec
 from lockstep_desk.clock import WallClock
 from lockstep_desk.demo.messages import Marks
 from lockstep_desk.demo.plan import Plan, full, quick
-from lockstep_kernel import CannotRunError
+from lockstep_desk.demo.script import KILLED, PARTS
+from lockstep_journal import OwnerLock, owner_pid
+from lockstep_journal.owner import LOCK_NAME
+from lockstep_kernel import CannotRunError, DamagedError
 
 DEFAULT_SEED: Final = 7
 _PLAN, _NOTES = "demo.json", "notes.jsonl"
@@ -28,7 +32,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: Plan
 
 
-class Death(msgspec.Struct, frozen=True):
+class Death(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A host that was killed: what it had acknowledged, what was recovered, what the next found."""
 
     acknowledged: Marks
@@ -48,7 +52,7 @@ class Death(msgspec.Struct, frozen=True):
         return [sentence for holds, sentence in checks if not holds]
 
 
-class Note(msgspec.Struct, frozen=True):
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the script that happened, in one line, `second` seconds after its director began.
 
     `death` says what a killed host left, `found` what a host recovered as it began.
@@ -95,28 +99,46 @@ class Folder:
         path = self.directory / _NOTES
         try:
             with path.open("ab+") as file:
-                # A line that a crash cut short must not take this one with it.
-                file.seek(max(file.tell() - 1, 0))
-                start = b"" if file.read(1) in (b"", b"\n") else b"\n"
-                file.write(start + msgspec.json.encode(note) + b"\n")
+                file.seek(0)
+                # A note that a crash cut short was not made.
+                file.truncate(file.read().rfind(b"\n") + 1)
+                file.write(msgspec.json.encode(note) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise _unwritable(path, error) from None
 
     def notes(self) -> list[Note]:
-        """Return all notes; one that a crash cut short was not made."""
+        """Return all notes; one that a crash cut short was not made.
+
+        Raises `DamagedError` for any other line that is no note.
+        """
+        path = self.directory / _NOTES
         try:
-            lines = (self.directory / _NOTES).read_bytes().splitlines(keepends=True)
+            lines = path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
-        found: list[Note] = []
-        for line in lines:
-            try:
-                found.append(msgspec.json.decode(line, type=Note))
-            except msgspec.DecodeError:
-                continue
-        return found
+        except OSError as error:
+            raise CannotRunError(f"{path}: {_said(error)}") from None
+        return [_note_in(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+
+
+def _note_in(line: bytes, where: str) -> Note:
+    """Return the note in a line."""
+    try:
+        note = msgspec.json.decode(line, type=Note)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedError(f"{where}: expected a note of the demo: {error}", None) from None
+    if note.part not in PARTS:
+        raise DamagedError(
+            f"{where}: expected a note of the demo, found one of the unknown part {note.part!a}",
+            None,
+        )
+    if (note.part == KILLED) != (note.death is not None):
+        raise DamagedError(
+            f"{where}: expected what a killed host left in the note of its death alone", None
+        )
+    return note
 
 
 def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None = None) -> Folder:
@@ -125,6 +147,43 @@ def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None 
     `plan` None is the plan that `is_quick` and `seed` ask for. Raises `CannotRunError` for any
     other directory, and for a demo with another plan.
     """
+    if _is_begun(directory):
+        return _resumed(directory, is_quick, seed)
+    made = plan or (quick if is_quick else full)(DEFAULT_SEED if seed is None else seed)
+    made = msgspec.structs.replace(made, begun_ns=WallClock().now_ns())
+    _write(directory / _PLAN, msgspec.json.encode(_File(_FORMAT, made)))
+    return Folder(directory, made, is_resumed=False)
+
+
+@contextmanager
+def alone(directory: Path) -> Generator[None]:
+    """Hold the directory of a demo for this process; `CannotRunError` while another one does.
+
+    A directory of something else is refused before anything is written there.
+    """
+    if _is_begun(directory):
+        _plan_in(directory)
+    lock = _lock(directory)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(directory: Path) -> OwnerLock:
+    try:
+        return OwnerLock(directory)
+    except CannotRunError:
+        process_id = owner_pid(directory)
+        if process_id is None:
+            raise
+        raise CannotRunError(
+            f"{directory}: expected no other demo at work in it, found one (process {process_id})"
+        ) from None
+
+
+def _is_begun(directory: Path) -> bool:
+    """Return whether a directory, made if it is not there, holds a demo; refuse all others."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         found = sorted(path.name for path in directory.iterdir())
@@ -133,20 +192,19 @@ def opened(directory: Path, is_quick: bool, seed: int | None, plan: Plan | None 
     except OSError as error:
         raise CannotRunError(f"{directory}: {_said(error)}") from None
     if _PLAN in found:
-        return _resumed(directory, is_quick, seed)
+        return True
     # What a crash before the plan had its name left behind is no reason to refuse.
-    if [name for name in found if name != f"{_PLAN}.partial"]:
+    foreign = [name for name in found if name not in (f"{_PLAN}.partial", LOCK_NAME)]
+    if foreign:
         raise CannotRunError(
             f"{directory}: expected a new or empty directory, or that of a demo to go on with, "
-            f"found '{found[0]}' and no {_PLAN}"
+            f"found '{foreign[0]}' and no {_PLAN}"
         )
-    made = plan or (quick if is_quick else full)(DEFAULT_SEED if seed is None else seed)
-    made = msgspec.structs.replace(made, begun_ns=WallClock().now_ns())
-    _write(directory / _PLAN, msgspec.json.encode(_File(_FORMAT, made)))
-    return Folder(directory, made, is_resumed=False)
+    return False
 
 
-def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
+def _plan_in(directory: Path) -> Plan:
+    """Return the plan of the demo in a directory."""
     path = directory / _PLAN
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
@@ -158,17 +216,22 @@ def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
         raise CannotRunError(
             f"{path}: expected a demo of format {_FORMAT}, found {file.lockstep_desk_demo}"
         )
-    if seed is not None and seed != file.plan.seed:
+    return file.plan
+
+
+def _resumed(directory: Path, is_quick: bool, seed: int | None) -> Folder:
+    plan = _plan_in(directory)
+    if seed is not None and seed != plan.seed:
         raise CannotRunError(
-            f"{directory}: holds a demo with --seed {file.plan.seed}, which cannot go on with "
+            f"{directory}: holds a demo with --seed {plan.seed}, which cannot go on with "
             f"--seed {seed}: leave --seed away, or give another directory"
         )
-    if is_quick and file.plan.candles > quick(0).candles:
+    if is_quick and plan.candles > quick(0).candles:
         raise CannotRunError(
             f"{directory}: holds a demo that was begun without --quick, which cannot go on with "
             f"it: leave --quick away, or give another directory"
         )
-    return Folder(directory, file.plan, is_resumed=True)
+    return Folder(directory, plan, is_resumed=True)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -17,6 +17,7 @@ from lockstep_desk.demo.post import is_of_stop
 from lockstep_desk.demo.script import KILLED, WORKER
 from lockstep_desk.demo.validation import Judgement, validating
 from lockstep_desk.fund import GroupBy, PnlReport, compute_pnl
+from lockstep_kernel.errors import EXIT_CANNOT_RUN, EXIT_DIVERGED, EXIT_OK
 
 _E9_PER_E6: Final = 1_000
 _DEATHS: Final = (WORKER, KILLED)
@@ -36,8 +37,22 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def is_good(self) -> bool:
-        """Return whether nothing is wrong with either journal."""
-        return not self.desk_faults and not self.exchange_faults
+        """Return whether nothing is wrong with either journal, by every validator's verdict."""
+        return self.exit_code == EXIT_OK
+
+    @property
+    def exit_code(self) -> int:
+        """Return what the demo ends with: a fault weighs more than a verdict that is missing."""
+        if self.desk_faults or self.exchange_faults:
+            return EXIT_DIVERGED
+        is_whole = all(one.is_verdict for one in self.judgements)
+        return EXIT_OK if is_whole else EXIT_CANNOT_RUN
+
+    def unjudged(self, journal: str) -> list[str]:
+        """Return why validators came to no verdict on a journal."""
+        return [
+            _said(one) for one in self.judgements if one.journal == journal and not one.is_verdict
+        ]
 
 
 def judge(folder: Folder) -> Verdict:
@@ -52,10 +67,10 @@ def judge(folder: Folder) -> Verdict:
     fills = tuple(history.fills.values())
     profit = compute_pnl(fills, *window, GroupBy.DEPLOYMENT).enrich_unrealized(history.marks.get)
     total = compute_pnl(fills, *window).enrich_unrealized(history.marks.get)
-    desk = [*books_faults(history, evidence), *_validated("desk", judgements)]
+    desk = [*books_faults(history, evidence), *validator_faults("desk", judgements)]
     desk += [fault for death in deaths for fault in death.faults()]
     desk += script_faults(folder.notes())
-    exchange = [*evidence.faults(), *_validated("exchange", judgements)]
+    exchange = [*evidence.faults(), *validator_faults("exchange", judgements)]
     return Verdict(
         *(read, evidence, profit, total, judgements, tuple(deaths)),
         *(tuple(desk), tuple(exchange)),
@@ -109,6 +124,15 @@ def stop_faults(history: History, evidence: Evidence) -> list[str]:
     return found
 
 
+def validator_faults(journal: str, judgements: Sequence[Judgement]) -> list[str]:
+    """Return the verdicts against a journal; where there is none, nothing is known to be wrong."""
+    return [
+        _said(one)
+        for one in judgements
+        if one.journal == journal and one.is_verdict and not one.is_good
+    ]
+
+
 def script_faults(notes: Sequence[Note]) -> list[str]:
     """Return which parts of the script never happened, of those that no journal tells of."""
     happened = {note.part for note in notes}
@@ -123,12 +147,8 @@ def _is_part(name: str, fill_id: str) -> bool:
     return name == fill_id or name.startswith(f"{fill_id} ")
 
 
-def _validated(journal: str, judgements: tuple[Judgement, ...]) -> list[str]:
-    return [
-        f"lockstep-validator --machine {one.machine}: {one.sentence}"
-        for one in judgements
-        if one.journal == journal and not one.is_good
-    ]
+def _said(judgement: Judgement) -> str:
+    return f"lockstep-validator --machine {judgement.machine}: {judgement.sentence}"
 
 
 def _expected(deaths: list[Death]) -> dict[str, list[Mark]]:

@@ -9,12 +9,11 @@ from pathlib import Path
 import msgspec
 
 from lockstep_desk.demo.director import Director
-from lockstep_desk.demo.folder import Folder, opened
+from lockstep_desk.demo.folder import Folder, alone, opened
 from lockstep_desk.demo.judge import judge
 from lockstep_desk.demo.report import Told, document_of, text_of
 from lockstep_desk.demo.screen import Table, watching
 from lockstep_kernel import CannotRunError
-from lockstep_kernel.errors import EXIT_DIVERGED, EXIT_OK
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -42,13 +41,17 @@ def run(wishes: Wishes) -> int:
             print(msgspec.json.encode(document_of(told)).decode())
         else:
             print(text_of(told), end="")
-    return EXIT_OK if verdict.is_good else EXIT_DIVERGED
+    return verdict.exit_code
 
 
 @contextmanager
 def _folder(wishes: Wishes) -> Generator[Folder]:
+    if wishes.keep == "":
+        raise CannotRunError("--keep: expected the name of a directory, found nothing")
     if wishes.keep is not None:
-        yield opened(Path(wishes.keep), wishes.is_quick, wishes.seed)
+        path = Path(wishes.keep)
+        with alone(path):
+            yield opened(path, wishes.is_quick, wishes.seed)
         return
     try:
         holder = tempfile.TemporaryDirectory(prefix="lockstep-desk-demo-")

@@ -4,7 +4,7 @@ Owns the form alone: every number is that of the verdict. Hashes stand for this 
 as the pipeline runs free; that both journals can be re-executed to them is what is reproducible.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -49,17 +49,23 @@ def _sections(told: Told) -> Iterator[str]:
     if faults:
         wrong = "".join(f"{fault}\n" for fault in faults)
         yield f"What is wrong\n\n{wrong}"
+    unjudged = [*verdict.unjudged("desk"), *verdict.unjudged("exchange")]
+    if unjudged:
+        missing = "".join(f"{one}\n" for one in unjudged)
+        yield f"What is not known\n\n{missing}"
     yield f"{verdict_line(told)}\n"
 
 
 def verdict_line(told: Told) -> str:
     """Return the last line: one verdict for each journal."""
-    desk, exchange = told.verdict.desk_faults, told.verdict.exchange_faults
-    return f"desk {_judged(desk)}, exchange {_judged(exchange)}, {told.seconds:.1f} s"
+    desk, exchange = _judged(told.verdict, "desk"), _judged(told.verdict, "exchange")
+    return f"desk {desk}, exchange {exchange}, {told.seconds:.1f} s"
 
 
-def _judged(faults: Sequence[str]) -> str:
-    return _GOOD if not faults else "BAD"
+def _judged(verdict: Verdict, journal: str) -> str:
+    if verdict.desk_faults if journal == "desk" else verdict.exchange_faults:
+        return "BAD"
+    return "no verdict" if verdict.unjudged(journal) else _GOOD
 
 
 def _profit_rows(verdict: Verdict) -> list[Row]:
@@ -135,8 +141,8 @@ def _journal_rows(told: Told) -> list[Row]:
             rows.append(_hash_row("hash as the next host began", death.found))
     rows.append(("final hash", history.last_hash.hex()[:16], evidence.last_hash.hex()[:16]))
     rows += [_validator_row(one) for one in told.verdict.judgements]
-    desk, exchange = told.verdict.desk_faults, told.verdict.exchange_faults
-    return [*rows, ("verdict", _judged(desk), _judged(exchange))]
+    verdict = told.verdict
+    return [*rows, ("verdict", _judged(verdict, "desk"), _judged(verdict, "exchange"))]
 
 
 def _marks_row(name: str, marks: Marks) -> Row:
@@ -148,7 +154,8 @@ def _hash_row(name: str, marks: Marks) -> Row:
 
 
 def _validator_row(one: Judgement) -> Row:
-    found = f"{one.commands:,} equal" if one.is_good else "NOT EQUAL"
+    verdict = "NOT EQUAL" if one.is_verdict else "no verdict"
+    found = f"{one.commands:,} equal" if one.is_good else verdict
     is_desk = one.journal == "desk"
     return (f"validator, {one.machine}", found if is_desk else "", "" if is_desk else found)
 
@@ -179,7 +186,7 @@ def document_of(told: Told) -> dict[str, object]:
                 "name": name,
                 "commands": seq,
                 "hash": hash_.hex(),
-                "verdict": _judged(faults),
+                "verdict": _judged(verdict, name),
                 "faults": list(faults),
                 "validator": [_plain(one) for one in verdict.judgements if one.journal == name],
             }

@@ -13,3 +13,11 @@ SWEPT: Final = "swept"
 DIVERGED: Final = "diverged"
 RESUMED: Final = "resumed"
 ENDED: Final = "ended"
+
+PARTS: Final = frozenset(
+    {
+        *(STARTED, WORKER, LOST, STOPPED_OUT, FOUND, KILLED),
+        *(RECOVERED, SWEPT, DIVERGED, RESUMED, ENDED),
+    }
+)
+"""All of them: a note of anything else is damaged."""

@@ -12,26 +12,34 @@ from typing import Final
 
 import msgspec
 
-from lockstep_desk.demo.director import environment, python
+from lockstep_desk.demo.director import ending, environment, python
 from lockstep_desk.demo.messages import Mark
+from lockstep_kernel.errors import EXIT_DAMAGED, EXIT_DIVERGED, EXIT_OK, EXIT_TORN
 
 _MACHINES: Final = (("desk", "desk"), ("exchange", "exchange"), ("exchange", "exchange.naive"))
 """Which journal is validated with which machine."""
 
+_VERDICTS: Final = frozenset({EXIT_OK, EXIT_DIVERGED, EXIT_DAMAGED, EXIT_TORN})
+"""How a validator ends that looked at the journal."""
+
 
 class Judgement(msgspec.Struct, frozen=True):
-    """The verdict of the validator with one machine on one journal."""
+    """The verdict of the validator with one machine on one journal.
+
+    A validator that died, or that could not run, has none: it speaks neither for nor against.
+    """
 
     journal: str
     machine: str
     exit_code: int
     commands: int
     sentence: str
+    is_verdict: bool = True
 
     @property
     def is_good(self) -> bool:
         """Return whether every hash was equal."""
-        return self.exit_code == 0
+        return self.is_verdict and self.exit_code == EXIT_OK
 
 
 class Validation:
@@ -59,16 +67,22 @@ class Validation:
         # Its pipes are read to their end, and it is waited for.
         self._process.communicate()
 
+    @property
+    def process_id(self) -> int:
+        """The validator's process."""
+        return self._process.pid
+
     def judgement(self) -> Judgement:
         """Wait for the verdict."""
         said, complained = self._process.communicate()
-        verdict = _parsed(said)
+        code, verdict = self._process.returncode, _parsed(said)
+        is_verdict = code in _VERDICTS and bool(verdict)
+        sentence = str(verdict.get("message") or complained.strip())
+        if not is_verdict:
+            sentence = f"no verdict: {_last_words(code, verdict, complained)}"
         return Judgement(
-            self._journal,
-            self._machine,
-            self._process.returncode,
-            int(str(verdict.get("commands") or 0)),
-            str(verdict.get("message") or complained.strip()),
+            *(self._journal, self._machine, code),
+            *(int(str(verdict.get("commands") or 0)), sentence, is_verdict),
         )
 
 
@@ -82,6 +96,13 @@ def validating(
             stack.enter_context(Validation(directory / journal, machine, expected[journal]))
             for journal, machine in _MACHINES
         )
+
+
+def _last_words(code: int, said: dict[str, object], complained: str) -> str:
+    """Return why a validator came to no verdict, in one line."""
+    lines = str(said.get("error") or complained).strip().splitlines()
+    words = f": {lines[-1]}" if lines else ""
+    return f"the validator {ending(code)}{words}"
 
 
 def _parsed(text: str) -> dict[str, object]:

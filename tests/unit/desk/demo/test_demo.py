@@ -22,12 +22,37 @@ from lockstep_desk.demo.director import (
 )
 from lockstep_desk.demo.folder import Folder, Note, opened
 from lockstep_desk.demo.host import Order
-from lockstep_desk.demo.judge import Verdict, books_faults, judge, script_faults, stop_faults
+from lockstep_desk.demo.judge import (
+    Verdict,
+    books_faults,
+    judge,
+    script_faults,
+    stop_faults,
+    validator_faults,
+)
 from lockstep_desk.demo.messages import Message, Status
 from lockstep_desk.demo.report import Told, document_of, text_of, verdict_line
 from lockstep_desk.demo.script import FOUND, KILLED, LOST, STARTED, STOPPED_OUT, WORKER
-from lockstep_kernel import CannotRunError
+from lockstep_desk.demo.validation import Validation
+from lockstep_desk.types import E8
+from lockstep_kernel import CannotRunError, DamagedError
 from tests.desk_demo_crashes.crash import SMALL
+from tests.unit.desk.demo.support import Rig
+from tests.unit.journal.damage import PAGE
+from tests.unit.journal.programs import run_python
+from tests.unit.journal.test_rehearsal import deadly_pages
+
+GO_ON = """
+import sys
+from pathlib import Path
+from lockstep_desk.demo.director import Director
+from lockstep_desk.demo.folder import opened
+from lockstep_kernel import LockstepError
+try:
+    Director(opened(Path(sys.argv[1]), False, None), lambda _news: None, ["/bin/false"]).play()
+except LockstepError as error:
+    print(f"{type(error).__name__}: {error}")
+"""
 
 
 class Played(NamedTuple):
@@ -119,6 +144,42 @@ def test_a_verdict_that_is_bad_says_what_is_wrong(played: Played) -> None:
 
 
 @pytest.mark.slow
+def test_a_validator_that_was_killed_speaks_neither_for_nor_against(played: Played) -> None:
+    with Validation(played.folder.exchange, "exchange", []) as validation:
+        os.kill(validation.process_id, signal.SIGKILL)
+        killed = validation.judgement()
+    assert "no verdict: the validator was killed by signal 9" == killed.sentence
+    desk = [one for one in played.verdict.judgements if one.journal == "desk"]
+    verdict = msgspec.structs.replace(played.verdict, judgements=(*desk, killed))
+    assert (False, 3) == (verdict.is_good, verdict.exit_code)
+    told = played.told(verdict)
+    assert "desk GOOD, exchange no verdict, 12.3 s" == verdict_line(told)
+    assert "NOT EQUAL" not in text_of(told)
+    assert "What is not known\n\nlockstep-validator --machine exchange: no verdict: " in (
+        text_of(told)
+    )
+    assert ["GOOD", "no verdict"] == [one["verdict"] for one in journals_of(told)]
+    worse = msgspec.structs.replace(verdict, exchange_faults=("an order was placed twice",))
+    assert (1, "desk GOOD, exchange BAD, 12.3 s") == (
+        worse.exit_code,
+        verdict_line(played.told(worse)),
+    )
+
+
+def test_a_validator_that_could_not_run_or_said_nothing_has_no_verdict(tmp_path: Path) -> None:
+    with Validation(tmp_path / "none", "exchange", []) as validation:
+        judgement = validation.judgement()
+    assert (False, False) == (judgement.is_verdict, judgement.is_good)
+    assert judgement.sentence.startswith("no verdict: the validator ended with 3: ")
+    assert 1 == len(judgement.sentence.splitlines())
+    assert [] == validator_faults("none", [judgement])
+    other = msgspec.structs.replace(judgement, is_verdict=True, exit_code=1, sentence="differs")
+    assert ["lockstep-validator --machine exchange: differs"] == (
+        validator_faults("none", [judgement, other])
+    )
+
+
+@pytest.mark.slow
 def test_what_does_not_hold_between_books_and_broker_is_said(played: Played) -> None:
     history, evidence = played.verdict.read.history, played.verdict.evidence
     assert [] == books_faults(history, evidence)
@@ -173,8 +234,27 @@ def test_a_host_that_cannot_go_on_is_told_in_its_own_words(tmp_path: Path) -> No
     folder = opened(tmp_path / "demo", is_quick=False, seed=None, plan=SMALL)
     folder.desk.mkdir()
     (folder.desk / "data.mdb").write_bytes(b"no journal" * 1000)
-    with pytest.raises(CannotRunError, match=r"the host of the demo ended with 2: .*demo/desk: "):
+    with pytest.raises(DamagedError, match=r"the host of the demo ended with 2: .*demo/desk: "):
         Director(folder, lambda _news: None).play()
+
+
+@pytest.mark.parametrize("name", ["desk", "exchange"])
+def test_a_page_that_kills_the_reader_does_not_kill_the_director(tmp_path: Path, name: str) -> None:
+    directory = tmp_path / "demo"
+    opened(directory, is_quick=False, seed=None, plan=SMALL)
+    rig = Rig(directory)
+    rig.begin()
+    for _ in range(40):
+        rig.buy(E8)
+        rig.take()
+    rig.post.close()
+    page = deadly_pages(directory / name)[0]
+    with (directory / name / "data.mdb").open("r+b") as file:
+        file.seek(page * PAGE)
+        file.write(bytes(PAGE))
+    done = run_python(["-c", GO_ON, directory])
+    assert (0, "") == (done.code, done.err)
+    assert done.out.startswith(f"DamagedError: {directory / name}: reading it killed the reader")
 
 
 def test_a_host_that_dies_by_itself_is_told_by_its_signal(tmp_path: Path) -> None:
@@ -182,6 +262,16 @@ def test_a_host_that_dies_by_itself_is_told_by_its_signal(tmp_path: Path) -> Non
     command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"]
     with pytest.raises(CannotRunError, match="the host of the demo was killed by signal 11"):
         Director(folder, lambda _news: None, command).play()
+
+
+def test_damage_is_told_as_damage_whichever_journal_has_it(tmp_path: Path) -> None:
+    for name in ("desk", "exchange"):
+        folder = opened(tmp_path / name, is_quick=False, seed=None, plan=SMALL)
+        journal = folder.directory / name
+        journal.mkdir()
+        (journal / "data.mdb").write_bytes(b"no journal" * 1000)
+        with pytest.raises(DamagedError, match=f"ended with 2: .*{name}/{name}: "):
+            Director(folder, lambda _news: None).play()
 
 
 def test_a_host_without_an_order_says_so(tmp_path: Path) -> None:
@@ -228,6 +318,14 @@ def test_a_host_ends_when_its_director_is_gone(tmp_path: Path) -> None:
             # The end of the pipe is the end of the last process that could write to it.
             lines.read()
             watchdog.cancel()
+
+
+def journals_of(told: Told) -> list[dict[str, object]]:
+    """Return what the document for programs says of both journals."""
+    journals: list[dict[str, object]] = json.loads(msgspec.json.encode(document_of(told)))[
+        "journals"
+    ]
+    return journals
 
 
 def is_running(pid: int) -> bool:

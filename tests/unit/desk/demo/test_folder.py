@@ -1,13 +1,14 @@
 """Directories of demos: new ones, those to go on with, and all others."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lockstep_desk.demo.folder import Death, Folder, Note, deaths_in, opened
+from lockstep_desk.demo.folder import Death, Folder, Note, alone, deaths_in, opened
 from lockstep_desk.demo.messages import Mark, Marks
 from lockstep_desk.demo.plan import full, quick
-from lockstep_kernel import CannotRunError
+from lockstep_kernel import CannotRunError, DamagedError
 
 FIRST, SECOND = (Marks(Mark(n, f"d{n}"), Mark(n, f"e{n}")) for n in (1, 2))
 
@@ -64,6 +65,24 @@ def test_a_directory_of_something_else_is_left_alone(
     assert [name] == [path.name for path in tmp_path.iterdir()]
 
 
+def test_one_demo_at_a_time_is_at_work_in_a_directory(tmp_path: Path) -> None:
+    words = f"expected no other demo at work in it, found one \\(process {os.getpid()}\\)"
+    path = tmp_path / "new"
+    for is_resumed in (False, True):
+        with alone(path):
+            assert is_resumed == folder(path).is_resumed
+            with pytest.raises(CannotRunError, match=words), alone(path):
+                pass
+
+
+@pytest.mark.parametrize("name", ["letter.txt", "demo.json"])
+def test_a_directory_of_something_else_is_not_even_locked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CannotRunError, match="expected"), alone(tmp_path):
+        pass
+    assert [name] == [path.name for path in tmp_path.iterdir()]
+
+
 def test_a_demo_does_not_go_on_under_another_seed_or_size(tmp_path: Path) -> None:
     folder(tmp_path, is_quick=False, seed=3)
     with pytest.raises(CannotRunError, match="--seed 3, which cannot go on with --seed 4"):
@@ -82,11 +101,45 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_a_note_that_a_crash_cut_short_takes_no_other_with_it(tmp_path: Path) -> None:
     made = folder(tmp_path)
-    made.note(Note("one", "first", 0.5))
+    made.note(Note("started", "first", 0.5))
     with (tmp_path / "notes.jsonl").open("ab") as file:
         file.write(b'{"part":"torn')
-    made.note(Note("two", "second", 1.5))
-    assert ["one", "two"] == [note.part for note in made.notes()]
+    assert ["started"] == [note.part for note in made.notes()]
+    made.note(Note("worker", "second", 1.5))
+    assert ["started", "worker"] == [note.part for note in made.notes()]
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged", "words"),
+    [
+        (b'{"part"', b'{"qart"', "expected a note of the demo: "),
+        (
+            b'"worker"',
+            b'"wprker"',
+            "expected a note of the demo, found one of the unknown part 'wprker'",
+        ),
+        (b'"worker"', b'"killed"', "expected what a killed host left in the note of its death"),
+        (b'"killed"', b'"worker"', "expected what a killed host left in the note of its death"),
+        (b'"death"', b'"deatH"', "expected a note of the demo: "),
+        (b'"found"', b'"fount"', "expected a note of the demo: "),
+        (b"second", b"sec\xffnd", "expected a note of the demo: "),
+        (b"}\n{", b"}\n\n{", "expected a note of the demo: "),
+    ],
+)
+def test_a_damaged_note_is_named_by_its_line(
+    tmp_path: Path, whole: bytes, damaged: bytes, words: str
+) -> None:
+    made = folder(tmp_path)
+    made.note(Note("started", "first"))
+    made.note(Note("worker", "second"))
+    made.note(Note("killed", "third", death=Death(FIRST, SECOND, FIRST)))
+    path = tmp_path / "notes.jsonl"
+    data = path.read_bytes()
+    at = data.index(whole, data.index(b"\n") - 1)
+    path.write_bytes(data[:at] + data[at:].replace(whole, damaged, 1))
+    line = 3 if whole == b'"killed"' else 2
+    with pytest.raises(DamagedError, match=f"notes.jsonl, line {line}: {words}"):
+        made.notes()
 
 
 def test_deaths_are_noted_with_what_the_next_host_found(tmp_path: Path) -> None:

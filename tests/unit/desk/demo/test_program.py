@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lockstep_desk.core.machine import MACHINE as DESK
+from lockstep_desk.demo.folder import alone, opened
 from lockstep_engine.exchange import MACHINE as EXCHANGE
 from lockstep_replay import recover
 from tests.unit.runtime.driving import environment, install, lockstep
@@ -54,6 +55,29 @@ def test_a_place_that_cannot_be_written_is_named(site: Path, tmp_path: Path) -> 
     done = lockstep(site, "desk", "demo", "--keep", tmp_path / "file" / "demo")
     assert (3, 1) == (done.returncode, done.stderr.count("\n"))
     assert "cannot be opened: Not a directory" in done.stderr
+
+
+def test_no_name_is_not_the_name_of_this_directory(site: Path) -> None:
+    done = lockstep(site, "desk", "demo", "--quick", "--keep", "")
+    assert (3, "") == (done.returncode, done.stdout)
+    assert "lockstep desk demo: --keep: expected the name of a directory, found nothing\n" == (
+        done.stderr
+    )
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_second_demo_in_a_directory_is_refused_at_once(
+    site: Path, tmp_path: Path, begun: bool
+) -> None:
+    if begun:
+        opened(tmp_path, is_quick=True, seed=None)
+    with alone(tmp_path):
+        done = lockstep(site, "desk", "demo", "--quick", "--keep", tmp_path)
+    assert (3, "") == (done.returncode, done.stdout)
+    assert done.stderr == (
+        f"lockstep desk demo: {tmp_path}: expected no other demo at work in it, found one "
+        f"(process {os.getpid()})\n"
+    )
 
 
 @pytest.mark.slow
