@@ -7,6 +7,7 @@ director ends, no process of the demo outlives it: a host ends with its stdin, w
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ from lockstep_desk.demo.script import (
     KILLED,
     RECOVERED,
     RESUMED,
+    SILENT,
     STARTED,
     SWEPT,
 )
@@ -52,14 +54,27 @@ from lockstep_replay import recover
 Watch = Callable[[Message | Note], None]
 """Is told everything, as it happens."""
 
+SILENCE_S: Final = 60.0
+"""A host at work tells some times a second how it stands."""
+
 _KEPT_BYTES: Final = 64_000
 _WORDS_MAX: Final = 400
 
 
 class Director:
-    """Runs the demo of a folder to its end. `command` starts a host, by default this package's."""
+    """Runs the demo of a folder to its end. `command` starts a host, by default this package's.
 
-    def __init__(self, folder: Folder, watch: Watch, command: Sequence[str] | None = None) -> None:
+    A host that says nothing for `silence_s` seconds is told of.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        watch: Watch,
+        command: Sequence[str] | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._silence_s = silence_s
         self._folder = folder
         self._watch = watch
         self._command = command or host_command()
@@ -95,7 +110,7 @@ class Director:
         order = Order(str(self._folder.directory), self._folder.plan, tuple(sorted(self._done)))
         is_killed = False
         with HostProcess(self._command, order) as host:
-            for message in host.messages():
+            for message in host.messages(lambda: self._wonder(host), self._silence_s):
                 self._take(message)
                 if self._is_due(message) and not is_killed:
                     is_killed = True
@@ -105,6 +120,12 @@ class Director:
             self._mourn()
         elif ENDED not in self._done:
             raise _failure(code, words)
+
+    def _wonder(self, host: "HostProcess") -> None:
+        """Say that a host is silent; it may only be slow, so it is let alone."""
+        second = round(time.monotonic() - self._started_s, 1)
+        text = f"no word from the host (process {host.process_id}) for {self._silence_s:g} s"
+        self._watch(Note(SILENT, text, second))
 
     def _take(self, message: Message) -> None:
         match message:
@@ -186,13 +207,41 @@ class HostProcess:
         self.kill()
         self.wait()
 
-    def messages(self) -> Iterator[Message]:
-        """Yield what the host tells, until nobody holds its stdout any more."""
+    @property
+    def process_id(self) -> int:
+        """The host's process."""
+        return self._process.pid
+
+    def messages(
+        self, on_silence: Callable[[], None] = lambda: None, silence_s: float = SILENCE_S
+    ) -> Iterator[Message]:
+        """Yield what the host tells, until nobody holds its stdout any more.
+
+        `on_silence` is called once whenever nothing came for `silence_s` seconds.
+        """
+        cut = b""
+        for chunk in self._chunks(on_silence, silence_s):
+            *lines, cut = (cut + chunk).split(b"\n")
+            for line in lines:
+                message = from_line(line + b"\n")
+                if message is not None:
+                    yield message
+
+    def _chunks(self, on_silence: Callable[[], None], silence_s: float) -> Iterator[bytes]:
+        """Yield the bytes of stdout as they come."""
         stdout = self._process.stdout
-        for line in stdout or ():
-            message = from_line(line)
-            if message is not None:
-                yield message
+        if stdout is None:
+            return
+        waiting = select.poll()
+        waiting.register(stdout, select.POLLIN)
+        while True:
+            if not waiting.poll(silence_s * 1_000):
+                on_silence()
+                waiting.poll()
+            chunk = os.read(stdout.fileno(), 65_536)
+            if not chunk:
+                return
+            yield chunk
 
     def kill(self) -> None:
         """Kill the host as the kernel would; its workers end by themselves."""

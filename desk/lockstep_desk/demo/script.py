@@ -14,10 +14,13 @@ DIVERGED: Final = "diverged"
 RESUMED: Final = "resumed"
 ENDED: Final = "ended"
 
+SILENT: Final = "silent"
+"""No part of the script, and only shown: a host may hang."""
+
 PARTS: Final = frozenset(
     {
         *(STARTED, WORKER, LOST, STOPPED_OUT, FOUND, KILLED),
         *(RECOVERED, SWEPT, DIVERGED, RESUMED, ENDED),
     }
 )
-"""All of them: a note of anything else is damaged."""
+"""All parts of the script: a note of anything else is damaged."""

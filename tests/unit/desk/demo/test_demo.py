@@ -264,6 +264,19 @@ def test_a_host_that_dies_by_itself_is_told_by_its_signal(tmp_path: Path) -> Non
         Director(folder, lambda _news: None, command).play()
 
 
+def test_a_host_that_hangs_is_told_of_once_and_let_alone(tmp_path: Path) -> None:
+    folder = opened(tmp_path / "demo", is_quick=False, seed=None, plan=SMALL)
+    hanging = [sys.executable, "-c", "import time; time.sleep(1)"]
+    news: list[Message | Note] = []
+    with pytest.raises(CannotRunError, match="the host of the demo ended with 0"):
+        Director(folder, news.append, hanging, silence_s=0.2).play()
+    (note,) = news
+    assert isinstance(note, Note)
+    assert note.text.startswith("no word from the host (process ")
+    assert note.text.endswith(" for 0.2 s")
+    assert [] == folder.notes()
+
+
 def test_damage_is_told_as_damage_whichever_journal_has_it(tmp_path: Path) -> None:
     for name in ("desk", "exchange"):
         folder = opened(tmp_path / name, is_quick=False, seed=None, plan=SMALL)
