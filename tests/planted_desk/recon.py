@@ -3,6 +3,7 @@
 from tests.planted_desk.mistake import Mistake
 
 _SWEEP = "unit/desk/recon/test_sweep.py"
+_AGAIN = "unit/desk/recon/test_sweep_again.py"
 _ORDERS = "unit/desk/recon/test_orders.py"
 _LEDGER = "unit/desk/recon/test_ledger.py"
 _MACHINE = "unit/desk/core/test_reconcile.py"
@@ -155,7 +156,7 @@ RECON = (
         "recon/lines.py",
         "str(floor_seq), str(self.gap_e8), *ids",
         "str(floor_seq), str(self.local_e8), *ids",
-        f"{_SWEEP}::test_the_same_divergence_keeps_its_id_while_the_desk_trades_on",
+        f"{_AGAIN}::test_the_same_divergence_keeps_its_id_while_the_desk_trades_on",
     ),
     Mistake(
         "a fill that is complete is booked again",

@@ -4,19 +4,22 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lockstep_desk import Fill, Position, Side
+from lockstep_desk import Fill, Position, Severity, Side
 from lockstep_desk.ids import position_id
 from lockstep_desk.recon import (
+    BookFill,
     BrokerBalance,
     BrokerOrder,
     BrokerPages,
     BrokerPosition,
+    Kind,
     LocalView,
     Moment,
     OrderQuery,
     OrderStatus,
     Outcome,
     Page,
+    Status,
     SweepConfig,
     make_page,
     sweep,
@@ -118,3 +121,27 @@ def swept(books: LocalView, said: BrokerPages, config: SweepConfig = CONFIG) -> 
         other = msgspec.structs.replace(said, fills=make_page(turned, at))
         assert outcome == sweep(books, other, config)
     return outcome
+
+
+def kinds(outcome: Outcome) -> list[tuple[Kind, Status, Severity]]:
+    """Return what was opened."""
+    return [(record.kind, record.status, record.severity) for record in outcome.opened]
+
+
+def booked(outcome: Outcome) -> list[tuple[str, str | None, int, int]]:
+    """Return (fill id, deployment, units, price) of everything that is to be booked."""
+    return [
+        (r.fill.fill_id, r.fill.deployment_id, r.fill.signed_qty_e8 // E8, r.fill.price_e9 // E9)
+        for r in outcome.repairs
+        if isinstance(r, BookFill)
+    ]
+
+
+def left(kind: Kind) -> list[tuple[Kind, Status, Severity]]:
+    """Return `kinds` of one divergence that stands."""
+    return [(kind, Status.UNRESOLVED, Severity.CRITICAL)]
+
+
+def healed(kind: Kind) -> list[tuple[Kind, Status, Severity]]:
+    """Return `kinds` of one divergence that was healed."""
+    return [(kind, Status.HEALED, Severity.CRITICAL)]

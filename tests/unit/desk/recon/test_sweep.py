@@ -3,16 +3,11 @@
 import msgspec
 import pytest
 
-from lockstep_desk import Fill, InvalidValueError, Severity
+from lockstep_desk import Fill, Severity
 from lockstep_desk.recon import (
     BookFill,
-    BrokerBalance,
     BrokerPosition,
     Kind,
-    LocalView,
-    Outcome,
-    RefreshBalance,
-    ReleaseExit,
     Status,
     SweepConfig,
     SyncPoint,
@@ -32,7 +27,11 @@ from tests.support.recon import (
     E9,
     SECOND_NS,
     SELL,
+    booked,
     fill,
+    healed,
+    kinds,
+    left,
     moment,
     pages,
     position,
@@ -41,27 +40,6 @@ from tests.support.recon import (
 )
 
 LONG = position(BUY, 5, 100)
-
-
-def kinds(outcome: Outcome) -> list[tuple[Kind, Status, Severity]]:
-    return [(record.kind, record.status, record.severity) for record in outcome.opened]
-
-
-def booked(outcome: Outcome) -> list[tuple[str, str | None, int, int]]:
-    """Return (fill id, deployment, units, price) of everything that is to be booked."""
-    return [
-        (r.fill.fill_id, r.fill.deployment_id, r.fill.signed_qty_e8 // E8, r.fill.price_e9 // E9)
-        for r in outcome.repairs
-        if isinstance(r, BookFill)
-    ]
-
-
-def left(kind: Kind) -> list[tuple[Kind, Status, Severity]]:
-    return [(kind, Status.UNRESOLVED, Severity.CRITICAL)]
-
-
-def healed(kind: Kind) -> list[tuple[Kind, Status, Severity]]:
-    return [(kind, Status.HEALED, Severity.CRITICAL)]
 
 
 # Where nothing differs
@@ -527,76 +505,3 @@ def test_fills_that_are_young_are_left_to_the_stream() -> None:
     assert 1 == len(young.standing)
     old = swept(view(LONG), pages(0, [fill(95, SELL, 5, 90)]), config)
     assert [("f95", ALPHA, -5, 90)] == booked(old)
-
-
-# The same again
-
-
-def carried_out(books: LocalView, outcome: Outcome) -> LocalView:
-    """Return books that have the fills of an outcome, and are flat."""
-    fills = tuple(r.fill for r in outcome.repairs if isinstance(r, BookFill))
-    standing = tuple(r for r in outcome.opened if r.status is Status.UNRESOLVED)
-    return msgspec.structs.replace(
-        books, positions=(), booked=fills, standing=standing, synced=outcome.synced
-    )
-
-
-@pytest.mark.desk("RECON-35", "I8")
-def test_a_second_sweep_changes_nothing_and_tells_nothing() -> None:
-    said = pages(0, [fill(10, SELL, 2, 90), fill(11, SELL, 3, 91)])
-    first = swept(view(LONG), said)
-    assert not first.is_quiet
-    assert swept(carried_out(view(LONG), first), said).is_quiet
-
-
-@pytest.mark.desk("RECON-35")
-def test_the_same_divergence_keeps_its_id_while_the_desk_trades_on() -> None:
-    first = swept(view(LONG), pages(3))
-    more = position(BUY, 7, 100)
-    second = swept(view(more, standing=first.opened), pages(5, at=120))
-    assert second.is_quiet
-    assert (first.opened[0].divergence_id,) == second.standing
-
-
-@pytest.mark.desk("RECON-35")
-def test_a_divergence_that_is_no_more_ends() -> None:
-    first = swept(view(LONG), pages(3))
-    outcome = swept(view(LONG, standing=first.opened), pages(5))
-    assert (first.opened[0].divergence_id,) == outcome.ended
-    assert SyncPoint(100) == outcome.synced
-
-
-def test_a_line_that_stands_holds_back_its_own_floor_only() -> None:
-    eth = msgspec.structs.replace(position(BUY, 1, 10), instrument="ETH-PERP")
-    held = [BrokerPosition(BTC, 3 * E8), BrokerPosition("ETH-PERP", E8)]
-    said = pages(0, positions=make_page(held, moment(100)))
-    outcome = sweep(view(LONG, eth), said, CONFIG)
-    assert SyncPoint(0, (("ETH-PERP", 100),)) == outcome.synced
-
-
-# The rest
-
-
-@pytest.mark.desk("RECON-01", "DESK-2A")
-def test_a_balance_that_differs_is_taken_over() -> None:
-    cash = BrokerBalance("USD", 10, 9)
-    said = pages(0, balances=make_page([cash], moment(100)))
-    assert (RefreshBalance(cash),) == sweep(view(), said, CONFIG).repairs
-    assert sweep(view(balances=(cash,)), said, CONFIG).is_quiet
-
-
-@pytest.mark.desk("RECON-30")
-def test_a_deferred_exit_goes_on_once_its_line_is_clean() -> None:
-    books = view(LONG, deferred=((LONG.position_id, BTC),))
-    assert (ReleaseExit(LONG.position_id),) == swept(books, pages(5)).repairs
-    assert () == swept(books, pages(3)).repairs
-
-
-def test_pages_of_another_account_are_an_error() -> None:
-    with pytest.raises(InvalidValueError, match="expected those of venue account acc"):
-        sweep(view(), pages(0, account="other"), CONFIG)
-
-
-def test_pages_that_start_behind_the_books_are_an_error() -> None:
-    with pytest.raises(InvalidValueError, match="since_seq: expected at most 0"):
-        sweep(view(), pages(0, since_seq=1), CONFIG)
