@@ -18,12 +18,17 @@ from lockstep_desk.strategy.catalog import STRATEGIES, Catalog
 
 
 class PoolCounters(NamedTuple):
-    """What a pool did: tasks answered, workers now, those added for slow ones, those that died."""
+    """What a pool did: tasks answered, workers now, those added for slow ones, those that died.
+
+    `unkept` states of strategies could not be pickled: the tasks that rebuild them are kept, and
+    grow in number as long as that goes on.
+    """
 
     answered: int
     workers: int
     added: int
     died: int
+    unkept: int = 0
 
 
 class Pool(Protocol):

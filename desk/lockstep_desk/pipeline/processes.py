@@ -111,6 +111,7 @@ class ProcessPool:
         self._answered = 0
         self._added = 0
         self._died = 0
+        self._unkept = 0
 
     @property
     def process_ids(self) -> list[int]:
@@ -181,7 +182,8 @@ class ProcessPool:
 
     def counters(self) -> PoolCounters:
         """Return what was done so far."""
-        return PoolCounters(self._answered, len(self._workers), self._added, self._died)
+        workers = len(self._workers)
+        return PoolCounters(self._answered, workers, self._added, self._died, self._unkept)
 
     def _load_all(self, deadline: float) -> None:
         for worker in self._workers:
@@ -232,6 +234,7 @@ class ProcessPool:
                 for place, state in reply.states:
                     self._records[place].state = state
                     self._records[place].log.clear()
+                self._unkept += len(reply.unkept)
                 worker.asked, worker.deaths = (), 0
             case Loaded():
                 worker.loading.popleft()

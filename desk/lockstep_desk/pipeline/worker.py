@@ -41,10 +41,11 @@ class Stop(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class Answers(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """The outcomes of one `Ask`, and states as (trader, bytes)."""
+    """The outcomes of one `Ask`, and states as (trader, bytes); `unkept` could not be pickled."""
 
     outcomes: tuple[Outcome, ...]
     states: tuple[tuple[int, bytes], ...] = ()
+    unkept: tuple[int, ...] = ()
 
 
 class CannotHold(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -94,8 +95,9 @@ def _reply(host: Host, order: Load | Ask) -> Reply:
             return _load(host, order)
         case Ask():
             outcomes = tuple(host.ask(task) for task in order.tasks)
-            states = ((index, _pickled(host.algo(index))) for index in order.states_of)
-            return Answers(outcomes, tuple((at, state) for at, state in states if state))
+            states = [(index, _pickled(host.algo(index))) for index in order.states_of]
+            kept = tuple((at, state) for at, state in states if state)
+            return Answers(outcomes, kept, tuple(at for at, state in states if not state))
 
 
 def _load(host: Host, order: Load) -> Reply:
@@ -115,7 +117,7 @@ def _load(host: Host, order: Load) -> Reply:
 def _pickled(algo: Algo) -> bytes | None:
     """Return a strategy as bytes, None if it cannot be pickled any more.
 
-    Its pool then keeps the tasks that rebuild it, and asks for its state again.
+    Its pool then keeps the tasks that rebuild it, counts it, and asks for its state again.
     """
     try:
         return pickle.dumps(algo)
